@@ -1,0 +1,1 @@
+"""leadline: learned depth that people can trust, from two cameras or one."""

@@ -1,0 +1,21 @@
+"""Errors that a caller can act on; the command line prints their one line and exits with code 2."""
+
+
+class LeadlineError(Exception):
+    """Base of every error that leadline raises on purpose: says what was expected, what came, and the mend."""
+
+
+class InputError(LeadlineError):
+    """A file, picture or array is not what the call needs."""
+
+
+class CalibrationError(LeadlineError):
+    """A calibration is missing, contradictory or physically impossible."""
+
+
+class OutputError(LeadlineError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingExtraError(LeadlineError):
+    """An optional dependency is not installed; the message names the extra that brings it."""

@@ -1,0 +1,125 @@
+"""What every method returns: disparity and depth with their validity and confidence."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from leadline.errors import CalibrationError, InputError
+from leadline.geometry.camera import Pinhole
+from leadline.geometry.rig import StereoRig
+from leadline.geometry.unproject import PointCloud, depth_from_disparity, points_from_depth
+
+DepthKind = Literal["metric", "up_to_scale", "affine_inverse"]
+
+
+def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray | None, name: str) -> None:
+    for layer, label in ((valid, "valid"), (confidence, "confidence")):
+        if layer is not None and layer.shape != values.shape:
+            raise InputError(f"expected {label} of the {name}'s shape {values.shape}, got {layer.shape}")
+    if not np.isfinite(values[valid]).all():
+        raise InputError(f"expected finite {name} wherever valid is true; mark unknown pixels invalid instead")
+
+
+@dataclass(frozen=True)
+class DisparityMap:
+    """Left-view disparity in pixels of the picture it lies on: x_right = x_left - disparity.
+
+    Args:
+        disparity: Pixels, float32. Finite where valid.
+        valid: Where the method stands by its value.
+        confidence: Probability in [0, 1] that the error is below 1 px, if the method gives one.
+    Raises:
+        InputError: If the layers' shapes differ or a valid pixel is not finite.
+    """
+
+    disparity: Float32[np.ndarray, "h w"]
+    valid: Bool[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the layers fit together."""
+        _check_layers(self.disparity, self.valid, self.confidence, "disparity")
+
+    def to_depth(self, rig: StereoRig) -> "DepthMap":
+        """Metric depth Z = f b / (d + doffs); pixels with d + doffs <= 0 become invalid.
+
+        Raises:
+            CalibrationError: If the rig's pictures have another size than this map.
+        """
+        if (rig.left.height, rig.left.width) != self.disparity.shape:
+            raise CalibrationError(
+                f"expected a calibration for pictures of {self.disparity.shape} (height, width), got "
+                f"{(rig.left.height, rig.left.width)}; use rig.scaled(height, width)"
+            )
+        depth = depth_from_disparity(self.disparity, rig.left.focal_x_px, rig.baseline_m, rig.doffs_px)
+        valid = self.valid & np.isfinite(depth)
+        depth = np.where(np.isfinite(depth), depth, 0.0).astype(np.float32)
+        return DepthMap(depth, valid, "metric", self.confidence, rig.left)
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """Depth along the optical axis, or what its kind says.
+
+    Args:
+        depth: float32. Metres for kind metric, an unknown multiple for up_to_scale, a s/Z + t for affine_inverse.
+        valid: Where the method stands by its value.
+        kind: What the numbers mean.
+        confidence: In [0, 1], if the method gives one.
+        camera: The camera that saw it, if known; needed for a point cloud.
+    Raises:
+        InputError: If the layers' shapes differ or a valid pixel is not finite.
+    """
+
+    depth: Float32[np.ndarray, "h w"]
+    valid: Bool[np.ndarray, "h w"]
+    kind: DepthKind
+    confidence: Float32[np.ndarray, "h w"] | None = None
+    camera: Pinhole | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the layers fit together."""
+        _check_layers(self.depth, self.valid, self.confidence, "depth")
+
+    def to_cloud(
+        self, image: UInt8[np.ndarray, "h w 3"], min_confidence: float = 0.5, max_edge_ratio: float = 0.04
+    ) -> PointCloud:
+        """Coloured points of the confident pixels, without those that fly between two surfaces.
+
+        Args:
+            image: The left picture, RGB.
+            min_confidence: Points below it are left out (all are kept where there is no confidence).
+            max_edge_ratio: A pixel is flying if its depth differs by more than this share from both the
+                pixels on opposite sides of it.
+        Raises:
+            CalibrationError: If the depth is affine-inverse or its camera is unknown.
+            InputError: If the picture has another size.
+        """
+        if self.kind == "affine_inverse" or self.camera is None:
+            raise CalibrationError(
+                f"expected depth with a known camera and scale, got kind {self.kind!r} and camera {self.camera}"
+            )
+        if image.shape[:2] != self.depth.shape:
+            raise InputError(f"expected a picture of {self.depth.shape} (height, width), got {image.shape[:2]}")
+        keep = self.valid & ~_flying(self.depth, max_edge_ratio)
+        if self.confidence is not None:
+            keep &= self.confidence >= min_confidence
+        points = points_from_depth(self.depth, self.camera)[keep].astype(np.float32)
+        return PointCloud(points, image[keep])
+
+
+def _flying(depth: Float32[np.ndarray, "h w"], max_edge_ratio: float) -> Bool[np.ndarray, "h w"]:
+    """Pixels that lie in front of one neighbour and behind the opposite one: a mixture of two surfaces."""
+    flying = np.zeros(depth.shape, dtype=bool)
+    tolerance = max_edge_ratio * np.abs(depth)
+    for axis in (0, 1):
+        before = np.roll(depth, 1, axis) - depth
+        after = np.roll(depth, -1, axis) - depth
+        between = (np.abs(before) > tolerance) & (np.abs(after) > tolerance) & (before * after < 0)
+        edge: list[slice] = [slice(None), slice(None)]
+        edge[axis] = slice(0, None, max(depth.shape[axis] - 1, 1))
+        between[tuple(edge)] = False
+        flying |= between
+    return flying
