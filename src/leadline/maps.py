@@ -103,23 +103,26 @@ class DepthMap:
             )
         if image.shape[:2] != self.depth.shape:
             raise InputError(f"expected a picture of {self.depth.shape} (height, width), got {image.shape[:2]}")
-        keep = self.valid & ~_flying(self.depth, max_edge_ratio)
+        keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
         if self.confidence is not None:
             keep &= self.confidence >= min_confidence
         points = points_from_depth(self.depth, self.camera)[keep].astype(np.float32)
         return PointCloud(points, image[keep])
 
 
-def _flying(depth: Float32[np.ndarray, "h w"], max_edge_ratio: float) -> Bool[np.ndarray, "h w"]:
-    """Pixels that lie in front of one neighbour and behind the opposite one: a mixture of two surfaces."""
+def _flying(
+    depth: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"], max_edge_ratio: float
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels that lie in front of one neighbour and behind the opposite one: a mixture of two surfaces.
+
+    Both neighbours must be valid: what an invalid pixel holds says nothing.
+    """
     flying = np.zeros(depth.shape, dtype=bool)
-    tolerance = max_edge_ratio * np.abs(depth)
-    for axis in (0, 1):
-        before = np.roll(depth, 1, axis) - depth
-        after = np.roll(depth, -1, axis) - depth
-        between = (np.abs(before) > tolerance) & (np.abs(after) > tolerance) & (before * after < 0)
-        edge: list[slice] = [slice(None), slice(None)]
-        edge[axis] = slice(0, None, max(depth.shape[axis] - 1, 1))
-        between[tuple(edge)] = False
-        flying |= between
+    known = np.where(valid, depth, np.float32(0.0))
+    for values, sure, out in ((known, valid, flying), (known.T, valid.T, flying.T)):
+        middle = values[1:-1]
+        before, after = values[:-2] - middle, values[2:] - middle
+        tolerance = max_edge_ratio * np.abs(middle)
+        between = (np.abs(before) > tolerance) & (np.abs(after) > tolerance) & (np.sign(before) != np.sign(after))
+        out[1:-1] |= between & sure[:-2] & sure[2:]
     return flying

@@ -1,11 +1,18 @@
-"""The pinhole camera."""
+"""The pinhole camera, and the lens in front of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float64
 
 from leadline.errors import CalibrationError
+
+DistortionModel = Literal["radtan", "equidistant"]
+
+# Coefficient counts that OpenCV knows: radtan is k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4 [tx ty]]]]
+# (none at all is an ideal lens), equidistant is the fisheye model's k1 k2 k3 k4.
+_COEFFICIENT_COUNTS: dict[DistortionModel, tuple[int, ...]] = {"radtan": (0, 4, 5, 8, 12, 14), "equidistant": (4,)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Pinhole:
             raise CalibrationError("expected a finite principal point; check the calibration file")
 
     @property
-    def matrix(self) -> Float[np.ndarray, "3 3"]:
+    def matrix(self) -> Float64[np.ndarray, "3 3"]:
         """The intrinsic matrix K, float64."""
         return np.array(
             [[self.focal_x_px, 0.0, self.center_x_px], [0.0, self.focal_y_px, self.center_y_px], [0.0, 0.0, 1.0]]
@@ -60,3 +67,40 @@ class Pinhole:
             height,
             width,
         )
+
+
+@dataclass(frozen=True)
+class DistortedCamera:
+    """A pinhole camera behind a real lens: its pictures are not yet undistorted.
+
+    Args:
+        camera: Intrinsics of the distorted pictures, without skew.
+        distortion: Coefficients in OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4 [tx ty]]]] for radtan
+            (0, 4, 5, 8, 12 or 14 numbers), k1 k2 k3 k4 for equidistant.
+        model: radtan (Brown-Conrady) or equidistant (Kannala-Brandt fisheye).
+    Raises:
+        CalibrationError: If the number of coefficients does not fit the model or one is not finite.
+    """
+
+    camera: Pinhole
+    distortion: tuple[float, ...]
+    model: DistortionModel
+
+    def __post_init__(self) -> None:
+        """Refuses coefficients that the model does not have."""
+        counts = _COEFFICIENT_COUNTS.get(self.model)
+        if counts is None:
+            raise CalibrationError(
+                f"expected distortion model radtan or equidistant, got {self.model!r}; recalibrate with one of them"
+            )
+        if len(self.distortion) not in counts:
+            raise CalibrationError(
+                f"expected {' or '.join(map(str, counts))} {self.model} coefficients, got {len(self.distortion)}; "
+                "check the calibration file"
+            )
+        if not np.isfinite(self.distortion).all():
+            raise CalibrationError(f"expected finite distortion, got {self.distortion}; check the calibration file")
+
+    def scaled(self, height: int, width: int) -> "DistortedCamera":
+        """The same camera after its pictures were resized to (height, width); the coefficients do not change."""
+        return DistortedCamera(self.camera.scaled(height, width), self.distortion, self.model)

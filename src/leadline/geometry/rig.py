@@ -1,11 +1,12 @@
-"""Two cameras side by side: a rectified rig."""
+"""Two cameras side by side, before and after rectification."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
 from leadline.errors import CalibrationError
-from leadline.geometry.camera import Pinhole
+from leadline.geometry.camera import DistortedCamera, Pinhole
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,46 @@ class StereoRig:
     def scaled(self, height: int, width: int) -> "StereoRig":
         """The same rig after both pictures were resized to (height, width)."""
         return StereoRig(self.left.scaled(height, width), self.right.scaled(height, width), self.baseline_m)
+
+
+@dataclass(frozen=True, eq=False)
+class UnrectifiedRig:
+    """Two cameras as they were built and calibrated: distorted, and not quite parallel.
+
+    Args:
+        left: The left (reference) camera.
+        right: The right camera; it may differ in every respect.
+        right_from_left: Rigid transform of points, x_right = right_from_left @ x_left, translation in metres.
+    Raises:
+        CalibrationError: If the transform is not rigid and finite, or its translation is zero.
+    """
+
+    left: DistortedCamera
+    right: DistortedCamera
+    right_from_left: Float64[np.ndarray, "4 4"]
+
+    def __post_init__(self) -> None:
+        """Refuses transforms that no pair of cameras can have."""
+        transform = self.right_from_left
+        if transform.shape != (4, 4) or not np.isfinite(transform).all():
+            raise CalibrationError(
+                "expected a finite 4x4 right_from_left; check the extrinsics in the calibration file"
+            )
+        rotation = transform[:3, :3]
+        rigid = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) and np.linalg.det(rotation) > 0
+        if not (rigid and np.allclose(transform[3], [0.0, 0.0, 0.0, 1.0])):
+            raise CalibrationError(
+                "expected right_from_left to be a rotation and a translation, got another matrix; "
+                "check the extrinsics in the calibration file"
+            )
+        if self.baseline_m == 0:
+            raise CalibrationError("expected two cameras apart, got a zero translation; check the calibration file")
+
+    @property
+    def baseline_m(self) -> float:
+        """Distance between the optical centres in metres."""
+        return float(np.linalg.norm(self.right_from_left[:3, 3]))
+
+    def scaled(self, height: int, width: int) -> "UnrectifiedRig":
+        """The same rig after both pictures were resized to (height, width)."""
+        return UnrectifiedRig(self.left.scaled(height, width), self.right.scaled(height, width), self.right_from_left)

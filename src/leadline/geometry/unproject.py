@@ -51,7 +51,7 @@ def points_from_depth(depth: Float[np.ndarray, "h w"], camera: Pinhole) -> Float
         Metres in the camera's frame, float64; non-finite where depth is.
     """
     height, width = depth.shape
-    columns = (np.arange(width) - camera.center_x_px) / camera.focal_x_px
-    rows = (np.arange(height) - camera.center_y_px) / camera.focal_y_px
+    columns = (np.arange(width, dtype=np.float64) - camera.center_x_px) / camera.focal_x_px
+    rows = (np.arange(height, dtype=np.float64) - camera.center_y_px) / camera.focal_y_px
     z = depth.astype(np.float64)
     return np.stack([columns[None, :] * z, rows[:, None] * z, z], axis=-1)

@@ -1,1 +1,1 @@
-"""models"""
+"""Networks, trainable in torch."""

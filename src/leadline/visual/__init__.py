@@ -1,1 +1,1 @@
-"""visual"""
+"""Pictures of results: colour maps, error maps and comparison sheets."""

@@ -1,0 +1,1 @@
+"""Dreamed scenes: pictures rendered from a seed, with exact truth."""

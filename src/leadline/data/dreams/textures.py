@@ -1,0 +1,319 @@
+"""A bank of tileable pictures, held as a mip-mapped atlas and sampled per ray."""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, Int, UInt8
+
+TILE_PX = 512
+_LEVELS = 9
+_PAD_PX = 2
+_BANK_SEED = 20240607
+
+#: Photographs inside scikit-image's wheel (public domain or CC0); never its Middlebury motorcycle pair.
+PHOTOGRAPHS = (
+    "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png", "coins.png",
+    "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "page.png", "retina.jpg", "rocket.jpg",
+    "text.png", "microaneurysms.png",
+)
+
+
+@dataclass(frozen=True)
+class TextureBank:
+    """Pictures of ``TILE_PX`` squared with their mip levels, packed in one atlas.
+
+    Attributes:
+        atlas: All levels of all entries, RGB.
+        origin_px: First texel (x, y) of each level of each entry.
+        mirror: Whether an entry repeats mirrored (photographs) or as it is (tileable patterns).
+        mean: Mean colour of each entry, in [0, 1].
+        groups: Entry numbers by kind: "photo", "noise", "regular", "facade", "sky".
+        missing: How many photographs were not found.
+    """
+
+    atlas: UInt8[np.ndarray, "a b 3"]
+    origin_px: Float32[np.ndarray, "levels n 2"]
+    mirror: np.ndarray
+    mean: Float32[np.ndarray, "n 3"]
+    groups: dict[str, np.ndarray]
+    missing: int
+
+    def sample(
+        self, entry: Int[np.ndarray, " n"], u: Float[np.ndarray, " n"], v: Float[np.ndarray, " n"],
+        footprint_px: Float[np.ndarray, " n"],
+    ) -> Float32[np.ndarray, "n 3"]:
+        """Trilinear lookup.
+
+        Args:
+            entry: Bank entry of each sample.
+            u: Horizontal coordinate, one unit a tile.
+            v: Vertical coordinate, one unit a tile.
+            footprint_px: Width of the sample on the finest level, texels.
+        Returns:
+            Colours in [0, 1].
+        """
+        mirror = self.mirror[entry]
+        u, v = _wrap(u, mirror), _wrap(v, mirror)
+        level = np.clip(np.log2(np.maximum(footprint_px, 1.0)), 0.0, _LEVELS - 1.001).astype(np.float32)
+        lower = level.astype(np.int32)
+        blend = (level - lower)[:, None]
+        fine, coarse = self._bilinear(entry, u, v, lower), self._bilinear(entry, u, v, lower + 1)
+        coarse -= fine
+        coarse *= blend
+        fine += coarse
+        fine *= np.float32(1 / 255)
+        return fine
+
+    def _bilinear(self, entry: np.ndarray, u: np.ndarray, v: np.ndarray, level: np.ndarray) -> np.ndarray:
+        n, width = len(entry), 512
+        rows = -(-n // width)
+        origin = self.origin_px[level, entry]
+        size = np.ldexp(np.float32(TILE_PX), -level).astype(np.float32)
+        x, y = np.zeros((2, rows * width), np.float32)
+        x[:n] = origin[:, 0] + u * size - 0.5
+        y[:n] = origin[:, 1] + v * size - 0.5
+        texels = cv2.remap(self.atlas, x.reshape(rows, width), y.reshape(rows, width), cv2.INTER_LINEAR)
+        return texels.reshape(-1, 3)[:n].astype(np.float32)
+
+
+def _wrap(t: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    folded = 1.0 - np.abs(t - 2.0 * np.floor(0.5 * t) - 1.0)
+    return np.where(mirror, folded, t - np.floor(t)).astype(np.float32)
+
+
+@cache
+def texture_bank() -> TextureBank:
+    """The bank: the same in every process, built on the first call (seconds)."""
+    rng = np.random.Generator(np.random.PCG64(_BANK_SEED))
+    entries: list[tuple[str, bool, np.ndarray]] = []
+    photographs, missing = _photographs(rng)
+    entries += [("photo", True, p) for p in photographs]
+    for _ in range(26):
+        entries.append(("noise", False, _palette(rng, _noise_like(rng))))
+    for maker in (_stripes, _checkers, _bricks, _dots, _grid, _weave, _bricks, _stripes, _grid, _dots):
+        entries.append(("regular", False, _palette(rng, maker(rng))))
+    for maker in (_cells, _cells, _cells, _wood, _wood, _glyphs, _glyphs, _glyphs, _scratches, _blotches, _blotches,
+                  _leaf_litter):
+        entries.append(("noise", False, _palette(rng, maker(rng))))
+    entries += [("facade", False, _facade(rng)) for _ in range(6)]
+    entries += [("sky", False, _clouds(rng)) for _ in range(4)]
+    return _pack(entries, missing)
+
+
+def _pack(entries: list[tuple[str, bool, np.ndarray]], missing: int) -> TextureBank:
+    columns = 12
+    rows = -(-len(entries) // columns)
+    cell = [(TILE_PX >> k) + 2 * _PAD_PX for k in range(_LEVELS)]
+    atlas = np.zeros((rows * sum(cell), columns * cell[0], 3), np.uint8)
+    origin = np.zeros((_LEVELS, len(entries), 2), np.float32)
+    for i, (_, mirror, picture) in enumerate(entries):
+        image, top = picture, 0
+        for k in range(_LEVELS):
+            x, y = (i % columns) * cell[k], top + (i // columns) * cell[k]
+            border = cv2.BORDER_REFLECT if mirror else cv2.BORDER_WRAP
+            pad = min(_PAD_PX, image.shape[0])
+            atlas[y : y + cell[k], x : x + cell[k]] = cv2.copyMakeBorder(image, pad, pad, pad, pad, border)
+            origin[k, i] = x + _PAD_PX, y + _PAD_PX
+            top += rows * cell[k]
+            image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    names = [name for name, _, _ in entries]
+    groups = {g: np.flatnonzero([n == g for n in names]) for g in sorted(set(names))}
+    mean = np.array([p.reshape(-1, 3).mean(0) / 255 for _, _, p in entries], np.float32)
+    return TextureBank(atlas, origin, np.array([m for _, m, _ in entries]), mean, groups, missing)
+
+
+def _photographs(rng: np.random.Generator) -> tuple[list[UInt8[np.ndarray, "t t 3"]], int]:
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or spec.origin is None:
+        return [], len(PHOTOGRAPHS)
+    folder, found, missing = Path(spec.origin).parent / "data", [], 0
+    for name in PHOTOGRAPHS:
+        path = folder / name
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+        if image is None:
+            missing += 1
+            continue
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        side = min(image.shape[:2])
+        for share in (1.0, 0.6):
+            crop = int(side * share)
+            y, x = (int(rng.integers(0, n - crop + 1)) for n in image.shape[:2])
+            if share < 1.0 and crop < 200:
+                continue
+            square = image[y : y + crop, x : x + crop]
+            method = cv2.INTER_AREA if crop > TILE_PX else cv2.INTER_CUBIC
+            found.append(cv2.resize(square, (TILE_PX, TILE_PX), interpolation=method))
+    return found, missing
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    low, high = np.quantile(values, [0.01, 0.99])
+    return np.clip((values - low) / max(high - low, 1e-9), 0, 1).astype(np.float32)
+
+
+def _palette(rng: np.random.Generator, values: Float32[np.ndarray, "t t"]) -> UInt8[np.ndarray, "t t 3"]:
+    """Colour a grey pattern by a random ramp of two to four colours, with a little grain."""
+    stops = int(rng.integers(2, 5))
+    base, saturation = rng.random(3), rng.beta(1.3, 1.8)
+    colours = 0.55 * base + 0.45 * rng.random((stops, 3))
+    grey = colours.mean(-1, keepdims=True)
+    colours = np.clip(grey + saturation * (colours - grey) + rng.uniform(-0.35, 0.35, (stops, 1)), 0.03, 1.0)
+    ramp = np.linspace(0, 1, stops)
+    grain = 0.08 * rng.random() * (_spectrum(rng, 0.5) - 0.5)
+    picture = np.stack([np.interp(values, ramp, colours[:, c]) for c in range(3)], -1) + grain[..., None]
+    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def _spectrum(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Float32[np.ndarray, "t t"]:
+    """Tileable noise whose amplitude falls as frequency to the power -slope."""
+    fy, fx = np.meshgrid(np.fft.fftfreq(TILE_PX), np.fft.rfftfreq(TILE_PX), indexing="ij")
+    radius = np.sqrt((fx * stretch) ** 2 + fy**2)
+    radius[0, 0] = 1.0
+    phase = np.exp(2j * np.pi * rng.random(radius.shape)) * radius**-slope
+    phase[0, 0] = 0.0
+    return _unit(np.fft.irfft2(phase, s=(TILE_PX, TILE_PX)))
+
+
+def _noise_like(rng: np.random.Generator) -> np.ndarray:
+    noise = _spectrum(rng, rng.uniform(0.3, 2.0), 1.0 if rng.random() < 0.7 else rng.uniform(2, 8))
+    kind = rng.integers(4)
+    if kind == 1:
+        return np.abs(2 * noise - 1)
+    if kind == 2:
+        return _unit(np.sin(rng.uniform(6, 40) * _spectrum(rng, 1.8)) + 0.5 * noise)
+    if kind == 3:
+        return _unit(0.6 * (noise > rng.uniform(0.3, 0.7)) + 0.4 * _spectrum(rng, 1.0))
+    return noise
+
+
+def _phase(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel coordinates in whole numbers of periods, so that the pattern tiles."""
+    count = 2 ** rng.integers(1, 6, 2) if rng.random() < 0.5 else np.repeat(2 ** rng.integers(2, 6), 2)
+    y, x = np.mgrid[0:TILE_PX, 0:TILE_PX] / TILE_PX
+    return x * count[0], y * count[1]
+
+
+def _soften(rng: np.random.Generator, pattern: np.ndarray) -> Float32[np.ndarray, "t t"]:
+    wear = rng.uniform(0, 0.4) * _spectrum(rng, rng.uniform(0.7, 1.5))
+    return _unit(cv2.GaussianBlur(pattern.astype(np.float32), (0, 0), rng.uniform(0.6, 1.5)) + wear)
+
+
+def _stripes(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    return _soften(rng, (np.sin(2 * np.pi * (x + (y if rng.random() < 0.4 else 0))) > rng.uniform(-0.7, 0.7)))
+
+
+def _checkers(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    return _soften(rng, (x % 1 < 0.5) ^ (y % 1 < 0.5))
+
+
+def _bricks(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    row = np.floor(2 * y)
+    x = x + 0.5 * (row % 2)
+    gap = rng.uniform(0.03, 0.12)
+    tone = rng.random((64, 128))[row.astype(int) % 64, np.floor(x).astype(int) % 128]
+    return _soften(rng, np.where((x % 1 < gap) | (2 * y % 1 < 2 * gap), 0.0, 0.5 + 0.5 * tone))
+
+
+def _dots(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    return _soften(rng, np.hypot(x % 1 - 0.5, y % 1 - 0.5) < rng.uniform(0.15, 0.42))
+
+
+def _grid(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    width = rng.uniform(0.06, 0.25)
+    return _soften(rng, (x % 1 < width) | (y % 1 < width))
+
+
+def _weave(rng: np.random.Generator) -> np.ndarray:
+    x, y = _phase(rng)
+    over = (np.floor(2 * x) + np.floor(2 * y)) % 2 > 0
+    return _soften(rng, np.where(over, np.abs(np.sin(2 * np.pi * x)), np.abs(np.sin(2 * np.pi * y)) * 0.8))
+
+
+def _cells(rng: np.random.Generator) -> np.ndarray:
+    """Voronoi cells, or the distance to their seeds."""
+    margin, count = 96, int(2 ** rng.uniform(4, 10))
+    seeds = rng.integers(0, TILE_PX, (count, 2))
+    canvas = np.full((TILE_PX, TILE_PX), 255, np.uint8)
+    canvas[seeds[:, 1], seeds[:, 0]] = 0
+    wide = cv2.copyMakeBorder(canvas, margin, margin, margin, margin, cv2.BORDER_WRAP)
+    distance, label = cv2.distanceTransformWithLabels(wide, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    inside = (slice(margin, -margin), slice(margin, -margin))
+    tone = rng.random(int(label.max()) + 1)[label]
+    edge = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+    kind = rng.integers(3)
+    values = distance if kind == 0 else np.where(edge, 0, tone) if kind == 1 else distance / distance.max() + 0.3 * tone
+    return _unit(values[inside])
+
+
+def _wood(rng: np.random.Generator) -> np.ndarray:
+    rings = np.sin(2 * np.pi * rng.uniform(3, 20) * _spectrum(rng, 1.9, rng.uniform(4, 12)))
+    return _unit(rings + 1.2 * _spectrum(rng, 0.8, 20.0))
+
+
+def _glyphs(rng: np.random.Generator) -> np.ndarray:
+    canvas = np.zeros((TILE_PX, TILE_PX), np.uint8)
+    size = rng.uniform(0.35, 1.6)
+    step = int(26 * size)
+    for y in range(step, TILE_PX, step):
+        text = "".join(chr(int(c)) if rng.random() > 0.15 else " " for c in rng.integers(40, 123, 90))
+        cv2.putText(canvas, text, (int(rng.integers(-20, 10)), y), int(rng.integers(0, 5)), size * 0.75, 255,
+                    max(1, int(size * 1.6)), cv2.LINE_AA)
+    return _unit(canvas / 255.0 + 0.15 * _spectrum(rng, 1.2))
+
+
+def _scratches(rng: np.random.Generator) -> np.ndarray:
+    canvas = (_spectrum(rng, 1.3) * 120).astype(np.uint8)
+    for _ in range(400):
+        a = rng.integers(0, TILE_PX, 2)
+        b = a + rng.normal(0, 60, 2).astype(int)
+        cv2.line(canvas, tuple(map(int, a)), tuple(map(int, b)), int(rng.integers(60, 255)), 1, cv2.LINE_AA)
+    return _unit(canvas)
+
+
+def _blotches(rng: np.random.Generator) -> np.ndarray:
+    layers = np.floor(_spectrum(rng, rng.uniform(1.4, 2.0)) * rng.integers(3, 8))
+    return _unit(cv2.GaussianBlur(layers.astype(np.float32), (0, 0), 1.0) + 0.4 * _spectrum(rng, 0.9))
+
+
+def _leaf_litter(rng: np.random.Generator) -> np.ndarray:
+    canvas = np.zeros((TILE_PX, TILE_PX), np.uint8)
+    for _ in range(1500):
+        centre = tuple(int(c) for c in rng.integers(0, TILE_PX, 2))
+        axes = (int(rng.integers(6, 22)), int(rng.integers(3, 9)))
+        turn, tone = float(rng.uniform(0, 360)), int(rng.integers(30, 255))
+        cv2.ellipse(canvas, centre, axes, turn, 0, 360, tone, -1, cv2.LINE_AA)
+    return _unit(canvas + 30 * _spectrum(rng, 0.8))
+
+
+def _facade(rng: np.random.Generator) -> UInt8[np.ndarray, "t t 3"]:
+    """Rows of windows on a wall."""
+    wall = _palette(rng, _spectrum(rng, 1.0) if rng.random() < 0.5 else _bricks(rng)).astype(np.float32)
+    picture = 0.3 * wall + 0.7 * wall.mean((0, 1))
+    columns, floors = 2 ** rng.integers(1, 4, 2)
+    w, h = TILE_PX // columns, TILE_PX // floors
+    x0, y0 = int(w * rng.uniform(0.12, 0.3)), int(h * rng.uniform(0.12, 0.3))
+    frame = tuple(float(c) for c in rng.uniform(40, 240, 3))
+    for i in range(columns):
+        for j in range(floors):
+            a, b = (i * w + x0, j * h + y0), (i * w + w - x0, j * h + h - y0)
+            glass = rng.uniform(10, 120) * np.array([0.8, 0.9, 1.0]) + rng.uniform(0, 25, 3)
+            cv2.rectangle(picture, a, b, tuple(map(float, glass)), -1)
+            cv2.rectangle(picture, a, b, frame, max(1, w // 40))
+            middle = (a[0] + b[0]) // 2
+            cv2.line(picture, (middle, a[1]), (middle, b[1]), frame, max(1, w // 60))
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _clouds(rng: np.random.Generator) -> UInt8[np.ndarray, "t t 3"]:
+    cover = np.clip((_spectrum(rng, 1.5) - rng.uniform(0.2, 0.7)) * 3, 0, 1)[..., None]
+    blue = np.array([90, 140, 220]) * rng.uniform(0.6, 1.1)
+    return np.clip((1 - cover) * blue + cover * rng.uniform(190, 250), 0, 255).astype(np.uint8)

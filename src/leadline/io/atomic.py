@@ -1,0 +1,94 @@
+"""Files that are either whole or absent."""
+
+import errno
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from leadline.errors import OutputError
+
+# What a full, broken or read-only disk answers to a write that began well.
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+
+
+def make_output_folder(path: Path | str) -> Path:
+    """Makes a folder and its parents; one that exists is fine.
+
+    Args:
+        path: The folder.
+    Returns:
+        The same path.
+    Raises:
+        OutputError: If it cannot be made, or a file is in its place.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(
+            f"expected a folder at {folder}, got a file in its place; choose another output folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"expected to make the folder {folder}, got {_reason(error)}; choose another one") from error
+    return folder
+
+
+@contextmanager
+def atomic_write(path: Path | str) -> Generator[BinaryIO]:
+    """Opens a file for binary writing that appears under its name only when the block ends well.
+
+    The bytes go to a temporary name in the same folder, which is then renamed; an existing file is replaced whole.
+    After any exception, Ctrl-C included, the temporary file is gone and what was at `path` is untouched. Nothing is
+    flushed to the disk itself (no fsync): this protects from errors and interruptions, not from power cuts.
+
+    Args:
+        path: Where the file shall be; its folder must exist.
+    Yields:
+        The open temporary file.
+    Raises:
+        OutputError: If the folder is missing or not writable, the disk is full, or `path` is not a plain file.
+    """
+    target = Path(path)
+    temporary = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.part"
+    try:
+        with _open_new(target, temporary) as handle:
+            yield handle
+        os.replace(temporary, target)
+    except OSError as error:
+        # An OSError that the block brought from elsewhere (a missing input, say) is not about this file.
+        if error.errno not in _DISK_ERRORS and error.filename != os.fspath(temporary):
+            raise
+        raise OutputError(
+            f"expected to write {target}, got {_reason(error)}; free space or choose another folder"
+        ) from error
+    finally:
+        with suppress(OSError, ValueError):
+            temporary.unlink()
+
+
+def _open_new(target: Path, temporary: Path) -> BinaryIO:
+    """Opens the temporary file, refusing targets that a rename would not or should not replace."""
+    try:
+        if not target.name or (target.exists() and not target.is_file()):
+            raise OutputError(f"expected a file name at {target}, got a folder or device; choose another name")
+        return temporary.open("xb")
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"expected the folder {target.parent} to exist, got none; make it or choose another one"
+        ) from error
+    except NotADirectoryError as error:
+        raise OutputError(
+            f"expected a folder at {target.parent}, got a file in its place; choose another output folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"expected to write into {target.parent}, got {_reason(error)}; choose a folder you may write to"
+        ) from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """The operating system's words without its errno and file name."""
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()

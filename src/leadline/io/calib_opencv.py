@@ -1,0 +1,179 @@
+"""What OpenCV's stereoCalibrate found, in the YAML and XML of cv::FileStorage."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+from jaxtyping import Float64
+
+from leadline.errors import CalibrationError, OutputError
+from leadline.geometry.camera import DistortedCamera, DistortionModel
+from leadline.geometry.rig import UnrectifiedRig
+from leadline.io.atomic import atomic_write
+from leadline.io.calib_values import PictureSize, Tree, numbers, picture_size, pinhole
+
+_METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+_LARGEST_UNSTATED_BASELINE = 5.0
+_MODELS: dict[str, DistortionModel] = {
+    "radtan": "radtan",
+    "plumbbob": "radtan",
+    "rationalpolynomial": "radtan",
+    "equidistant": "equidistant",
+    "fisheye": "equidistant",
+}
+# Names seen in the wild, after lower-casing and without _ and -: OpenCV's samples, its tutorials, ROS, stereo kits.
+_SIDES = (("1", "left", "l"), ("2", "right", "r"))
+_MATRIX_NAMES = ("m{}", "k{}", "cameramatrix{}", "{}cameramatrix", "cammatrix{}", "mtx{}", "intrinsics{}", "{}k")
+_DISTORTION_NAMES = ("d{}", "distcoeffs{}", "{}distcoeffs", "distortion{}", "dist{}", "distortioncoefficients{}", "{}d")
+
+
+def is_opencv(fields: Tree) -> bool:
+    """Whether the file has a first camera matrix, or the extrinsics R and T, under one of the usual names."""
+    names = _flat(fields)
+    return _find(names, _MATRIX_NAMES, _SIDES[0]) is not None or {"r", "t"} <= names.keys()
+
+
+def parse_opencv_xml(text: str) -> Tree:
+    """The top-level values of an OpenCV XML file, in the form that its YAML has.
+
+    Raises:
+        CalibrationError: If it is not whole XML, or defines entities, which no calibration does.
+    """
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise CalibrationError("expected plain XML of cv::FileStorage, got one with a DOCTYPE; write it with OpenCV")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise CalibrationError("expected whole XML of cv::FileStorage, got a damaged file; write it again") from error
+    fields: dict[str, object] = {}
+    for element in root:
+        children = {child.tag: (child.text or "").split() for child in element}
+        plain = (element.text or "").strip().strip('"')
+        fields[element.tag] = (
+            {name: values if name == "data" else " ".join(values) for name, values in children.items()}
+            if children
+            else plain
+        )
+    return fields
+
+
+def parse_opencv(fields: Tree, size: PictureSize | None) -> UnrectifiedRig:
+    """Two cameras from stereoCalibrate's M1 D1 M2 D2 R T (or K1, cameraMatrix1, distCoeffs1 and the like).
+
+    stereoCalibrate gives T in the unit in which the board's squares were measured, and files do not say which: T is
+    taken as metres, unless `translation_unit` (m, cm or mm) says otherwise. A baseline beyond 5 m without that line is
+    refused as forgotten millimetres. `distortion_model: equidistant` (or fisheye) marks cv::fisheye's coefficients.
+
+    Args:
+        fields: The file's values.
+        size: (height, width), for a file that does not state it.
+    Raises:
+        CalibrationError: If something is missing, contradictory or impossible.
+    Source: OpenCV documentation, calib3d, stereoCalibrate and fisheye::stereoCalibrate.
+    """
+    names = _flat(fields)
+    found = _size(names, size)
+    stated = str(names.get("distortionmodel", "radtan"))
+    model = _MODELS.get(stated.lower().replace("_", "").replace("-", ""))
+    if model is None:
+        raise CalibrationError(f"expected distortion_model radtan or equidistant, got {stated[:40]!r}; recalibrate")
+    left, right = (_camera(names, side, found, model) for side in _SIDES)
+    transform = np.eye(4)
+    transform[:3, :3] = _rotation(names)
+    transform[:3, 3] = _matrix(names.get("t"), "T", (3,)) * _unit_m(names)
+    if "translationunit" not in names and np.linalg.norm(transform[:3, 3]) > _LARGEST_UNSTATED_BASELINE:
+        raise CalibrationError(
+            f"expected T in metres, got a baseline of {np.linalg.norm(transform[:3, 3]):.4g}; "
+            "if it is in millimetres, add the line 'translation_unit: mm' to the calibration file"
+        )
+    return UnrectifiedRig(left, right, transform)
+
+
+def write_opencv_calibration(path: Path | str, rig: UnrectifiedRig, reprojection_error_px: float) -> None:
+    """Writes two calibrated cameras as OpenCV does: M1 D1 M2 D2 R T, with size, unit, lens model and error.
+
+    Args:
+        path: .yml, .yaml or .xml; replaced whole if it exists.
+        rig: The cameras as calibrated.
+        reprojection_error_px: Root mean square over all corners, for whoever reads the file.
+    Raises:
+        OutputError: If the suffix is another one, the cameras differ in picture size or lens model (this form has
+            room for one), or the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (".yml", ".yaml", ".xml"):
+        raise OutputError(f"expected a name that ends in .yml, .yaml or .xml, got {target.name}; choose another suffix")
+    left, right = rig.left, rig.right
+    if left.model != right.model or (left.camera.height, left.camera.width) != (
+        right.camera.height,
+        right.camera.width,
+    ):
+        raise OutputError("expected cameras of one picture size and lens model; calibrate both alike")
+    storage = cv2.FileStorage(target.suffix.lower(), cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY)
+    storage.write("image_width", left.camera.width)
+    storage.write("image_height", left.camera.height)
+    storage.write("distortion_model", left.model)
+    storage.write("translation_unit", "m")
+    storage.write("reprojection_error_px", float(reprojection_error_px))
+    for index, camera in ((1, left), (2, right)):
+        storage.write(f"M{index}", camera.camera.matrix)
+        # An ideal lens is written as four zeros: cv::FileStorage cannot hold an empty matrix.
+        storage.write(f"D{index}", np.array([camera.distortion or (0.0, 0.0, 0.0, 0.0)], dtype=np.float64))
+    storage.write("R", np.ascontiguousarray(rig.right_from_left[:3, :3]))
+    storage.write("T", np.ascontiguousarray(rig.right_from_left[:3, 3:]))
+    text = storage.releaseAndGetString()
+    with atomic_write(target) as file:
+        file.write(text.encode("utf-8"))
+
+
+def _flat(fields: Tree) -> dict[str, object]:
+    return {str(name).lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
+
+
+def _find(names: dict[str, object], forms: tuple[str, ...], side: tuple[str, ...]) -> str | None:
+    return next((form.format(mark) for mark in side for form in forms if form.format(mark) in names), None)
+
+
+def _camera(
+    names: dict[str, object], side: tuple[str, ...], size: PictureSize, model: DistortionModel
+) -> DistortedCamera:
+    matrix, distortion = _find(names, _MATRIX_NAMES, side), _find(names, _DISTORTION_NAMES, side)
+    if matrix is None or distortion is None:
+        missing = f"M{side[0]} (camera matrix)" if matrix is None else f"D{side[0]} (distortion)"
+        raise CalibrationError(f"expected {missing} of the {side[1]} camera, got none; check the calibration file")
+    values = _matrix(names[matrix], matrix, (9,)).reshape(3, 3)
+    coefficients = _matrix(names[distortion], distortion, (4, 5, 8, 12, 14))
+    return DistortedCamera(pinhole(values, size, matrix), tuple(coefficients.tolist()), model)
+
+
+def _matrix(value: object, name: str, counts: tuple[int, ...]) -> Float64[np.ndarray, " n"]:
+    """The numbers of an `!!opencv-matrix` (or a plain list), flat."""
+    return np.array(numbers(value, name, counts), dtype=np.float64)
+
+
+def _rotation(names: dict[str, object]) -> Float64[np.ndarray, "3 3"]:
+    """R as a matrix or, as some samples write it, a Rodrigues vector."""
+    values = _matrix(names.get("r"), "R", (9, 3))
+    return values.reshape(3, 3) if values.size == 9 else np.asarray(cv2.Rodrigues(values)[0], dtype=np.float64)
+
+
+def _unit_m(names: dict[str, object]) -> float:
+    unit = str(names.get("translationunit", "m"))
+    if unit not in _METRES:
+        raise CalibrationError(
+            f"expected translation_unit m, cm or mm, got {unit[:40]!r}; correct the calibration file"
+        )
+    return _METRES[unit]
+
+
+def _size(names: dict[str, object], fallback: PictureSize | None) -> PictureSize:
+    """image_width and image_height, or a list [width, height] (cv::Size)."""
+    for prefix in ("image", "img", ""):
+        if f"{prefix}width" in names and f"{prefix}height" in names:
+            return picture_size(names[f"{prefix}height"], names[f"{prefix}width"], fallback)
+    for name in ("imagesize", "imgsize", "size", "resolution"):
+        if name in names:
+            width, height = numbers(names[name], name, (2,))
+            return picture_size(height, width, fallback)
+    return picture_size(None, None, fallback)

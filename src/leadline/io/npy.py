@@ -1,0 +1,36 @@
+"""Disparity in numpy's own file format."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from leadline.errors import InputError
+
+
+def read_npy(path: Path | str) -> Float32[np.ndarray, "h w"]:
+    """A two-dimensional array of real numbers from a .npy file, as float32.
+
+    NaN and infinity are returned as they are; values beyond float32 become infinite.
+
+    Args:
+        path: The file. It is never unpickled.
+    Returns:
+        The values.
+    Raises:
+        InputError: If it is missing, not a .npy file, shorter than its header says, or of another shape or type.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"expected a .npy file at {source}, got no such file; check the name")
+    try:
+        # Mapping compares the header's size with the file's before anything is allocated.
+        values = np.lib.format.open_memmap(source, mode="r")
+    except Exception as error:  # numpy's header parser raises a dozen kinds on damaged files
+        raise InputError(f"expected a whole .npy file of numbers, got other or missing bytes in {source}") from error
+    if values.ndim != 2 or values.dtype.kind not in "fiu" or values.size == 0:
+        raise InputError(
+            f"expected real numbers of shape (height, width), got {values.dtype} of {values.shape} in {source}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array(values, dtype=np.float32)

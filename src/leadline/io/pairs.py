@@ -1,0 +1,211 @@
+"""Both views of a stereo pair, from two files or from one."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.errors import InputError
+from leadline.io.files import read_bytes
+from leadline.io.images import Picture, decode_picture, to_8bit
+from leadline.io.jpeg import scan_jpeg
+
+_JPS_MARK = b"_JPSJPS_"
+_DISPARITY_VIEW, _UNDEFINED_VIEW, _PRIMARY_VIEW = 0x020002, 0x000000, 0x030000
+_MP_ENTRIES, _MP_VIEW_NUMBER = 0xB002, 0xB101
+
+
+@dataclass(frozen=True, eq=False)
+class PicturePair:
+    """The two views of a stereo pair.
+
+    Args:
+        left: What the left eye sees, RGB.
+        right: What the right eye sees, RGB. From two files it may have another size.
+        notes: What was assumed or changed on the way, one line each, for the user.
+    """
+
+    left: UInt8[np.ndarray, "h w 3"]
+    right: UInt8[np.ndarray, "h2 w2 3"]
+    notes: tuple[str, ...] = ()
+
+
+def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = False) -> PicturePair:
+    """Reads a stereo pair from two pictures, or from one file that holds both views.
+
+    One file may be an MPO (views ordered by their viewpoint numbers), a JPS, or a picture with the views side by side.
+    A JPS's own header says which eye comes first and whether the halves are squeezed; a `.jps` without that header is
+    taken as right eye first (the custom of that suffix: for crossed eyes), any other picture as left eye first.
+    Two 16-bit views are scaled to 8 bits by one factor.
+
+    Args:
+        left: The left view, or the file with both.
+        right: The right view, if it has a file of its own.
+        swap: Exchange the views, where a file has them the other way round.
+    Returns:
+        Both views and notes on what was assumed.
+    Raises:
+        InputError: If a picture cannot be read, or one file does not hold two views.
+    """
+    if right is None:
+        pair = _split(read_bytes(left, "a picture with both views"), str(left))
+    else:
+        first, second = to_8bit([decode_picture(read_bytes(path, "a picture"), str(path)) for path in (left, right)])
+        pair = _paired(first, second)
+    return PicturePair(pair.right, pair.left, (*pair.notes, "views swapped as asked")) if swap else pair
+
+
+def _paired(left: Picture, right: Picture, *notes: str) -> PicturePair:
+    return PicturePair(left.pixels, right.pixels, (*notes, *left.notes, *right.notes))
+
+
+def _split(data: bytes, name: str) -> PicturePair:
+    """Chooses by content how one file holds two views."""
+    layout: _JpsLayout | None = None
+    if data.startswith(b"\xff\xd8\xff"):
+        views = _mpo_views(data, name)
+        if len(views) >= 2:
+            return _split_mpo(views, name)
+        if name.lower().endswith(".mpo"):
+            raise InputError(f"expected two views in {name}, got {len(views)}; name the other view's file too")
+        layout = _jps_layout(data, name)
+    whole = to_8bit([decode_picture(data, name)])[0]
+    if layout is None:
+        crossed = name.lower().endswith(".jps")
+        order = "right view first, as .jps files are" if crossed else "left view first"
+        note = f"{name}: taken as two views side by side, {order}; if they are exchanged, swap them"
+        layout = _JpsLayout(below=False, left_first=not crossed, squeezed=False)
+    else:
+        note = f"{name}: split as its JPS header says"
+    return _halves(whole, layout, name, note)
+
+
+class _JpsLayout(NamedTuple):
+    """How one picture holds two: one below the other or side by side, which comes first, at half size or not."""
+
+    below: bool
+    left_first: bool
+    squeezed: bool
+
+
+def _jps_layout(data: bytes, name: str) -> _JpsLayout | None:
+    """The stereoscopic descriptor of a JPS file, if it has one.
+
+    Source: VRex, JPS/stereo JPEG specification: APP3, "_JPSJPS_", length, then separation, flags (1 half height,
+    2 half width, 4 left view first), layout (2 side by side, 3 one below the other) and type (1 stereo).
+    """
+    for segment in scan_jpeg(data, name).segments:
+        content = data[segment.start : segment.end]
+        if segment.marker != 0xE3 or not content.startswith(_JPS_MARK) or len(content) < 14:
+            continue
+        flags, layout, kind = content[11], content[12], content[13]
+        if kind != 1 or layout not in (2, 3):
+            raise InputError(
+                f"expected two views side by side or one below the other, got JPS layout {layout} of type {kind} "
+                f"in {name}; save the views as two files"
+            )
+        return _JpsLayout(layout == 3, bool(flags & 4), bool(flags & (1 if layout == 3 else 2)))
+    return None
+
+
+def _halves(whole: Picture, layout: _JpsLayout, name: str, note: str) -> PicturePair:
+    """Cuts a picture into its two views; an odd middle line belongs to neither."""
+    axis = 0 if layout.below else 1
+    length = whole.pixels.shape[axis]
+    half = length // 2
+    if half == 0:
+        raise InputError(f"expected two views in {name}, got a picture 1 px wide or high; name both views' files")
+    views = [whole.pixels[:half], whole.pixels[length - half :]]
+    if axis == 1:
+        views = [whole.pixels[:, :half], whole.pixels[:, length - half :]]
+    if layout.squeezed:
+        height, width = views[0].shape[:2]
+        size = (width * (1 + axis), height * (2 - axis))
+        views = [np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_LINEAR), np.uint8) for view in views]
+    first, second = (np.ascontiguousarray(view) for view in views)
+    left, right = (first, second) if layout.left_first else (second, first)
+    return PicturePair(left, right, (note, *whole.notes))
+
+
+class _MpoView(NamedTuple):
+    """One picture in a multi-picture file: its bytes and its viewpoint number, 1 being the leftmost."""
+
+    data: bytes
+    number: int | None
+
+
+def _split_mpo(views: list[_MpoView], name: str) -> PicturePair:
+    numbers = [view.number for view in views]
+    note = f"{name}: views taken in file order, left first"
+    if None not in numbers and len(set(numbers)) == len(numbers):
+        views = sorted(views, key=lambda view: view.number or 0)
+        note = f"{name}: views taken by their viewpoint numbers, left first"
+    if len(views) > 2:
+        note += f"; the first two of {len(views)}"
+    left, right = to_8bit([decode_picture(view.data, name) for view in views[:2]])
+    if left.pixels.shape != right.pixels.shape:
+        raise InputError(
+            f"expected two views of one size in {name}, got {left.pixels.shape[:2]} and {right.pixels.shape[:2]}; "
+            "its second picture is no stereo view: name both views' files"
+        )
+    return _paired(left, right, note)
+
+
+def _mpo_views(data: bytes, name: str) -> list[_MpoView]:
+    """The stereo views that a JPEG's multi-picture index lists; none if it has no index.
+
+    Source: CIPA DC-007-2009, Multi-Picture Format, 5.2.3: each 16-byte entry is attribute, size, offset (from the
+    index's own TIFF header; 0 for the first picture) and two dependencies. Thumbnails and panoramas are passed over.
+    """
+    try:
+        base, order, tags = _mp_tags(data, name)
+        count, place = tags.get(_MP_ENTRIES, (0, 0))
+        entries = [struct.unpack_from(order + "III", data, base + place + 16 * i) for i in range(min(count // 16, 64))]
+        pictures = [(kind & 0xFFFFFF, base + start if start else 0, size) for kind, size, start in entries]
+        stereo = [p for p in pictures if p[0] == _DISPARITY_VIEW]
+        if len(stereo) < 2 and name.lower().endswith(".mpo"):
+            stereo = [p for p in pictures if p[0] in (_DISPARITY_VIEW, _UNDEFINED_VIEW, _PRIMARY_VIEW)]
+        if len(stereo) < 2:
+            return []
+        return [_mpo_view(data[start : start + size], size, name) for _, start, size in stereo]
+    except struct.error as error:
+        raise InputError(
+            f"expected a whole multi-picture file, got a damaged index in {name}; fetch it again"
+        ) from error
+
+
+def _mpo_view(view: bytes, size: int, name: str) -> _MpoView:
+    if len(view) < size or not view.startswith(b"\xff\xd8\xff"):
+        raise InputError(f"expected a view where the index of {name} says, got none; it is cut off: fetch it again")
+    _, order, tags = _mp_tags(view, name)
+    count, value = tags.get(_MP_VIEW_NUMBER, (0, 0))
+    return _MpoView(view, value if count == 1 and order and 0 < value < 0xFFFFFFFF else None)
+
+
+def _mp_tags(data: bytes, name: str) -> tuple[int, str, dict[int, tuple[int, int]]]:
+    """Where a JPEG's MP header stands, its byte order, and its tags as (count, value or offset).
+
+    Source: CIPA DC-007-2009, 5.2: APP2, "MPF", then a TIFF header with at most two directories of 12-byte entries.
+    """
+    for segment in scan_jpeg(data, name).segments:
+        content = data[segment.start : segment.end]
+        if segment.marker != 0xE2 or not content.startswith(b"MPF\0") or len(content) < 12:
+            continue
+        base = segment.start + 4
+        order = "<" if data[base : base + 2] == b"II" else ">"
+        (directory,) = struct.unpack_from(order + "I", data, base + 4)
+        tags: dict[int, tuple[int, int]] = {}
+        for _ in range(2):
+            if directory == 0:
+                break
+            (count,) = struct.unpack_from(order + "H", data, base + directory)
+            for index in range(count):
+                tag, _, values, value = struct.unpack_from(order + "HHII", data, base + directory + 2 + 12 * index)
+                tags[tag] = (values, value)
+            (directory,) = struct.unpack_from(order + "I", data, base + directory + 2 + 12 * count)
+        return base, order, tags
+    return 0, "", {}

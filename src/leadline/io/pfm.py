@@ -1,0 +1,72 @@
+"""PFM: the float picture format of Middlebury, ETH3D and SceneFlow."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from leadline.errors import InputError
+from leadline.io.atomic import atomic_write
+from leadline.io.files import read_bytes
+
+# Magic, width, height, scale; exactly one line end (or blank) stands before the numbers.
+_HEADER = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)(?:\r\n|\s)")
+_LONGEST_HEADER = 512
+
+
+def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
+    """A one-channel PFM, top row first.
+
+    NaN and infinity are returned as they are: Middlebury marks unknown disparity with inf, and what they mean is
+    the caller's to decide. The size of the header's scale is ignored, as the Middlebury tools do; its sign gives the
+    byte order (negative is little-endian).
+
+    Args:
+        path: The file.
+    Returns:
+        The values, in this machine's byte order.
+    Raises:
+        InputError: If it is missing, not a PFM, has three channels, or is shorter than its header says.
+    Source: Debevec, HDRShop PFM; Middlebury stereo evaluation, `ImageIO`.
+    """
+    content = read_bytes(path, "a PFM file")
+    header = _HEADER.match(content, 0, _LONGEST_HEADER)
+    if header is None:
+        raise InputError(f"expected a PFM file that begins with 'Pf WIDTH HEIGHT SCALE', got other bytes in {path}")
+    if header[1] == b"F":
+        raise InputError(f"expected one channel ('Pf'), got three ('PF') in {path}; save the disparity alone")
+    width, height = int(header[2]), int(header[3])
+    try:
+        scale = float(header[4])
+    except ValueError:
+        scale = 0.0
+    if width == 0 or height == 0 or scale == 0:
+        raise InputError(
+            f"expected a positive size and a non-zero scale, got {width}x{height} and "
+            f"{header[4].decode()} in {path}; write it again"
+        )
+    expected, got = 4 * width * height, len(content) - header.end()
+    if got < expected:
+        raise InputError(
+            f"expected {expected} bytes of data for {width}x{height}, got {got} in {path}; "
+            "it is cut off: fetch it again"
+        )
+    order = "<f4" if scale < 0 else ">f4"
+    values = np.frombuffer(content, order, width * height, header.end()).reshape(height, width)
+    return np.ascontiguousarray(values[::-1], dtype=np.float32)
+
+
+def write_pfm(path: Path | str, values: Float32[np.ndarray, "h w"]) -> None:
+    """Writes a one-channel, little-endian PFM; NaN and infinity are kept.
+
+    Args:
+        path: The file; replaced whole if it exists.
+        values: Any numbers, top row first.
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    height, width = values.shape
+    with atomic_write(path) as file:
+        file.write(b"Pf\n%d %d\n-1.0\n" % (width, height))
+        file.write(np.ascontiguousarray(values[::-1], dtype="<f4").data)

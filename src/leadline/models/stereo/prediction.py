@@ -1,0 +1,35 @@
+"""What a stereo network returns, and the shape of one."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class StereoPrediction:
+    """Disparities of one forward pass, from coarse to fine.
+
+    Args:
+        disparity: Final left-view disparity in input pixels.
+        confidence_logit: Logit of P(|error| < 1 px).
+        scores: Unnormalised log-probabilities of the disparities 0, s, 2s, ... at stride s, in input pixels.
+        coarse: Earlier disparities at lower resolution, in input pixels, coarsest first.
+    """
+
+    disparity: Float[Tensor, "b 1 h w"]
+    confidence_logit: Float[Tensor, "b 1 h w"]
+    scores: Float[Tensor, "b d hs ws"]
+    coarse: tuple[Float[Tensor, "b 1 _ _"], ...]
+
+
+class StereoModel(Protocol):
+    """Any trainable stereo network."""
+
+    max_disparity: int
+    input_stride: int
+
+    def __call__(self, left: Float[Tensor, "b 3 h w"], right: Float[Tensor, "b 3 h w"]) -> StereoPrediction:
+        """Disparity of a rectified pair of RGB pictures in [0, 1], sizes multiples of `input_stride`."""
+        ...

@@ -1,0 +1,32 @@
+"""Upsampling that follows edges."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+
+def convex_upsample(
+    values: Float[Tensor, "b 1 h w"], mask: Float[Tensor, "b m h w"], factor: int
+) -> Float[Tensor, "b 1 {factor}*h {factor}*w"]:
+    """Each fine value is a learned convex combination of the 3x3 coarse values around it.
+
+    The values are not rescaled: multiply a disparity by `factor` yourself, before or after.
+
+    Args:
+        values: Coarse map.
+        mask: Logits of the weights, 9 * factor**2 channels: neighbour first (row by row), then row and column of
+            the fine pixel.
+        factor: Integer upsampling factor.
+    Returns:
+        Fine map; neighbours outside the coarse map repeat its border.
+    Source: RAFT (Teed and Deng 2020), section 3.3.
+    """
+    batch, _, height, width = values.shape
+    weights = mask.reshape(batch, 9, factor * factor, height, width).softmax(dim=1)
+    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    neighbours = torch.cat(
+        [padded[:, :, row : row + height, column : column + width] for row in range(3) for column in range(3)], dim=1
+    )
+    fine = (weights * neighbours.unsqueeze(2)).sum(dim=1)
+    return functional.pixel_shuffle(fine, factor)

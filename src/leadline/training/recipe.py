@@ -1,0 +1,145 @@
+"""Recipes: everything that decides what a training run learns, as one YAML file."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from leadline.data.augment import StereoAugmentation
+from leadline.errors import InputError
+
+
+@dataclass(frozen=True)
+class StereoRecipe:
+    """Supervised training of a stereo network.
+
+    Args:
+        model: Name in the catalog.
+        data: Folder of stereo shards, as `leadline dream stereo` writes them.
+        validation: Folder of stereo shards to validate on.
+        scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
+        validation_pairs: How many of the validation shards' pairs are used.
+        seed: Seeds the weights, the order of the data and the augmentation.
+        steps: Optimiser steps in all.
+        batch_size: Pairs a step.
+        learning_rate: Reached after the warm-up, held, and lowered to zero over the last steps.
+        warmup_steps: Steps from zero to the full learning rate.
+        decay_steps: Steps from the full learning rate to zero at the end.
+        weight_decay: Of AdamW.
+        ema_decay: Of the moving average of weights that is validated and exported.
+        occluded_weight: Weight of a pixel that the right view does not see.
+        quarter_weight: Of the disparity at 1/4.
+        half_weight: Of the disparity at 1/2.
+        volume_weight: Of the cross-entropy on the cost volume.
+        confidence_weight: Of the confidence's cross-entropy.
+        epoch_steps: Steps between two checkpoints.
+        validate_epochs: Epochs between two validations.
+        compile: Fuse the network's operators with torch.compile; needs a C++ compiler.
+        workers: Processes that load and augment.
+        augmentation: How samples are changed.
+    """
+
+    model: str
+    data: str
+    validation: str
+    scenes: tuple[str, ...] = ()
+    validation_pairs: int = 60
+    seed: int = 1
+    steps: int = 20000
+    batch_size: int = 8
+    learning_rate: float = 1e-3
+    warmup_steps: int = 300
+    decay_steps: int = 3000
+    weight_decay: float = 1e-4
+    ema_decay: float = 0.998
+    occluded_weight: float = 0.4
+    quarter_weight: float = 0.3
+    half_weight: float = 0.5
+    volume_weight: float = 1.0
+    confidence_weight: float = 0.3
+    epoch_steps: int = 250
+    validate_epochs: int = 4
+    compile: bool = True
+    workers: int = 1
+    augmentation: StereoAugmentation = StereoAugmentation()
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        for name in ("steps", "batch_size", "epoch_steps", "validate_epochs", "decay_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"expected {name} of at least 1 in the recipe, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise InputError(f"expected a positive learning_rate in the recipe, got {self.learning_rate}")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that leadline brings."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in files("leadline.training.recipes").iterdir()
+                  if entry.name.endswith(".yaml"))
+
+
+def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> StereoRecipe:
+    """Read a recipe, check every key and type, and apply overrides.
+
+    Args:
+        recipe: Name of a bundled recipe or path of a YAML file.
+        overrides: Values that replace the file's.
+    Raises:
+        InputError: If the file is missing or not YAML, or a key is unknown, missing or of the wrong type.
+    """
+    path = Path(recipe)
+    try:
+        text = path.read_text() if path.exists() else _bundled(str(recipe))
+        values = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"expected a recipe in YAML, could not read {recipe}: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"expected a recipe of keys and values, got {type(values).__name__} in {recipe}")
+    return _build(StereoRecipe, {**values, **(overrides or {})}, str(recipe))
+
+
+def resolved(recipe: StereoRecipe) -> dict[str, Any]:
+    """The recipe with every default filled in, as plain values."""
+    return asdict(recipe)
+
+
+def _bundled(name: str) -> str:
+    if name not in recipe_names():
+        raise InputError(f"expected a recipe file or one of {', '.join(recipe_names())}; got {name!r}")
+    return (files("leadline.training.recipes") / f"{name}.yaml").read_text()
+
+
+def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa: ANN401 - any dataclass
+    hints = get_type_hints(kind)
+    if unknown := set(map(str, values)) - set(hints):
+        raise InputError(f"unknown key {sorted(unknown)[0]!r} in {where}; known are {', '.join(sorted(hints))}")
+    arguments = {name: _convert(hints[name], value, f"{where}: {name}") for name, value in values.items()}
+    try:
+        return kind(**arguments)
+    except TypeError:
+        missing = [field.name for field in fields(kind) if field.name not in values]
+        raise InputError(f"expected every required key in {where}; missing among {', '.join(missing)}") from None
+
+
+def _convert(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation
+    """The value as the annotation wants it: lists become tuples, ints floats; anything else is refused."""
+    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        return _build(hint, value, where)
+    if get_origin(hint) in (types.UnionType, Union):
+        if value is None and type(None) in get_args(hint):
+            return None
+        return _convert(next(option for option in get_args(hint) if option is not type(None)), value, where)
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        items = get_args(hint)
+        items = (items[0],) * len(value) if items[-1] is Ellipsis else items
+        if len(items) == len(value):
+            return tuple(_convert(item, part, where) for item, part in zip(items, value, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(hint, type) or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise InputError(f"expected {getattr(hint, '__name__', hint)} for {where}, got {value!r}")
+    return value

@@ -1,0 +1,85 @@
+"""What a stereo network is validated on while it trains."""
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict, final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leadline.data.stereo_shards import StereoShards
+from leadline.protocols.scenes import SceneFiles, find_scenes
+from leadline.training.recipe import StereoRecipe
+
+_LOG = logging.getLogger(__name__)
+
+
+class StereoValidationItem(TypedDict):
+    """One picture pair with its truth, and the group whose mean it enters."""
+
+    group: str
+    name: str
+    shown: bool
+    left: UInt8[Tensor, "h w 3"]
+    right: UInt8[Tensor, "h w 3"]
+    disparity: Float[Tensor, "h w"]
+    valid: Bool[Tensor, "h w"]
+
+
+@final
+class StereoValidation(Dataset[StereoValidationItem]):
+    """Dreamed pairs, the Motorcycle pair, and the real scenes of the recipe's folders that are present."""
+
+    def __init__(self, recipe: StereoRecipe) -> None:
+        self.shards = StereoShards(recipe.validation)
+        self.dreamed = min(recipe.validation_pairs, len(self.shards))
+        self.scenes: list[tuple[str, SceneFiles]] = []
+        for folder in map(Path, recipe.scenes):
+            if folder.is_dir():
+                self.scenes += [(folder.name, files) for files in find_scenes(folder)]
+            else:
+                _LOG.warning("no real scenes at %s: they are left out of the validation", folder)
+        self.motorcycle = int(find_spec("skimage") is not None)
+
+    def __len__(self) -> int:
+        """Pairs in all."""
+        return self.dreamed + len(self.scenes) + self.motorcycle
+
+    def __getitem__(self, index: int) -> StereoValidationItem:
+        """One pair, unchanged."""
+        if index < self.dreamed:
+            sample = self.shards.read(index, right_truth=False)
+            return _item("dreamed", self.shards.key(index), index < 4, sample.left, sample.right, sample.disparity,
+                         sample.valid)
+        if index < self.dreamed + len(self.scenes):
+            group, files = self.scenes[index - self.dreamed]
+            scene = files.load()
+            return _item(group, scene.name, True, scene.left, scene.right, scene.truth.disparity, scene.truth.valid)
+        from skimage.data import stereo_motorcycle
+
+        left, right, truth = stereo_motorcycle()
+        return _item("motorcycle", "motorcycle", True, left, right, truth.astype(np.float32), np.isfinite(truth))
+
+
+def _item(
+    group: str,
+    name: str,
+    shown: bool,
+    left: UInt8[np.ndarray, "h w 3"],
+    right: UInt8[np.ndarray, "h w 3"],
+    disparity: Float[np.ndarray, "h w"],
+    valid: Bool[np.ndarray, "h w"],
+) -> StereoValidationItem:
+    return {
+        "group": group,
+        "name": name,
+        "shown": shown,
+        "left": torch.from_numpy(left),
+        "right": torch.from_numpy(right),
+        "disparity": torch.from_numpy(np.where(valid, disparity, 0.0).astype(np.float32)),
+        "valid": torch.from_numpy(valid),
+    }

@@ -1,0 +1,56 @@
+"""Text on pictures, in one face and with one weight."""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+_FACE = cv2.FONT_HERSHEY_SIMPLEX
+_WEIGHT = 1
+
+INK_RGB = (20, 20, 20)
+
+
+def text_size(text: str, scale: float) -> tuple[int, int]:
+    """Width and height in pixels that a line of text takes.
+
+    Args:
+        text: One line, ASCII.
+        scale: 0.5 gives capitals of about 11 px.
+    """
+    (width, height), _ = cv2.getTextSize(text, _FACE, scale, _WEIGHT)
+    return int(width), int(height)
+
+
+def draw_text(
+    picture: UInt8[np.ndarray, "h w 3"],
+    text: str,
+    origin: tuple[int, int],
+    scale: float,
+    color: tuple[int, int, int] = INK_RGB,
+) -> None:
+    """Writes a line of text into the picture.
+
+    Args:
+        picture: RGB, changed in place.
+        text: One line; characters outside ASCII become "?".
+        origin: Column and row of the lower left end of the line.
+        scale: 0.5 gives capitals of about 11 px.
+        color: RGB.
+    """
+    printable = text.encode("ascii", "replace").decode("ascii")
+    cv2.putText(picture, printable, origin, _FACE, scale, color, _WEIGHT, cv2.LINE_AA)
+
+
+def fitted(text: str, scale: float, width: int) -> str:
+    """The text, cut with dots at its end if it is wider than this.
+
+    Args:
+        text: One line.
+        scale: As it will be drawn.
+        width: Pixels.
+    """
+    if text_size(text, scale)[0] <= width:
+        return text
+    while text and text_size(text + "...", scale)[0] > width:
+        text = text[:-1]
+    return text + "..."

@@ -1,0 +1,138 @@
+"""Disparity and depth maps: conversion, validity, flying points, refusals."""
+
+import numpy as np
+import pytest
+
+from leadline.errors import CalibrationError, InputError
+from leadline.geometry import Pinhole, StereoRig
+from leadline.maps import DepthMap, DisparityMap
+
+CAMERA = Pinhole(100.0, 100.0, 1.0, 1.0, 3, 4)
+RIG = StereoRig(CAMERA, Pinhole(100.0, 100.0, 3.0, 1.0, 3, 4), 0.5)
+IMAGE = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+
+
+def constant(value: float) -> np.ndarray:
+    """A 3x4 layer."""
+    return np.full((3, 4), value, dtype=np.float32)
+
+
+def everywhere() -> np.ndarray:
+    """A 3x4 mask."""
+    return np.ones((3, 4), dtype=bool)
+
+
+def test_disparity_becomes_metric_depth() -> None:
+    """Z = f b / (d + doffs) = 50 / (8 + 2) = 5 m; camera and confidence go along."""
+    confidence = constant(0.7)
+    depth = DisparityMap(constant(8.0), everywhere(), confidence).to_depth(RIG)
+    np.testing.assert_allclose(depth.depth, 5.0)
+    assert depth.kind == "metric"
+    assert depth.camera == CAMERA
+    assert depth.valid.all()
+    np.testing.assert_array_equal(depth.confidence, confidence)
+
+
+def test_disparity_at_infinity_and_invalid_pixels_have_no_depth() -> None:
+    """D + doffs <= 0 becomes invalid, invalid stays so, and no value is infinite."""
+    disparity, valid = constant(8.0), everywhere()
+    disparity[0] = [-2.0, -3.0, 0.0, 8.0]
+    valid[0, 3] = False
+    depth = DisparityMap(disparity, valid).to_depth(RIG)
+    np.testing.assert_array_equal(depth.valid[0], [False, False, True, False])
+    assert depth.depth[0, 2] == 25.0
+    assert np.isfinite(depth.depth).all()
+
+
+def test_invalid_pixels_may_hold_anything() -> None:
+    """Not-a-number where nothing is claimed."""
+    disparity, valid = constant(8.0), everywhere()
+    disparity[1, 1], valid[1, 1] = np.nan, False
+    depth = DisparityMap(disparity, valid).to_depth(RIG)
+    assert not depth.valid[1, 1]
+    assert np.isfinite(depth.depth).all()
+
+
+def test_valid_pixels_must_be_finite() -> None:
+    """For disparity as for depth."""
+    broken = constant(1.0)
+    broken[2, 3] = np.inf
+    with pytest.raises(InputError, match="finite disparity wherever valid"):
+        DisparityMap(broken, everywhere())
+    with pytest.raises(InputError, match="finite depth wherever valid"):
+        DepthMap(broken, everywhere(), "metric")
+
+
+def test_layers_of_another_shape_are_refused() -> None:
+    """The message names the layer."""
+    with pytest.raises(InputError, match=r"valid of the disparity's shape \(3, 4\), got \(4, 3\)"):
+        DisparityMap(constant(1.0), everywhere().T)
+    with pytest.raises(InputError, match="confidence of the depth's shape"):
+        DepthMap(constant(1.0), everywhere(), "metric", np.ones((3, 3), dtype=np.float32))
+
+
+def test_calibration_of_another_size_is_refused() -> None:
+    """It must be scaled first."""
+    with pytest.raises(CalibrationError, match="rig.scaled"):
+        DisparityMap(constant(1.0), everywhere()).to_depth(RIG.scaled(6, 8))
+
+
+def test_cloud_of_a_plane() -> None:
+    """Every pixel once, at ((x - cx) Z / f, (y - cy) Z / f, Z), with its colour."""
+    cloud = DepthMap(constant(2.0), everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE)
+    assert cloud.points.shape == (12, 3)
+    np.testing.assert_allclose(cloud.points[7], [0.04, 0.0, 2.0], atol=1e-7)
+    np.testing.assert_array_equal(cloud.colors, IMAGE.reshape(-1, 3))
+
+
+def test_cloud_keeps_confident_and_valid_points() -> None:
+    """Confidence of exactly the threshold counts."""
+    confidence, valid = constant(0.5), everywhere()
+    confidence[0], valid[1] = 0.49, False
+    cloud = DepthMap(constant(2.0), valid, "metric", confidence, CAMERA).to_cloud(IMAGE)
+    np.testing.assert_array_equal(cloud.colors, IMAGE[2])
+    assert len(DepthMap(constant(2.0), valid, "metric", confidence, CAMERA).to_cloud(IMAGE, 0.0).points) == 8
+
+
+def test_flying_points_are_left_out() -> None:
+    """One column between a near and a far surface belongs to neither; the surfaces' own edges stay."""
+    depth = np.tile(np.array([1.0, 2.0, 3.0, 3.0], dtype=np.float32), (3, 1))
+    cloud = DepthMap(depth, everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE)
+    np.testing.assert_array_equal(np.unique(cloud.points[:, 2]), [1.0, 3.0])
+    upright = DepthMap(depth.T.copy(), everywhere().T, "metric", camera=Pinhole(100.0, 100.0, 1.0, 1.0, 4, 3))
+    cloud = upright.to_cloud(IMAGE.reshape(4, 3, 3))
+    np.testing.assert_array_equal(np.unique(cloud.points[:, 2]), [1.0, 3.0])
+
+
+def test_slanted_surfaces_do_not_fly() -> None:
+    """A slant of 3 % a pixel lies within the tolerance of 4 %, and a thin thing in front is no mixture."""
+    slant = np.tile(np.array([1.0, 1.03, 1.06, 1.09], dtype=np.float32), (3, 1))
+    assert len(DepthMap(slant, everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE).points) == 12
+    pole = np.tile(np.array([3.0, 1.0, 3.0, 3.0], dtype=np.float32), (3, 1))
+    assert len(DepthMap(pole, everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE).points) == 12
+
+
+def test_unknown_neighbours_make_nobody_fly() -> None:
+    """A pixel between an unknown one (held as 0) and a far surface is judged by what is known."""
+    depth, valid = np.tile(np.array([0.0, 2.0, 3.0, 3.0], dtype=np.float32), (3, 1)), everywhere()
+    valid[:, 0] = False
+    cloud = DepthMap(depth, valid, "metric", camera=CAMERA).to_cloud(IMAGE)
+    np.testing.assert_array_equal(np.unique(cloud.points[:, 2]), [2.0, 3.0])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 2)])
+def test_tiny_maps_have_clouds(size: tuple[int, int]) -> None:
+    """No pixel has two opposite neighbours, so none flies."""
+    camera = Pinhole(100.0, 100.0, 0.0, 0.0, *size)
+    depth = DepthMap(np.ones(size, dtype=np.float32), np.ones(size, dtype=bool), "metric", camera=camera)
+    assert len(depth.to_cloud(np.zeros((*size, 3), dtype=np.uint8)).points) == size[0] * size[1]
+
+
+def test_cloud_needs_camera_scale_and_picture() -> None:
+    """Affine-inverse depth has no shape, and colours must fit."""
+    with pytest.raises(CalibrationError, match="known camera and scale"):
+        DepthMap(constant(1.0), everywhere(), "affine_inverse", camera=CAMERA).to_cloud(IMAGE)
+    with pytest.raises(CalibrationError, match="known camera and scale"):
+        DepthMap(constant(1.0), everywhere(), "metric").to_cloud(IMAGE)
+    with pytest.raises(InputError, match="picture of"):
+        DepthMap(constant(1.0), everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE.reshape(4, 3, 3))
