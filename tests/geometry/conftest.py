@@ -1,5 +1,6 @@
 """Cameras and rendered pictures that the geometry tests share."""
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -38,15 +39,18 @@ def euroc(real_dir: Path) -> tuple[UnrectifiedRig, list[tuple[np.ndarray, np.nda
 def render() -> Render:
     """Draws a flat printed board as a distorted camera sees it, by ray casting with four rays a pixel."""
 
-    def draw(texture: np.ndarray, texel_m: float, lens: DistortedCamera, camera_from_board: np.ndarray) -> np.ndarray:
-        camera = lens.camera
+    @functools.cache
+    def camera_rays(lens: DistortedCamera) -> np.ndarray:
         # Sub-pixel centres of a picture twice the size.
-        columns = (np.arange(2 * camera.width) + 0.5) / 2.0 - 0.5
-        rows = (np.arange(2 * camera.height) + 0.5) / 2.0 - 0.5
+        columns = (np.arange(2 * lens.camera.width) + 0.5) / 2.0 - 0.5
+        rows = (np.arange(2 * lens.camera.height) + 0.5) / 2.0 - 0.5
         pixels = np.stack(np.meshgrid(columns, rows), axis=2).reshape(-1, 1, 2)
         undistort = cv2.fisheye.undistortPoints if lens.model == "equidistant" else cv2.undistortPoints
-        flat = undistort(pixels, camera.matrix, np.array(lens.distortion)).reshape(-1, 2)
-        rays = np.column_stack([flat, np.ones(len(flat))]) @ camera_from_board[:3, :3]
+        flat = undistort(pixels, lens.camera.matrix, np.array(lens.distortion)).reshape(-1, 2)
+        return np.column_stack([flat, np.ones(len(flat))])
+
+    def draw(texture: np.ndarray, texel_m: float, lens: DistortedCamera, camera_from_board: np.ndarray) -> np.ndarray:
+        camera, rays = lens.camera, camera_rays(lens) @ camera_from_board[:3, :3]
         origin = -camera_from_board[:3, :3].T @ camera_from_board[:3, 3]
         hits = origin[:2] - rays[:, :2] * (origin[2] / rays[:, 2])[:, None]
         source = (hits / texel_m - 0.5).astype(np.float32).reshape(2 * camera.height, 2 * camera.width, 2)

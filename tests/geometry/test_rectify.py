@@ -14,7 +14,7 @@ FISHEYE = DistortedCamera(Pinhole(250.0, 250.0, 322.0, 238.0, 480, 640), (0.02, 
 def transform(rotation_rad: tuple[float, float, float], center_m: tuple[float, float, float]) -> np.ndarray:
     """right_from_left of a right camera at a place of the left frame."""
     matrix = np.eye(4)
-    matrix[:3, :3] = cv2.Rodrigues(np.array(rotation_rad))[0]
+    matrix[:3, :3] = cv2.Rodrigues(np.array(rotation_rad, dtype=np.float64))[0]
     matrix[:3, 3] = -matrix[:3, :3] @ np.array(center_m)
     return matrix
 

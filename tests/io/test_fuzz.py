@@ -53,7 +53,7 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
     return bytes(edited[: draw(st.one_of(st.just(len(edited)), st.integers(1, len(edited))))])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.binary(min_size=1, max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"P6 "])
 )
@@ -71,7 +71,7 @@ def test_damaged_pictures(suffix: str):
     check()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(mutated(SEEDS[".jpg"][:2] + MPF + JPS + SEEDS[".jpg"][2:]), st.sampled_from(["a.mpo", "a.jps", "a.jpg"]))
 def test_damaged_pairs(content: bytes, name: str):
     survives(read_pair, content, name)
@@ -80,7 +80,7 @@ def test_damaged_pairs(content: bytes, name: str):
 SIZE = st.integers(-2, 10**12)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     st.sampled_from([b"Pf", b"PF", b"pf"]),
     SIZE,
@@ -153,7 +153,7 @@ def test_damaged_calibrations(tmp_path: Path, good: bytes):
     (tmp_path / "good").write_bytes(good)
     read_calibration(tmp_path / "good", (480, 640))
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(mutated(good))
     def check(content: bytes) -> None:
         survives(lambda path: read_calibration(path, (480, 640)), content, "calib")
@@ -164,7 +164,7 @@ def test_damaged_calibrations(tmp_path: Path, good: bytes):
 NUMBER = st.sampled_from(["0", "1", "-1", "nan", "inf", "1e308", "-1e308", "1e-320", "x", "", "640", "[1]", "{a: 1}"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(NUMBER, min_size=13, max_size=13))
 def test_calibrations_of_absurd_numbers(values: list[str]):
     rows, blank = ", ".join(values[:9]), " ".join(values[:9])
@@ -176,7 +176,7 @@ def test_calibrations_of_absurd_numbers(values: list[str]):
         survives(lambda path: read_calibration(path, (480, 640)), text.encode(), "calib")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.one_of(
         st.binary(min_size=1, max_size=200), st.text("{}[]:,&*!|>'\"%@`#-? \n\tcamT_BS01", min_size=1, max_size=80)

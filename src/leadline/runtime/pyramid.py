@@ -1,0 +1,138 @@
+"""Large pictures and large disparities: an image pyramid whose levels are computed in overlapping tiles.
+
+The coarsest level is small enough for the network's range of disparities. Each finer level is cut into tiles; the
+right picture of a tile is moved by what the coarser level found there, so the network only sees the rest.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+Picture = UInt8[np.ndarray, "h w 3"]
+Layer = Float32[np.ndarray, "h w"]
+Network = Callable[[Picture, Picture], tuple[Layer, Layer]]
+
+_TILE_PX: Final = 1024
+"""Side of a tile's own part. Together with its margins it takes less than about 2 GB."""
+_WHOLE_PX: Final = 2_000_000
+"""A picture of at most so many pixels is computed in one piece."""
+_MARGIN_PX: Final = 64
+"""Context around a tile; half of it is blended with the neighbour."""
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """Rows and columns of a tile with its margins, and how much each of its pixels counts."""
+
+    top: int
+    bottom: int
+    first: int
+    last: int
+    weight: Layer
+
+
+def match_pyramid(
+    network: Network, left: Picture, right: Picture, network_range: int, max_disparity: int
+) -> tuple[Layer, Layer]:
+    """Disparity and confidence of a pair of any size, for any range of disparities.
+
+    Args:
+        network: Maps a pair to disparity and confidence of its size.
+        left: Left picture.
+        right: Right picture, of the same size.
+        network_range: Largest disparity in px that the network sees.
+        max_disparity: Largest disparity in px that is looked for.
+    Returns:
+        Disparity in px and confidence in [0, 1].
+    """
+    levels = max(0, int(np.ceil(np.log2(max_disparity / network_range))))
+    pairs = [(left, right)]
+    for _ in range(levels):
+        pairs.append((_halved(pairs[-1][0]), _halved(pairs[-1][1])))
+    coarse_left, coarse_right = pairs[-1]
+    disparity, confidence = _match_level(network, coarse_left, coarse_right, None, network_range)
+    for finer_left, finer_right in reversed(pairs[:-1]):
+        height, width = finer_left.shape[:2]
+        scale = width / disparity.shape[1]
+        guess = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(scale)
+        trust = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_LINEAR)
+        found, certain = _match_level(network, finer_left, finer_right, guess, network_range)
+        # A tile sees only a window of disparities: what lies outside of it, or contradicts a sure coarse value
+        # without being sure itself, keeps the coarse value.
+        keep = (np.abs(found - guess) > 4.0 * scale) & (certain < trust)
+        disparity, confidence = np.where(keep, guess, found), np.where(keep, trust * 0.5, certain)
+    return disparity.astype(np.float32), confidence.astype(np.float32)
+
+
+def _halved(picture: Picture) -> Picture:
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(picture, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
+
+
+def _match_level(
+    network: Network, left: Picture, right: Picture, guess: Layer | None, network_range: int
+) -> tuple[Layer, Layer]:
+    """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
+    height, width = left.shape[:2]
+    small = height * width <= _WHOLE_PX
+    if small and (guess is None or float(guess.max()) < network_range - _MARGIN_PX):
+        return network(left, right)
+    totals = np.zeros((3, height, width), np.float32)
+    for tile in _tiles(height, width, network_range):
+        view = np.s_[tile.top : tile.bottom, tile.first : tile.last]
+        shift = 0 if guess is None else _shift(guess[view], network_range)
+        columns = np.clip(np.arange(tile.first, tile.last) - shift, 0, width - 1)
+        disparity, confidence = network(left[view], right[tile.top : tile.bottom][:, columns])
+        if guess is not None:
+            outside = (guess[view] < shift) | (guess[view] > shift + network_range)
+            disparity = np.where(outside, guess[view] - shift, disparity)
+            confidence = np.where(outside, np.float32(0.0), confidence)
+        for total, layer in zip(totals, (disparity + shift, confidence, np.float32(1.0)), strict=True):
+            total[view] += tile.weight * layer
+    return totals[0] / totals[2], totals[1] / totals[2]
+
+
+def _shift(guess: Layer, network_range: int) -> int:
+    """How far the right picture is moved: as little as shows the nearest thing, leaving the farthest in sight."""
+    nearest, farthest = np.percentile(guess, (99.5, 0.5))
+    if nearest < network_range - _MARGIN_PX // 2:
+        return 0
+    return max(0, round(min(farthest - _MARGIN_PX // 2, nearest - network_range / 2)))
+
+
+def _tiles(height: int, width: int, network_range: int) -> Iterator[_Tile]:
+    """Tiles that cover the picture; each sees `network_range` more columns on its left, where its matches lie."""
+    rows, columns = _cuts(height), _cuts(width)
+    for top, bottom in rows:
+        for first, last in columns:
+            outer = (
+                max(top - _MARGIN_PX, 0),
+                min(bottom + _MARGIN_PX, height),
+                max(first - _MARGIN_PX - network_range, 0),
+                min(last + _MARGIN_PX, width),
+            )
+            weight = np.outer(
+                _ramp(outer[0], outer[1], top, bottom, height), _ramp(outer[2], outer[3], first, last, width)
+            )
+            yield _Tile(*outer, weight.astype(np.float32))
+
+
+def _cuts(length: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, length, -(-length // _TILE_PX) + 1).round().astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _ramp(start: int, stop: int, inner_start: int, inner_stop: int, length: int) -> Float32[np.ndarray, " n"]:
+    """1 inside, falling to almost 0 over half the margin outside; 1 up to the picture's own borders."""
+    position = np.arange(start, stop)
+    ramp = np.ones(stop - start)
+    reach = _MARGIN_PX // 2
+    if inner_start > 0:
+        ramp = np.minimum(ramp, (position - inner_start + reach + 1) / (2.0 * reach))
+    if inner_stop < length:
+        ramp = np.minimum(ramp, (inner_stop + reach - position) / (2.0 * reach))
+    return np.clip(ramp, 0.0, 1.0).astype(np.float32)

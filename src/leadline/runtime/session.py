@@ -1,0 +1,72 @@
+"""One ONNX graph in ONNX Runtime: pictures in, disparity and confidence out."""
+
+import os
+from pathlib import Path
+from typing import Final, Literal, final
+
+import numpy as np
+import onnxruntime
+from jaxtyping import Float32, UInt8
+
+from leadline.errors import InputError
+
+Provider = Literal["cpu", "cuda", "coreml", "directml"]
+
+_PROVIDERS: Final = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+MAX_DISPARITY_KEY: Final = "leadline.max_disparity"
+"""Metadata by which an exported graph is known as ours: the largest disparity that it sees, px."""
+
+
+def default_threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@final
+class GraphSession:
+    """An exported stereo graph, loaded once.
+
+    Args:
+        path: ONNX file that `leadline export` wrote.
+        threads: Threads inside an operator; all processors if absent.
+        provider: Where it runs; never another one than asked for.
+    Raises:
+        InputError: If the file is not such a graph, or the provider is not installed or refuses.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, provider: Provider = "cpu") -> None:
+        wanted = _PROVIDERS.get(provider)
+        available = onnxruntime.get_available_providers()
+        if wanted not in available:
+            installed = ", ".join(name for name, full in _PROVIDERS.items() if full in available)
+            raise InputError(f"expected an installed provider ({installed}), got {provider!r}; install its onnxruntime")
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least 1 thread, got {threads}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or default_threads()
+        options.log_severity_level = 3
+        self.threads, self.provider = options.intra_op_num_threads, provider
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=[wanted])
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"expected an ONNX file from `leadline export`, could not load {path}: {reason}") from None
+        if self._session.get_providers()[0] != wanted:
+            raise InputError(f"expected {provider} to take the network, got {self._session.get_providers()[0]}")
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if MAX_DISPARITY_KEY not in metadata:
+            raise InputError(f"expected an ONNX file from `leadline export`, got another network in {path}")
+        self.max_disparity = int(metadata[MAX_DISPARITY_KEY])
+
+    def __call__(
+        self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]
+    ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+        """Disparity in px and confidence in [0, 1] of one pair, in one piece."""
+        inputs = {"left": np.ascontiguousarray(left), "right": np.ascontiguousarray(right)}
+        disparity, confidence = self._session.run(["disparity", "confidence"], inputs)
+        return np.asarray(disparity), np.asarray(confidence)

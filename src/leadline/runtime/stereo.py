@@ -1,0 +1,162 @@
+"""Any stereo method behind one call: our networks, an exported file of yours, or a classical matcher."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Protocol, final
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.classical import MATCHERS, ClassicalStereo
+from leadline.errors import InputError
+from leadline.maps import DisparityMap
+from leadline.runtime.card import bundled_cards, verify
+from leadline.runtime.pyramid import match_pyramid
+from leadline.runtime.session import GraphSession, Provider
+
+DEFAULT_MODEL: Final = "leadline-fast"
+_MIN_SIDE_PX: Final = 16
+_DISPARITY_SHARE: Final = 0.2
+"""Where the caller names no range, a near thing may be shifted by this share of the width."""
+
+
+class StereoMethod(Protocol):
+    """Left and right picture to disparity."""
+
+    def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
+        """Disparity of the left picture of a rectified pair, RGB or grey."""
+        ...
+
+
+@final
+class StereoSession:
+    """A learned stereo network, loaded once and called often.
+
+    Args:
+        model: A bundled name or the path of an ONNX file that `leadline export` wrote.
+        max_disparity: Largest disparity looked for, px; if absent, a fifth of the width, at least the network's own.
+        threads: Threads to use; all processors if absent.
+        provider: cpu, cuda, coreml or directml; never another one than asked for.
+    Raises:
+        InputError: If there is no such model, file or provider.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        max_disparity: int | None = None,
+        threads: int | None = None,
+        provider: Provider = "cpu",
+    ) -> None:
+        if max_disparity is not None and max_disparity < 1:
+            raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
+        self.name, self.max_disparity = str(model), max_disparity
+        self._graph = GraphSession(_find_graph(model), threads, provider)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What ran and how, for a summary."""
+        return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
+
+    def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
+        """Dense disparity and confidence of a rectified pair.
+
+        Args:
+            left: RGB or grey, 8 bit.
+            right: The right picture, of the same size.
+        Raises:
+            InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+        """
+        check_pictures(left, right)
+        left, right = _as_rgb(left), _as_rgb(right)
+        native = self._graph.max_disparity
+        wanted = self.max_disparity or max(native, round(_DISPARITY_SHARE * left.shape[1]))
+        disparity, confidence = match_pyramid(self._graph, left, right, native, wanted)
+        return DisparityMap(disparity, np.ones(disparity.shape, dtype=bool), confidence)
+
+
+def stereo_method(
+    name: str | Path = DEFAULT_MODEL,
+    max_disparity: int | None = None,
+    threads: int | None = None,
+    provider: Provider = "cpu",
+) -> StereoMethod:
+    """A stereo method by name: bundled network, ONNX file, or classical matcher.
+
+    Args:
+        name: `leadline-fast`, a path ending in .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
+        max_disparity: As for `StereoSession`; 192 px for a classical matcher if absent.
+        threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
+        provider: As for `StereoSession`; classical matchers only run on the cpu.
+    Raises:
+        InputError: If there is no such method or provider.
+    """
+    if str(name) not in MATCHERS:
+        return StereoSession(name, max_disparity, threads, provider)
+    if provider != "cpu":
+        raise InputError(f"expected provider cpu for the classical matcher {name}, got {provider!r}")
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    return ClassicalStereo(str(name), max_disparity or 192)
+
+
+@lru_cache(maxsize=4)
+def _cached_session(model: str, max_disparity: int | None) -> StereoSession:
+    return StereoSession(model, max_disparity)
+
+
+def stereo(
+    left: UInt8[np.ndarray, "h w *c"],
+    right: UInt8[np.ndarray, "h w *c"],
+    model: str = DEFAULT_MODEL,
+    max_disparity: int | None = None,
+) -> DisparityMap:
+    """Disparity and confidence of a rectified pair; the network is loaded at the first call and kept.
+
+    Args:
+        left: RGB or grey, 8 bit.
+        right: The right picture, of the same size.
+        model: A bundled name, an ONNX file of ours, or a classical matcher.
+        max_disparity: Largest disparity looked for, px.
+    Raises:
+        InputError: If the pictures do not fit or there is no such model.
+    """
+    if model in MATCHERS:
+        return stereo_method(model, max_disparity)(left, right)
+    return _cached_session(model, max_disparity)(left, right)
+
+
+def check_pictures(left: np.ndarray, right: np.ndarray) -> None:
+    """Refuses what is not a pair.
+
+    Raises:
+        InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+    """
+    for picture, side in ((left, "left"), (right, "right")):
+        is_picture = picture.dtype == np.uint8 and (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3))
+        if not is_picture:
+            raise InputError(f"expected 8-bit RGB or grey for the {side} picture, got {picture.dtype} {picture.shape}")
+    if left.shape[:2] != right.shape[:2]:
+        raise InputError(
+            f"expected two pictures of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+            "crop or resize them alike"
+        )
+    if min(left.shape[:2]) < _MIN_SIDE_PX:
+        raise InputError(f"expected pictures of at least {_MIN_SIDE_PX} px a side, got {left.shape[:2]}")
+
+
+def _as_rgb(picture: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h w 3"]:
+    return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+
+
+def _find_graph(model: str | Path) -> Path:
+    cards = bundled_cards()
+    if str(model) in cards:
+        verify(cards[str(model)])
+        return cards[str(model)].path
+    path = Path(model)
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    known = ", ".join((*cards, *MATCHERS))
+    raise InputError(f"expected one of {known}, or the path of an ONNX file of ours, as the model; got {str(model)!r}")
