@@ -156,6 +156,15 @@ def test_board_that_is_never_tilted_is_refused(render: Render) -> None:
         calibrate_stereo(pictures, pictures, CHESSBOARD)
 
 
+def test_failure_of_the_solver_is_a_calibration_error(
+    chessboard_pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With OpenCV's own reason."""
+    monkeypatch.setattr(cv2, "calibrateCamera", lambda *_, **__: cv2.Rodrigues(np.zeros(2)))
+    with pytest.raises(CalibrationError, match="OpenCV gave up"):
+        calibrate_stereo(*chessboard_pictures, CHESSBOARD)
+
+
 def test_pictures_that_do_not_pair_are_refused() -> None:
     """As many right as left, all of one size, and at least one."""
     picture = np.zeros((48, 64), dtype=np.uint8)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from leadline.errors import InputError
 from leadline.io.shards import ShardReader, write_shard
 
 
@@ -30,5 +31,5 @@ def test_an_interrupted_shard_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="expected shards"):
+    with pytest.raises(InputError, match="expected shards"):
         ShardReader(tmp_path)

@@ -1,1 +1,1 @@
-"""export"""
+"""Trained networks out of torch."""

@@ -319,8 +319,10 @@ def _solve_fisheye(views: list[_Corners], sizes: _Sizes) -> _Solution:
         starts += [np.asarray(found[1]), np.asarray(found[2])]
     left_k, left_d, right_k, right_d = starts
     flags |= names.CALIB_USE_INTRINSIC_GUESS
-    joint: tuple[Any, ...] = cv2.fisheye.stereoCalibrate(
-        boards, lefts, rights, left_k, left_d, right_k, right_d, sizes[0][::-1], flags=flags
+    # Its stub is wrong about the arguments.
+    calibrate: Any = cv2.fisheye.stereoCalibrate
+    joint: list[Any] = list(
+        calibrate(boards, lefts, rights, left_k, left_d, right_k, right_d, sizes[0][::-1], flags=flags)
     )
     solved = [np.asarray(part, dtype=np.float64) for part in joint[1:7]]
     return (solved[0], solved[2]), (solved[1], solved[3]), solved[4], solved[5], _poses(joint[7], joint[8])
@@ -344,10 +346,11 @@ def _errors_px(rig: UnrectifiedRig, view: _Corners, pose: Float64[np.ndarray, "4
         (rig.left, view.left, pose),
         (rig.right, view.right, rig.right_from_left @ pose),
     ):
-        project = cv2.fisheye.projectPoints if lens.model == "equidistant" else cv2.projectPoints
+        project: Any = cv2.fisheye.projectPoints if lens.model == "equidistant" else cv2.projectPoints
         points = view.board.astype(np.float64).reshape(-1, 1, 3)
-        rotation = np.asarray(cv2.Rodrigues(place[:3, :3])[0])
-        predicted, _ = project(points, rotation, place[:3, 3:].copy(), lens.camera.matrix, np.array(lens.distortion))
-        distance = np.linalg.norm(np.asarray(predicted, dtype=np.float64).reshape(-1, 2) - seen, axis=1)
-        errors.append(float(np.sqrt(np.mean(distance**2))))
+        rotation = np.asarray(cv2.Rodrigues(place[:3, :3])[0], dtype=np.float64)
+        intrinsics = lens.camera.matrix, np.array(lens.distortion)
+        predicted = np.asarray(project(points, rotation, place[:3, 3:].copy(), *intrinsics)[0], dtype=np.float64)
+        squared = ((predicted.reshape(-1, 2) - seen) ** 2).sum(axis=1)
+        errors.append(float(np.sqrt(squared.mean())))
     return errors[0], errors[1]

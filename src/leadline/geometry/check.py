@@ -25,8 +25,9 @@ MAX_EXPOSURE_GAP_STOPS = 0.5
 _NEGATIVE_PX = -0.5
 MAX_NEGATIVE_SHARE = 0.05
 _SWAPPED_SHARE = 0.9
-# Rank correlation of disparity with the row. The ground is near at the bottom: every correct pair that was tried has
-# +0.4 or more, every swapped one -0.7 or less. It tells swapped views from cameras that are turned inwards.
+# Rank correlation of disparity with the row. The ground is near at the bottom: of the real pairs in the right order
+# that were tried, all but one reach +0.4 or more (a statue before a wall: 0.0), and swapping turns the sign. It tells
+# swapped views from cameras that are turned inwards.
 GROUND_CORRELATION = 0.3
 # Fewer trustworthy matches than this come about by chance between two pictures that have nothing in common.
 MIN_MATCHES = 20
@@ -212,7 +213,7 @@ def _judged(check: PairCheck, matches: Matches, size: tuple[int, ...]) -> PairCh
         check,
         status="not_fine",
         verdict="; ".join(fault for fault, _ in faults),
-        mend="; then ".join(mend for _, mend in faults),
+        mend="; then ".join(mend for _, mend in faults if mend),
         rectified=rectified,
         swapped=swapped,
         same_picture=False,
@@ -240,7 +241,10 @@ def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str,
             (
                 f"{negative:.0%} of the disparities are negative, down to {lowest:.1f} px: the cameras are turned "
                 "inwards or the pictures were shifted",
-                f"shift the right picture left by {int(np.ceil(-lowest)) + 1} px, or run `leadline rectify`",
+                # Rectification shifts, too.
+                f"shift the right picture left by {int(np.ceil(-lowest)) + 1} px, or run `leadline rectify`"
+                if rectified
+                else "",
             )
         )
     gap = check.exposure_gap_stops

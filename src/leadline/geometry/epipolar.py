@@ -195,9 +195,8 @@ def _refined(
     half = _PATCH_PX // 2
     limit = np.array(left.shape[::-1]) - half - 1
     corners_left, corners_right = np.rint(coarse.left), np.rint(coarse.right)
-    inside = ((np.minimum(corners_left, corners_right) >= half).all(axis=1)) & (
-        (np.maximum(corners_left, corners_right) < limit).all(axis=1)
-    )
+    low, high = np.minimum(corners_left, corners_right), np.maximum(corners_left, corners_right)
+    inside = np.asarray(((low >= half) & (high < limit)).all(axis=1))
     coarse, corners_left, corners_right = coarse[inside], corners_left[inside], corners_right[inside]
     if len(coarse) == 0:
         return coarse
@@ -216,7 +215,7 @@ def _refined(
     )
     target = np.asarray(moved, dtype=np.float64).reshape(-1, 2)
     drift = np.asarray(np.linalg.norm(target - guess, axis=1))
-    kept = np.asarray((np.asarray(status).ravel() > 0) & (drift < 2.0 * uncertainty_px))
+    kept = (np.asarray(status).ravel() > 0) & (drift < 2.0 * uncertainty_px)
     return Matches(coarse.left, target - shift + corners_right)[kept]
 
 

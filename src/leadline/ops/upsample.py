@@ -23,10 +23,12 @@ def convex_upsample(
     Source: RAFT (Teed and Deng 2020), section 3.3.
     """
     batch, _, height, width = values.shape
-    weights = mask.reshape(batch, 9, factor * factor, height, width).softmax(dim=1)
+    logits = mask.reshape(batch, 9, factor * factor, height, width)
+    # A softmax, spelt out: runtimes have a slow one over an axis that is not the last.
+    weights = (logits - logits.amax(dim=1, keepdim=True)).exp()
     padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
     neighbours = torch.cat(
         [padded[:, :, row : row + height, column : column + width] for row in range(3) for column in range(3)], dim=1
     )
-    fine = (weights * neighbours.unsqueeze(2)).sum(dim=1)
+    fine = (weights * neighbours.unsqueeze(2)).sum(dim=1) / weights.sum(dim=1)
     return functional.pixel_shuffle(fine, factor)

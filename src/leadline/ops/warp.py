@@ -6,9 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def warp_by_disparity(
-    right: Float[Tensor, "b c h w"], disparity: Float[Tensor, "b 1 h w"]
-) -> Float[Tensor, "b c h w"]:
+def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c h w"]:
     """The right picture as the left camera would see it: W(y, x) = R(y, x - d(y, x)), bilinear.
 
     Args:

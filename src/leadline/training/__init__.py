@@ -1,1 +1,1 @@
-"""training"""
+"""Learning: recipes and the loops that follow them."""

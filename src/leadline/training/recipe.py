@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -65,7 +65,7 @@ class StereoRecipe:
     validate_epochs: int = 4
     compile: bool = True
     workers: int = 1
-    augmentation: StereoAugmentation = StereoAugmentation()
+    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
@@ -78,8 +78,11 @@ class StereoRecipe:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that leadline brings."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in files("leadline.training.recipes").iterdir()
-                  if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in files("leadline.training.recipes").iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> StereoRecipe:
@@ -96,7 +99,9 @@ def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = Non
         text = path.read_text() if path.exists() else _bundled(str(recipe))
         values = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"expected a recipe in YAML, could not read {recipe}: {' '.join(str(error).split())}") from None
+        raise InputError(
+            f"expected a recipe in YAML, could not read {recipe}: {' '.join(str(error).split())}"
+        ) from None
     if not isinstance(values, dict):
         raise InputError(f"expected a recipe of keys and values, got {type(values).__name__} in {recipe}")
     return _build(StereoRecipe, {**values, **(overrides or {})}, str(recipe))
@@ -121,7 +126,7 @@ def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa
     try:
         return kind(**arguments)
     except TypeError:
-        missing = [field.name for field in fields(kind) if field.name not in values]
+        missing = [entry.name for entry in fields(kind) if entry.name not in values]
         raise InputError(f"expected every required key in {where}; missing among {', '.join(missing)}") from None
 
 

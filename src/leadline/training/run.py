@@ -35,8 +35,13 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         gradient_clip_val=1.0,
         logger=[TensorBoardLogger(output, name="", version="logs"), CSVLogger(output, name="", version="metrics")],
         callbacks=[
-            ModelCheckpoint(output, filename=Path(CHECKPOINT_NAME).stem, save_top_k=1, save_on_train_epoch_end=True,
-                            enable_version_counter=False),
+            ModelCheckpoint(
+                output,
+                filename=Path(CHECKPOINT_NAME).stem,
+                save_top_k=1,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
             Timer(),
         ],
         reload_dataloaders_every_n_epochs=1,

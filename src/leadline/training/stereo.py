@@ -91,7 +91,11 @@ class SupervisedStereo(lightning.LightningModule):
         stream = StereoStream(shards, recipe.augmentation, recipe.seed, self.current_epoch * count, count)
         # Forked straight from here, a worker would inherit the dead threads of OpenCV and OpenMP.
         return DataLoader(  # pyright: ignore
-            stream, recipe.batch_size, num_workers=recipe.workers, prefetch_factor=8, multiprocessing_context="forkserver"
+            stream,
+            recipe.batch_size,
+            num_workers=recipe.workers,
+            prefetch_factor=8,
+            multiprocessing_context="forkserver",
         )
 
     def val_dataloader(self) -> DataLoader[StereoValidationItem]:
@@ -116,8 +120,9 @@ def stereo_terms(prediction: StereoPrediction, batch: StereoBatch, recipe: Stere
     weight = batch["valid"].unsqueeze(1).float() * torch.where(batch["occluded"], recipe.occluded_weight, 1.0)[:, None]
     weight = weight * (truth < prediction.scores.shape[1] * truth.shape[2] / prediction.scores.shape[2])
     # Stride-2 convolutions centre output i on input 2 i, so the truth of a coarse pixel is its top-left one.
-    coarse = [(2**level, truth[..., :: 2**level, :: 2**level], weight[..., :: 2**level, :: 2**level])
-              for level in (2, 1)]
+    coarse = [
+        (2**level, truth[..., :: 2**level, :: 2**level], weight[..., :: 2**level, :: 2**level]) for level in (2, 1)
+    ]
     quarter, half = prediction.coarse
     return {
         "full": smooth_l1(prediction.disparity, truth, weight),

@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.data.stereo_shards import StereoShards
-from leadline.protocols.scenes import SceneFiles, find_scenes
+from leadline.errors import InputError
+from leadline.protocols.motorcycle import motorcycle
+from leadline.protocols.scenes import SceneFiles, StereoScene, find_scenes
 from leadline.training.recipe import StereoRecipe
 
 _LOG = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class StereoValidation(Dataset[StereoValidationItem]):
         self.scenes: list[tuple[str, SceneFiles]] = []
         for folder in map(Path, recipe.scenes):
             if folder.is_dir():
-                self.scenes += [(folder.name, files) for files in find_scenes(folder)]
+                self.scenes += [(folder.name, files) for files in find_scenes(folder) if files.truth is not None]
             else:
                 _LOG.warning("no real scenes at %s: they are left out of the validation", folder)
         self.motorcycle = int(find_spec("skimage") is not None)
@@ -53,16 +55,20 @@ class StereoValidation(Dataset[StereoValidationItem]):
         """One pair, unchanged."""
         if index < self.dreamed:
             sample = self.shards.read(index, right_truth=False)
-            return _item("dreamed", self.shards.key(index), index < 4, sample.left, sample.right, sample.disparity,
-                         sample.valid)
+            return _item(
+                "dreamed", self.shards.key(index), index < 4, sample.left, sample.right, sample.disparity, sample.valid
+            )
         if index < self.dreamed + len(self.scenes):
             group, files = self.scenes[index - self.dreamed]
-            scene = files.load()
-            return _item(group, scene.name, True, scene.left, scene.right, scene.truth.disparity, scene.truth.valid)
-        from skimage.data import stereo_motorcycle
+            return _scene_item(group, files.load())
+        scene, _ = motorcycle()
+        return _scene_item("motorcycle", scene)
 
-        left, right, truth = stereo_motorcycle()
-        return _item("motorcycle", "motorcycle", True, left, right, truth.astype(np.float32), np.isfinite(truth))
+
+def _scene_item(group: str, scene: StereoScene) -> StereoValidationItem:
+    if scene.truth is None:
+        raise InputError(f"expected scenes with truth to validate on, got none for {scene.name}; remove it")
+    return _item(group, scene.name, True, scene.left, scene.right, scene.truth.disparity, scene.truth.valid)
 
 
 def _item(

@@ -21,6 +21,7 @@ class Deployed(nn.Module):
         super().__init__()
         self.model = cast(nn.Module, model)
         self.stride = model.input_stride
+        self.max_disparity = model.max_disparity
 
     def forward(
         self, left: UInt8[Tensor, "h w 3"], right: UInt8[Tensor, "h w 3"]

@@ -81,9 +81,7 @@ class Hourglass(nn.Module):
         self.fuse = _batch_conv(disparities, disparities)
         self.out = nn.Conv2d(disparities, disparities, 1)
 
-    def forward(
-        self, volume: Float[Tensor, "b d h w"], context: Float[Tensor, "b c h w"]
-    ) -> Float[Tensor, "b d h w"]:
+    def forward(self, volume: Float[Tensor, "b d h w"], context: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         """A residual to the volume's scores, of its shape."""
         quarter = self.enter(volume) * self.gate(context).sigmoid()
         eighth = self.eighth_down(quarter)
@@ -159,8 +157,7 @@ class LeadlineFast(nn.Module):
         match_left, match_right = functional.normalize(self.match(quarter), dim=1).chunk(2)
         volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
         scores = (self.sharpness * volume + self.hourglass(volume, context)).float()
-        quarter_disparity = windowed_soft_argmax(scores)
-        certainty = scores.softmax(dim=1).amax(dim=1, keepdim=True)
+        quarter_disparity, certainty = windowed_soft_argmax(scores)
         mask = self.mask(torch.cat([context, scores.to(context.dtype)], dim=1))
         half_disparity = 2.0 * convex_upsample(quarter_disparity, mask.float(), 2)
         refined, fine_mask, confidence = self.refinement(

@@ -1,0 +1,119 @@
+"""Turns a finished training run into a bundled model: ONNX file and card, scored by leadline's own protocols.
+
+    python benchmarks/bundle_stereo.py RUN --data "leadline dream stereo --count 6000 --seed 1" --scenes FOLDER
+
+RUN is the output folder of `leadline train`; FOLDER holds real scenes with truth, as for `leadline eval stereo`.
+"""
+
+import csv
+import hashlib
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cyclopts
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from leadline.classical import ClassicalStereo
+from leadline.export.onnx import export_stereo, load_deployed
+from leadline.protocols.catalog import stereo_protocol
+from leadline.protocols.evaluate import evaluate
+from leadline.protocols.motorcycle import motorcycle
+from leadline.protocols.scenes import StereoScene, load_scenes
+from leadline.runtime import StereoSession
+from leadline.runtime.card import ModelCard
+from leadline.training.run import CHECKPOINT_NAME
+
+BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
+PATHS = ("data", "validation", "scenes")
+SUMMARY = "Small stereo network: correlation at 1/4, a gated 2D hourglass, one warped residual at 1/2."
+LIMITS = [
+    "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
+    "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
+    "Disparities beyond 192 px go through an image pyramid and are coarser at thin things.",
+]
+
+
+def main(run: Path, *, data: str, scenes: list[Path], name: str = "leadline-fast", output: Path = BUNDLED) -> None:
+    """Exports, scores and describes the network of a run.
+
+    Args:
+        run: Output folder of `leadline train`.
+        data: The command that makes the training data, for the card.
+        scenes: Folders of real scenes with truth.
+        name: Name of the model.
+        output: Where the ONNX file and the card go.
+    """
+    deployed = load_deployed(run / CHECKPOINT_NAME)
+    weights = output / f"{name}.onnx"
+    parity_px = export_stereo(deployed, weights)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        deployed(*(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2)))
+    card = ModelCard(
+        name=name,
+        summary=SUMMARY,
+        licence="Apache-2.0",
+        weights=weights.name,
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        max_disparity=deployed.max_disparity,
+        parameters=sum(p.numel() for p in deployed.parameters()),
+        gflop=round(counter.get_total_flops() / 1e9, 2),
+        training={**_training(run, data), "parity_px": round(parity_px, 5)},
+        curve=_curve(run),
+        scores=_scores(weights, scenes, deployed.max_disparity),
+        limits=LIMITS,
+    )
+    (output / f"{name}.json").write_text(card.to_json())
+    for score in card.scores:
+        print(score)
+
+
+def _training(run: Path, data: str) -> dict[str, Any]:
+    state = torch.load(run / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
+    timer = state["callbacks"]["Timer"]["time_elapsed"]
+    recipe = {key: value for key, value in state["hyper_parameters"]["recipe"].items() if key not in PATHS}
+    return {
+        "recipe": recipe,
+        "data": data,
+        "steps": state["global_step"],
+        "hours": round((timer["train"] + timer.get("validate", 0.0)) / 3600.0, 2),
+        "processor": f"{torch.get_num_threads()} threads, {platform.machine()}",
+        "torch": torch.__version__,
+    }
+
+
+def _curve(run: Path) -> list[dict[str, Any]]:
+    """Validation scores at every validation, and the training loss averaged since the one before."""
+    curve: list[dict[str, Any]] = []
+    losses: list[float] = []
+    with (run / "metrics" / "metrics.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            if row.get("train/loss"):
+                losses.append(float(row["train/loss"]))
+            groups = {key: round(float(value), 4) for key, value in row.items()
+                      if value and "/" in key and not key.startswith("train/")}
+            if groups:
+                loss = round(sum(losses) / len(losses), 4) if losses else None
+                curve.append({"step": int(row["step"]) + 1, "train/loss": loss, **groups})
+                losses = []
+    return curve
+
+
+def _scores(weights: Path, folders: Iterable[Path], max_disparity: int) -> list[dict[str, Any]]:
+    groups: dict[str, list[StereoScene]] = {"motorcycle": [motorcycle()[0]]}
+    groups.update({folder.resolve().name: list(load_scenes(folder)) for folder in folders})
+    methods = {"network": StereoSession(weights), "sgbm-3way": ClassicalStereo("sgbm-3way", max_disparity)}
+    rows: list[dict[str, Any]] = []
+    for group, scenes in groups.items():
+        report = evaluate(scenes, methods, stereo_protocol("middlebury2014"))
+        for method in methods:
+            scores = {metric: report.score(method, metric, "all", "dense").value for metric in ("bad-2", "avgerr")}
+            rows.append({"group": group, "scenes": len(scenes), "method": method, "mask": "all", "rule": "dense",
+                         "protocol": "middlebury2014", **{key: round(value, 3) for key, value in scores.items()}})
+    return rows
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)

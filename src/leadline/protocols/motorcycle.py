@@ -1,0 +1,33 @@
+"""The real pair that comes with scikit-image: Middlebury's Motorcycle at a quarter of its resolution."""
+
+import numpy as np
+
+from leadline.errors import MissingExtraError
+from leadline.geometry.camera import Pinhole
+from leadline.geometry.rig import StereoRig
+from leadline.maps import DisparityMap
+from leadline.protocols.scenes import StereoScene
+
+
+def motorcycle() -> tuple[StereoScene, StereoRig]:
+    """The pair with its truth, and the rig that took it: nothing is downloaded.
+
+    Raises:
+        MissingExtraError: If scikit-image is not installed.
+    Source: Scharstein et al., GCPR 2014; calibration from the docstring of `skimage.data.stereo_motorcycle`.
+    """
+    try:
+        from skimage.data import stereo_motorcycle
+    except ImportError:
+        raise MissingExtraError(
+            'expected scikit-image, which carries the Motorcycle pair; pip install "leadline[demo]"'
+        ) from None
+    left, right, truth = stereo_motorcycle()
+    known = np.isfinite(truth)
+    disparity = np.where(known, truth, 0.0).astype(np.float32)
+    scene = StereoScene(
+        "motorcycle", np.ascontiguousarray(left), np.ascontiguousarray(right), DisparityMap(disparity, known)
+    )
+    height, width = known.shape
+    cameras = (Pinhole(994.978, 994.978, 311.193 + shift, 254.877, height, width) for shift in (0.0, 31.086))
+    return scene, StereoRig(*cameras, baseline_m=0.193001)
