@@ -5,7 +5,6 @@
 RUN is the output folder of `leadline train`; FOLDER holds real scenes with truth, as for `leadline eval stereo`.
 """
 
-import csv
 import hashlib
 import platform
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 
 import cyclopts
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.classical import ClassicalStereo
@@ -24,9 +24,10 @@ from leadline.protocols.motorcycle import motorcycle
 from leadline.protocols.scenes import StereoScene, load_scenes
 from leadline.runtime import StereoSession
 from leadline.runtime.card import ModelCard
-from leadline.training.run import CHECKPOINT_NAME
+from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
+GROUPS = ("dreamed", "motorcycle", "stereo", "kitti2012")
 PATHS = ("data", "validation", "scenes")
 SUMMARY = "Small stereo network: correlation at 1/4, a gated 2D hourglass, one warped residual at 1/2."
 LIMITS = [
@@ -85,19 +86,21 @@ def _training(run: Path, data: str) -> dict[str, Any]:
 
 
 def _curve(run: Path) -> list[dict[str, Any]]:
-    """Validation scores at every validation, and the training loss averaged since the one before."""
-    curve: list[dict[str, Any]] = []
-    losses: list[float] = []
-    with (run / "metrics" / "metrics.csv").open() as stream:
-        for row in csv.DictReader(stream):
-            if row.get("train/loss"):
-                losses.append(float(row["train/loss"]))
-            groups = {key: round(float(value), 4) for key, value in row.items()
-                      if value and "/" in key and not key.startswith("train/")}
-            if groups:
-                loss = round(sum(losses) / len(losses), 4) if losses else None
-                curve.append({"step": int(row["step"]) + 1, "train/loss": loss, **groups})
-                losses = []
+    """Validation scores at every validation, with the mean training loss since the one before."""
+    logs = EventAccumulator(str(run / LOGS_NAME), size_guidance={"scalars": 0})
+    logs.Reload()
+    tags = [tag for tag in logs.Tags()["scalars"] if tag.partition("/")[0] in GROUPS]
+    points: dict[int, dict[str, Any]] = {}
+    for tag in sorted(tags):
+        for event in logs.Scalars(tag):
+            points.setdefault(event.step + 1, {})[tag] = round(event.value, 4)
+    losses = {event.step + 1: event.value for event in logs.Scalars("train/loss")}
+    curve, start = [], 0
+    for step, scores in sorted(points.items()):
+        since = [loss for at, loss in losses.items() if start < at <= step]
+        loss = round(sum(since) / len(since), 4) if since else None
+        curve.append({"step": step, "train/loss": loss, **scores})
+        start = step
     return curve
 
 

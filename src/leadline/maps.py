@@ -1,6 +1,6 @@
 """What every method returns: disparity and depth with their validity and confidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,8 @@ from leadline.geometry.rig import StereoRig
 from leadline.geometry.unproject import PointCloud, depth_from_disparity, points_from_depth
 
 DepthKind = Literal["metric", "up_to_scale", "affine_inverse"]
+
+_BAND_ROWS = 256
 
 
 def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray | None, name: str) -> None:
@@ -106,8 +108,19 @@ class DepthMap:
         keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
         if self.confidence is not None:
             keep &= self.confidence >= min_confidence
-        points = points_from_depth(self.depth, self.camera)[keep].astype(np.float32)
-        return PointCloud(points, image[keep])
+        return PointCloud(_kept_points(self.depth, keep, self.camera), image[keep])
+
+
+def _kept_points(
+    depth: Float32[np.ndarray, "h w"], keep: Bool[np.ndarray, "h w"], camera: Pinhole
+) -> Float32[np.ndarray, "n 3"]:
+    """Points of the chosen pixels, band by band: all at once, those of 24 megapixels would take 1.5 GB in float64."""
+    bands: list[np.ndarray] = []
+    for top in range(0, depth.shape[0], _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        moved = replace(camera, center_y_px=camera.center_y_px - top)
+        bands.append(points_from_depth(depth[rows], moved)[keep[rows]].astype(np.float32))
+    return np.concatenate(bands)
 
 
 def _flying(

@@ -1,1 +1,1 @@
-"""data"""
+"""Training data: samples, augmentation, shards and rendered scenes."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from leadline.data.samples import StereoSample
+from leadline.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def mirror(sample: StereoSample) -> StereoSample:
     """The pair seen in a mirror: left becomes right, so the right view's truth becomes the left one's.
 
     Raises:
-        ValueError: If the sample lacks the right view's truth.
+        InputError: If the sample lacks the right view's truth.
     """
     if sample.right_disparity is None or sample.right_valid is None or sample.right_occluded is None:
-        raise ValueError("expected a sample with the right view's truth; mirror only such samples")
+        raise InputError("expected a sample with the right view's truth, got one without; mirror only such samples")
     swapped = StereoSample(
         sample.right,
         sample.left,
@@ -76,7 +78,8 @@ def mirror(sample: StereoSample) -> StereoSample:
 
 def _map_layers(sample: StereoSample, change: Callable[[np.ndarray], np.ndarray]) -> StereoSample:
     layers = {name: getattr(sample, name) for name in StereoSample.__dataclass_fields__}
-    return StereoSample(**{name: None if layer is None else change(layer) for name, layer in layers.items()})
+    changed: dict[str, Any] = {name: None if layer is None else change(layer) for name, layer in layers.items()}
+    return StereoSample(**changed)
 
 
 def _scale_crop(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt16
 
 from leadline.data.samples import StereoSample
+from leadline.errors import InputError
 from leadline.io.shards import ShardReader, write_shard
 
 #: Fast to write and to read; the pictures are noisy, so harder compression gains little.
@@ -66,7 +67,7 @@ class StereoShards:
         Args:
             source: A folder with ``*.tar`` files, or the files.
         Raises:
-            FileNotFoundError: If there is no shard.
+            InputError: If there is no shard, or one is no whole tar file.
         """
         self._reader = ShardReader(source)
 
@@ -88,23 +89,28 @@ class StereoShards:
         Args:
             index: From 0 to ``len(self) - 1``.
             right_truth: Whether to decode the right view's disparity too, where there is one.
+        Raises:
+            InputError: If a picture is damaged.
         """
         names = ["left.png", "right.png", "disparity.png", "occluded.png"]
         both = right_truth and "right_disparity.png" in self._reader.names(index)
         found = self._reader.read(index, [*names, "right_disparity.png"] if both else names)
-        left, right = (cv2.imdecode(_bytes(found[n]), cv2.IMREAD_COLOR_RGB) for n in names[:2])
+        left, right = (_decode(found[name], cv2.IMREAD_COLOR_RGB) for name in names[:2])
         truth = _decode_disparity(found["disparity.png"])
-        hidden = cv2.imdecode(_bytes(found["occluded.png"]), cv2.IMREAD_UNCHANGED)
+        hidden = _decode(found["occluded.png"])
         if not both:
             return StereoSample(left, right, *truth, (hidden & 1) > 0)
         right_truth_maps = _decode_disparity(found["right_disparity.png"])
         return StereoSample(left, right, *truth, (hidden & 1) > 0, *right_truth_maps, (hidden & 2) > 0)
 
 
-def _bytes(content: bytes) -> np.ndarray:
-    return np.frombuffer(content, np.uint8)
+def _decode(content: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if image is None:
+        raise InputError("expected a readable PNG in the shard, got damaged bytes; write or fetch the shard again")
+    return np.asarray(image)
 
 
 def _decode_disparity(content: bytes) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    coded = cv2.imdecode(_bytes(content), cv2.IMREAD_UNCHANGED)
+    coded = _decode(content)
     return coded.astype(np.float32) / np.float32(256.0), coded > 0

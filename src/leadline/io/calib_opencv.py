@@ -90,6 +90,16 @@ def parse_opencv(fields: Tree, size: PictureSize | None) -> UnrectifiedRig:
     return UnrectifiedRig(left, right, transform)
 
 
+def check_opencv_name(path: Path) -> None:
+    """Refuses names that cv::FileStorage does not know, before the work is done.
+
+    Raises:
+        OutputError: If the suffix is not .yml, .yaml or .xml.
+    """
+    if path.suffix.lower() not in (".yml", ".yaml", ".xml"):
+        raise OutputError(f"expected a name that ends in .yml, .yaml or .xml, got {path.name}; choose another suffix")
+
+
 def write_opencv_calibration(path: Path | str, rig: UnrectifiedRig, reprojection_error_px: float) -> None:
     """Writes two calibrated cameras as OpenCV does: M1 D1 M2 D2 R T, with size, unit, lens model and error.
 
@@ -102,8 +112,7 @@ def write_opencv_calibration(path: Path | str, rig: UnrectifiedRig, reprojection
             room for one), or the file cannot be written.
     """
     target = Path(path)
-    if target.suffix.lower() not in (".yml", ".yaml", ".xml"):
-        raise OutputError(f"expected a name that ends in .yml, .yaml or .xml, got {target.name}; choose another suffix")
+    check_opencv_name(target)
     left, right = rig.left, rig.right
     if left.model != right.model or (left.camera.height, left.camera.width) != (
         right.camera.height,

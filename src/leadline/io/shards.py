@@ -4,11 +4,13 @@ A sample is the files of one key, ``KEY.left.png``, ``KEY.json`` and so on.
 """
 
 import io
-import os
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import final
+
+from leadline.errors import InputError
+from leadline.io.atomic import atomic_write, make_output_folder
 
 
 def write_shard(path: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> None:
@@ -17,19 +19,16 @@ def write_shard(path: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) 
     Args:
         path: The shard; its folder is made if need be.
         samples: Keys without a dot, each with contents by extension (``left.png``).
+    Raises:
+        OutputError: If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for key, files in samples:
-                for name, content in files.items():
-                    entry = tarfile.TarInfo(f"{key}.{name}")
-                    entry.size = len(content)
-                    tar.addfile(entry, io.BytesIO(content))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    make_output_folder(path.parent)
+    with atomic_write(path) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, files in samples:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(f"{key}.{name}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
 
 
 @final
@@ -45,11 +44,13 @@ class ShardReader:
         Args:
             source: A folder with ``*.tar`` files, or the files.
         Raises:
-            FileNotFoundError: If there is no shard.
+            InputError: If there is no shard, or one is no whole tar file.
         """
         paths = sorted(Path(source).glob("*.tar")) if isinstance(source, str | Path) else sorted(source)
         if not paths:
-            raise FileNotFoundError(f"expected shards (*.tar) in {source}, found none; render or download some first")
+            raise InputError(
+                f"expected shards (*.tar) in {source}, found none; write some with `leadline dream stereo`"
+            )
         self._samples: list[tuple[Path, str, dict[str, tuple[int, int]]]] = []
         for path in paths:
             self._samples += [(path, key, files) for key, files in _index(path).items()]
@@ -86,8 +87,12 @@ class ShardReader:
 def _index(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
     """Offsets and sizes of the files of each sample in a shard."""
     samples: dict[str, dict[str, tuple[int, int]]] = {}
-    with tarfile.open(path, "r:") as tar:
-        for entry in tar:
-            key, _, name = entry.name.partition(".")
-            samples.setdefault(key, {})[name] = (entry.offset_data, entry.size)
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for entry in tar:
+                key, _, name = entry.name.partition(".")
+                samples.setdefault(key, {})[name] = (entry.offset_data, entry.size)
+    except (OSError, tarfile.TarError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"expected a shard (a tar file) at {path}, got {reason}; write or fetch it again") from error
     return samples

@@ -18,7 +18,7 @@ Network = Callable[[Picture, Picture], tuple[Layer, Layer]]
 
 _TILE_PX: Final = 1024
 """Side of a tile's own part. Together with its margins it takes less than about 2 GB."""
-_WHOLE_PX: Final = 2_000_000
+WHOLE_PX: Final = 2_000_000
 """A picture of at most so many pixels is computed in one piece."""
 _MARGIN_PX: Final = 64
 """Context around a tile; half of it is blended with the neighbour."""
@@ -68,7 +68,7 @@ def match_pyramid(
     return disparity.astype(np.float32), confidence.astype(np.float32)
 
 
-def _halved(picture: Picture) -> Picture:
+def _halved(picture: Picture) -> UInt8[np.ndarray, "half_h half_w 3"]:
     height, width = picture.shape[:2]
     return np.asarray(cv2.resize(picture, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
 
@@ -78,7 +78,7 @@ def _match_level(
 ) -> tuple[Layer, Layer]:
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
-    small = height * width <= _WHOLE_PX
+    small = height * width <= WHOLE_PX
     if small and (guess is None or float(guess.max()) < network_range - _MARGIN_PX):
         return network(left, right)
     totals = np.zeros((3, height, width), np.float32)

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
+
+_ORT: Final[Any] = onnxruntime  # it comes without types
 
 Provider = Literal["cpu", "cuda", "coreml", "directml"]
 
@@ -40,25 +42,25 @@ class GraphSession:
     """
 
     def __init__(self, path: Path, threads: int | None = None, provider: Provider = "cpu") -> None:
-        wanted = _PROVIDERS.get(provider)
-        available = onnxruntime.get_available_providers()
-        if wanted not in available:
+        wanted = _PROVIDERS[provider] if provider in _PROVIDERS else None
+        available: list[str] = _ORT.get_available_providers()
+        if wanted is None or wanted not in available:
             installed = ", ".join(name for name, full in _PROVIDERS.items() if full in available)
             raise InputError(f"expected an installed provider ({installed}), got {provider!r}; install its onnxruntime")
         if threads is not None and threads < 1:
             raise InputError(f"expected at least 1 thread, got {threads}")
-        options = onnxruntime.SessionOptions()
+        options = _ORT.SessionOptions()
         options.intra_op_num_threads = threads or default_threads()
         options.log_severity_level = 3
         self.threads, self.provider = options.intra_op_num_threads, provider
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=[wanted])
+            self._session = _ORT.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             reason = " ".join(str(error).split())[:160]
             raise InputError(f"expected an ONNX file from `leadline export`, could not load {path}: {reason}") from None
         if self._session.get_providers()[0] != wanted:
             raise InputError(f"expected {provider} to take the network, got {self._session.get_providers()[0]}")
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         if MAX_DISPARITY_KEY not in metadata:
             raise InputError(f"expected an ONNX file from `leadline export`, got another network in {path}")
         self.max_disparity = int(metadata[MAX_DISPARITY_KEY])

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 import cv2
 import numpy as np
@@ -17,10 +17,11 @@ from leadline.runtime.session import GraphSession, Provider
 
 DEFAULT_MODEL: Final = "leadline-fast"
 _MIN_SIDE_PX: Final = 16
-_DISPARITY_SHARE: Final = 0.2
+_DISPARITY_SHARE: Final = 0.125
 """Where the caller names no range, a near thing may be shifted by this share of the width."""
 
 
+@runtime_checkable
 class StereoMethod(Protocol):
     """Left and right picture to disparity."""
 
@@ -35,7 +36,7 @@ class StereoSession:
 
     Args:
         model: A bundled name or the path of an ONNX file that `leadline export` wrote.
-        max_disparity: Largest disparity looked for, px; if absent, a fifth of the width, at least the network's own.
+        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least the network's own.
         threads: Threads to use; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
@@ -90,15 +91,18 @@ def stereo_method(
         threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
         provider: As for `StereoSession`; classical matchers only run on the cpu.
     Raises:
-        InputError: If there is no such method or provider.
+        InputError: If there is no such method or provider, or a number is out of range.
     """
     if str(name) not in MATCHERS:
         return StereoSession(name, max_disparity, threads, provider)
     if provider != "cpu":
         raise InputError(f"expected provider cpu for the classical matcher {name}, got {provider!r}")
+    if threads is not None and threads < 1:
+        raise InputError(f"expected at least 1 thread, got {threads}")
+    matcher = ClassicalStereo(str(name), 192 if max_disparity is None else max_disparity)
     if threads is not None:
         cv2.setNumThreads(threads)
-    return ClassicalStereo(str(name), max_disparity or 192)
+    return matcher
 
 
 @lru_cache(maxsize=4)

@@ -39,7 +39,7 @@ class StereoRecipe:
         epoch_steps: Steps between two checkpoints.
         validate_epochs: Epochs between two validations.
         compile: Fuse the network's operators with torch.compile; needs a C++ compiler.
-        workers: Processes that load and augment.
+        workers: Processes that load and augment; 0 does it in the training process.
         augmentation: How samples are changed.
     """
 

@@ -3,16 +3,21 @@
 import ctypes
 import multiprocessing
 import sys
+import warnings
 from pathlib import Path
 
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 
+from leadline.errors import InputError
+from leadline.io.atomic import make_output_folder
 from leadline.training.recipe import StereoRecipe
 from leadline.training.stereo import SupervisedStereo
 
 CHECKPOINT_NAME = "last.ckpt"
+_LIGHTNING_INTERRUPTED = 1  # how Lightning exits after Ctrl-C
+LOGS_NAME = "logs"
 
 
 def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = None) -> Path:
@@ -20,11 +25,19 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
 
     Args:
         recipe: What to learn.
-        output: Folder of checkpoints, TensorBoard logs and metrics.csv.
+        output: Folder of the checkpoint and the TensorBoard logs.
         start_from: Checkpoint of another run to go on from, where `output` holds none yet.
     Returns:
         The last checkpoint.
+    Raises:
+        InputError: If `start_from` does not exist, or the recipe's data cannot be read.
+        OutputError: If the folder cannot be made.
+        LeadlineError: If the loss is not finite.
+        KeyboardInterrupt: After Ctrl-C.
     """
+    if start_from is not None and not start_from.is_file():
+        raise InputError(f"expected a checkpoint to start from at {start_from}, got no such file; check the name")
+    make_output_folder(output)
     _keep_freed_memory()
     multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.torch_stereo"])
     lightning.seed_everything(recipe.seed)
@@ -33,7 +46,7 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         max_steps=recipe.steps,
         precision="bf16-mixed",
         gradient_clip_val=1.0,
-        logger=[TensorBoardLogger(output, name="", version="logs"), CSVLogger(output, name="", version="metrics")],
+        logger=TensorBoardLogger(output, name="", version=LOGS_NAME),
         callbacks=[
             ModelCheckpoint(
                 output,
@@ -50,7 +63,15 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         log_every_n_steps=10,
     )
     resume = checkpoint if checkpoint.exists() else start_from
-    trainer.fit(SupervisedStereo(recipe), ckpt_path=resume, weights_only=False)
+    try:
+        with warnings.catch_warnings():
+            # The logs are in it already, and a run that goes on has its checkpoint there.
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
+            trainer.fit(SupervisedStereo(recipe), ckpt_path=resume, weights_only=True)
+    except SystemExit as error:
+        if error.code == _LIGHTNING_INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
     return checkpoint
 
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from leadline.data.stereo_shards import StereoShards
 from leadline.data.torch_stereo import StereoBatch, StereoStream
+from leadline.errors import LeadlineError
 from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
 from leadline.models.catalog import build_model
 from leadline.models.stereo import Deployed, StereoModel, StereoPrediction
@@ -52,7 +53,10 @@ class SupervisedStereo(lightning.LightningModule):
             terms = stereo_terms(prediction, batch, self.recipe)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is not finite at step {self.global_step}: {terms}")
+            values = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
+            raise LeadlineError(
+                f"expected a finite loss at step {self.global_step}, got {values}; lower the recipe's learning_rate"
+            )
         self.log_dict({f"train/{name}": term for name, term in terms.items()}, on_step=True)
         self.log("train/loss", loss, on_step=True, prog_bar=True)
         return loss
@@ -94,8 +98,8 @@ class SupervisedStereo(lightning.LightningModule):
             stream,
             recipe.batch_size,
             num_workers=recipe.workers,
-            prefetch_factor=8,
-            multiprocessing_context="forkserver",
+            prefetch_factor=8 if recipe.workers else None,
+            multiprocessing_context="forkserver" if recipe.workers else None,
         )
 
     def val_dataloader(self) -> DataLoader[StereoValidationItem]:

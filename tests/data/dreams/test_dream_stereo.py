@@ -25,8 +25,15 @@ def plane_scene(bank: TextureBank, rotation: np.ndarray, depth_m: float) -> Scen
     square = shapes.grid_mesh(np.stack([*np.meshgrid([-0.5, 0.5], [-0.5, 0.5]), np.zeros((2, 2))], -1), smooth=False)
     parts.add(square, rotation, np.full(3, 60.0), np.array([0.0, 0.0, depth_m]), look)
     ones = np.ones(3, np.float32)
-    return Scene(**parts.arrays(), lights=(), air=Air(ones, ones, int(bank.groups["sky"][0]), ones, 0.0, ones),
-                 world_from_camera=np.eye(3, dtype=np.float32), hfov_rad=1.0, largest_disparity_px=10.0, name="plane")
+    return Scene(
+        **parts.arrays(),
+        lights=(),
+        air=Air(ones, ones, int(bank.groups["sky"][0]), ones, 0.0, ones),
+        world_from_camera=np.eye(3, dtype=np.float32),
+        hfov_rad=1.0,
+        largest_disparity_px=10.0,
+        name="plane",
+    )
 
 
 def camera(x_m: float = 0.0) -> Camera:

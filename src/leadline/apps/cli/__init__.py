@@ -1,1 +1,1 @@
-"""apps/cli"""
+"""The command line, one file a command."""

@@ -1,25 +1,49 @@
-"""Render many pairs into shards, with several processes."""
+"""Render many pairs into shards or scene folders, with several processes."""
 
 import multiprocessing
-from collections.abc import Iterator
-from dataclasses import asdict
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leadline.data.dreams.stereo import dream_stereo
+from leadline.data.dreams.stereo import DreamRig, dream_stereo
 from leadline.data.samples import StereoSample
+from leadline.data.stereo_scenes import write_stereo_scene
 from leadline.data.stereo_shards import write_stereo_shard
+from leadline.geometry.camera import Pinhole
+from leadline.geometry.rig import StereoRig
+from leadline.io.atomic import make_output_folder
+from leadline.io.shards import ShardReader
+from leadline.visual.colormap import plasma
+from leadline.visual.sheet import Panel, sheet
 
-_Task = tuple[Path, int, int, tuple[int, int], bool]
+
+@dataclass(frozen=True)
+class _Task:
+    """Pairs that become one shard, or one pair that becomes a scene folder."""
+
+    path: Path
+    first: int
+    count: int
+    size: tuple[int, int]
+    sensor: bool
 
 
 def generate_stereo(
-    count: int, seed: int, output: Path | str, workers: int = 2, size: tuple[int, int] = (320, 640),
-    shard_size: int = 100, sensor: bool = True,
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (320, 640),
+    shard_size: int = 100,
+    sensor: bool = True,
 ) -> list[Path]:
     """Render ``count`` pairs; finished shards are kept, so an interrupted run goes on where it stopped.
 
@@ -33,57 +57,111 @@ def generate_stereo(
         sensor: Whether to add the faults of real cameras.
     Returns:
         All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged.
     """
-    folder = Path(output)
-    starts = range(0, count, shard_size)
-    paths = [folder / f"stereo-{seed + s:08d}.tar" for s in starts]
-    tasks: list[_Task] = [
-        (p, seed + s, min(shard_size, count - s), size, sensor)
-        for p, s in zip(paths, starts, strict=True)
-        if not p.exists()
+    folder = make_output_folder(output)
+    tasks = [
+        _Task(folder / f"stereo-{seed + start:08d}.tar", seed + start, min(shard_size, count - start), size, sensor)
+        for start in range(0, count, shard_size)
     ]
+    # The last shard of a shorter run holds fewer pairs.
+    todo = [task for task in tasks if not task.path.exists() or len(ShardReader([task.path])) != task.count]
+    _run(_render_shard, todo, workers, count)
+    return [task.path for task in tasks]
+
+
+def generate_stereo_scenes(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (320, 640),
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` pairs into folders in Middlebury's layout, to evaluate on; finished ones are kept.
+
+    Args:
+        count: How many pairs.
+        seed: Seed of the first pair; the others follow one by one.
+        output: Folder for the scene folders, which are named by their seeds.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        sensor: Whether to add the faults of real cameras.
+    Returns:
+        All scene folders, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    folder = make_output_folder(output)
+    tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor) for one in range(seed, seed + count)]
+    _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count)
+    return [task.path for task in tasks]
+
+
+def _run(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int, count: int) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        bar = progress.add_task("rendering pairs", total=count, completed=count - sum(t[2] for t in tasks))
-        for done in _run(tasks, workers):
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        finished = count - sum(task.count for task in tasks)
+        bar = progress.add_task("rendering pairs", total=count, completed=finished)
+        for done in _map(render, tasks, workers):
             progress.advance(bar, done)
-    return paths
 
 
-def _run(tasks: list[_Task], workers: int) -> Iterator[int]:
-    if workers == 0:
-        yield from map(_render_shard, tasks)
+def _map(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int) -> Iterator[int]:
+    if workers == 0 or not tasks:
+        yield from map(render, tasks)
         return
     # Spawned, not forked: the progress display runs a thread.
-    with multiprocessing.get_context("spawn").Pool(min(workers, max(len(tasks), 1))) as pool:
-        yield from pool.imap_unordered(_render_shard, tasks)
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks)), _start_worker) as pool:
+        yield from pool.imap_unordered(render, tasks)
+
+
+def _start_worker() -> None:
+    """Leaves Ctrl-C to the parent; when that ends a worker, the worker still removes its unfinished file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    cv2.setNumThreads(1)
 
 
 def _render_shard(task: _Task) -> int:
-    path, first, count, size, sensor = task
-    cv2.setNumThreads(1)
-    write_stereo_shard(path, _pairs(range(first, first + count), size, sensor))
-    return count
+    write_stereo_shard(task.path, _pairs(task))
+    return task.count
 
 
-def _pairs(seeds: range, size: tuple[int, int], sensor: bool) -> Iterator[tuple[str, StereoSample, dict[str, object]]]:
-    for seed in seeds:
-        sample, rig = dream_stereo(seed, size, sensor)
+def _pairs(task: _Task) -> Iterator[tuple[str, StereoSample, dict[str, object]]]:
+    for seed in range(task.first, task.first + task.count):
+        sample, rig = dream_stereo(seed, task.size, task.sensor)
         yield f"{seed:08d}", sample, asdict(rig)
 
 
+def _render_scene(task: _Task) -> int:
+    sample, rig = dream_stereo(task.first, task.size, task.sensor)
+    write_stereo_scene(task.path, sample, _cameras(rig, task.size))
+    return task.count
+
+
+def _cameras(rig: DreamRig, size: tuple[int, int]) -> StereoRig:
+    camera = Pinhole(rig.focal_px, rig.focal_px, *rig.centre_px, *size)
+    return StereoRig(camera, camera, rig.baseline_m)
+
+
 def contact_sheet(
-    seeds: list[int], size: tuple[int, int] = (320, 640), sensor: bool = True
+    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Left, right, disparity and occlusion of some seeds, a row each."""
-    rows = []
+    rows: list[list[Panel]] = []
     for seed in seeds:
         sample, rig = dream_stereo(seed, size, sensor)
-        top = float(np.quantile(sample.disparity, 0.995))
-        scaled = (np.clip(sample.disparity / max(top, 1e-3), 0, 1) * 255).astype(np.uint8)
-        plasma = cv2.applyColorMap(scaled, cv2.COLORMAP_PLASMA)[..., ::-1].copy()
-        title = f"{seed} {rig.world} {top:.0f}px"
-        cv2.putText(plasma, title, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2)
         hidden = np.repeat(sample.occluded[..., None].astype(np.uint8) * 255, 3, -1)
-        rows.append(np.concatenate([sample.left, sample.right, plasma, hidden], 1))
-    return np.concatenate(rows)
+        top = float(np.quantile(sample.disparity, 0.995))
+        rows.append(
+            [
+                Panel(f"{seed}, {rig.world}: left", sample.left, photo=True),
+                Panel("right", sample.right, photo=True),
+                Panel(f"disparity, up to {top:.0f} px", plasma(sample.disparity, sample.valid)),
+                Panel("hidden from the right view (white)", hidden),
+            ]
+        )
+    return sheet(rows, panel_width=min(size[1], 480))

@@ -8,8 +8,8 @@ from typing import final
 
 import cv2
 import numpy as np
-from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Bool, Float32, Int, Int32
 
 from leadline.data.dreams.scene import Light, Scene
@@ -111,7 +111,7 @@ class Renderer:
             shadows: Whether the first light casts shadows.
         """
         self.scene, self.bank, self.highlights, self.shadows = scene, bank, highlights, shadows
-        self._tree = rtcore_scene.EmbreeScene()
+        self._tree = EmbreeScene()
         self._mesh = TriangleMesh(self._tree, scene.vertices, scene.faces)
 
     def trace(self, origin: Float32[np.ndarray, "3"], directions: Float32[np.ndarray, "n 3"]) -> Hits:
@@ -150,8 +150,10 @@ class Renderer:
         colour, normal = self._shade(hits, self._soften(light.reshape(camera.size), edges).ravel(), camera.focal_px)
         if antialias and edges.any():
             y, x = (c.astype(np.float32) for c in np.nonzero(edges))
-            around = self.trace(camera.position_m, camera.directions(
-                (x[:, None] + _SUBPIXELS[:, 0]).ravel(), (y[:, None] + _SUBPIXELS[:, 1]).ravel()))
+            around = self.trace(
+                camera.position_m,
+                camera.directions((x[:, None] + _SUBPIXELS[:, 0]).ravel(), (y[:, None] + _SUBPIXELS[:, 1]).ravel()),
+            )
             fine, _ = self._shade(around, self._light_share(around), camera.focal_px)
             colour[edges.ravel()] = fine.reshape(-1, len(_SUBPIXELS), 3).mean(1)
         return View(colour.reshape(height, width, 3), depth, chart.astype(np.int32), normal.reshape(height, width, 3))
@@ -219,8 +221,17 @@ class Renderer:
             received = scene.air.fog_colour + clear * (received - scene.air.fog_colour)
         return received, normal
 
-    def _add_light(self, lamp: Light, points: np.ndarray, normal: np.ndarray, away: np.ndarray, look: np.ndarray,
-                   share: np.ndarray | None, received: np.ndarray, shine: np.ndarray) -> None:
+    def _add_light(
+        self,
+        lamp: Light,
+        points: np.ndarray,
+        normal: np.ndarray,
+        away: np.ndarray,
+        look: np.ndarray,
+        share: np.ndarray | None,
+        received: np.ndarray,
+        shine: np.ndarray,
+    ) -> None:
         """Add one lamp's Lambert and Blinn-Phong parts."""
         if lamp.is_sun:
             towards = np.broadcast_to(lamp.place, points.shape)
@@ -258,8 +269,9 @@ class Renderer:
         normal *= -np.sign(cosine)[:, None]
         return normal, np.abs(cosine)
 
-    def _albedo(self, points: np.ndarray, chart: np.ndarray, pixel_m: np.ndarray, cosine: np.ndarray,
-                look: np.ndarray) -> Float32[np.ndarray, "n 3"]:
+    def _albedo(
+        self, points: np.ndarray, chart: np.ndarray, pixel_m: np.ndarray, cosine: np.ndarray, look: np.ndarray
+    ) -> Float32[np.ndarray, "n 3"]:
         """Linear reflectance from the two texture layers."""
         # A slanted pixel is a long footprint; the power trades blur against aliasing along it.
         spread = pixel_m / np.maximum(cosine, 0.02) ** np.float32(0.75)

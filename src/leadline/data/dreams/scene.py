@@ -130,11 +130,13 @@ def rotation_matrix(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.nda
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
     """A rotation drawn uniformly, by a unit quaternion."""
     w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 @dataclass
@@ -226,9 +228,14 @@ def random_material(rng: np.random.Generator, bank: TextureBank, metres_per_px: 
     turn = rng.uniform(0, 2 * np.pi, 2) if rng.random() < 0.6 and kind != "facade" else np.zeros(2)
     shiny = rng.random() < 0.3
     return Material(
-        entries, (float(widths[0]), float(widths[1])), (float(turn[0]), float(turn[1])),
-        float(rng.uniform(0.05, 0.6) if rng.random() < 0.45 else 0.0), gain, bias,
-        float(rng.uniform(0.1, 1.0)) if shiny else 0.0, float(np.exp(rng.uniform(np.log(5), np.log(120)))),
+        entries,
+        (float(widths[0]), float(widths[1])),
+        (float(turn[0]), float(turn[1])),
+        float(rng.uniform(0.05, 0.6) if rng.random() < 0.45 else 0.0),
+        gain,
+        bias,
+        float(rng.uniform(0.1, 1.0)) if shiny else 0.0,
+        float(np.exp(rng.uniform(np.log(5), np.log(120)))),
     )
 
 

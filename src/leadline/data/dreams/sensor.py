@@ -50,7 +50,7 @@ def random_sensor(rng: np.random.Generator) -> SensorParams:
     return SensorParams(
         exposure_stops=float(np.clip(rng.normal(0, 0.15 + 0.6 * severity), -0.8, 0.8)),
         gamma=float(np.exp(rng.normal(0, 0.12))),
-        cast=tuple(float(c) for c in np.exp(rng.normal(0, 0.05 + 0.08 * severity, 3))),
+        cast=_random_cast(rng, 0.05 + 0.08 * severity),
         contrast=float(np.exp(rng.normal(0, 0.12))),
         vignette=float(0.5 * rng.random() * severity),
         shot_noise=float(0.004 * noise**1.5),
@@ -60,6 +60,11 @@ def random_sensor(rng: np.random.Generator) -> SensorParams:
         jpeg_quality=int(rng.uniform(98 - 60 * severity, 98)) if rng.random() < 0.4 else 0,
         grey=bool(rng.random() < 0.05),
     )
+
+
+def _random_cast(rng: np.random.Generator, spread: float) -> tuple[float, float, float]:
+    red, green, blue = np.exp(rng.normal(0, spread, 3)).tolist()
+    return red, green, blue
 
 
 def random_sensor_pair(rng: np.random.Generator) -> tuple[SensorParams, SensorParams]:
@@ -103,6 +108,7 @@ def apply_sensor(
     if params.jpeg_quality:
         _, code = cv2.imencode(".jpg", coded, [cv2.IMWRITE_JPEG_QUALITY, params.jpeg_quality])
         coded = cv2.imdecode(code, cv2.IMREAD_COLOR)
+        assert coded is not None, "OpenCV reads what it has just written"
     return coded
 
 
@@ -118,7 +124,8 @@ def _optics(picture: Float32[np.ndarray, "h w 3"], params: SensorParams) -> Floa
         x0, y0 = (width - 1) / 2, (height - 1) / 2
         matrix = np.array([[c, -s, x0 - c * x0 + s * y0], [s, c, y0 - s * x0 - c * y0 + params.shift_down_px]])
         picture = cv2.warpAffine(
-            picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
     if params.defocus_px > 0:
         reach = int(np.ceil(params.defocus_px))
         y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]

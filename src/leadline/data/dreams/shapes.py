@@ -102,8 +102,10 @@ def revolution(rng: np.random.Generator) -> Mesh:
     angle = np.linspace(0, 2 * np.pi, 37)
     ring = lambda r, y: np.stack([r * np.cos(angle), np.full(37, y), r * np.sin(angle)], -1)  # noqa: E731
     side = grid_mesh(np.stack([ring(r, y) for r, y in zip(profile, heights, strict=True)]))
-    caps = [grid_mesh(np.stack([ring(r, y), ring(0.0, y)]), smooth=False) for r, y in
-            ((profile[0], -0.5), (profile[-1], 0.5))]
+    caps = [
+        grid_mesh(np.stack([ring(r, y), ring(0.0, y)]), smooth=False)
+        for r, y in ((profile[0], -0.5), (profile[-1], 0.5))
+    ]
     return merge([side, *(caps if rng.random() < 0.8 else caps[1:])])
 
 
@@ -137,10 +139,15 @@ def extrude_mask(mask: Bool[np.ndarray, "h w"], thickness: float) -> Mesh:
     quads = []
     r, c = np.nonzero(mask)
     for z in (-0.5, 0.5):
-        quads.append(np.stack([np.stack([c + i, r + j, np.full(len(r), z)], -1) for i, j in
-                               ((0, 0), (1, 0), (1, 1), (0, 1))], 1))
-    for dr, dc, edge in ((-1, 0, ((0, 0), (1, 0))), (1, 0, ((0, 1), (1, 1))), (0, -1, ((0, 0), (0, 1))),
-                         (0, 1, ((1, 0), (1, 1)))):
+        quads.append(
+            np.stack([np.stack([c + i, r + j, np.full(len(r), z)], -1) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))], 1)
+        )
+    for dr, dc, edge in (
+        (-1, 0, ((0, 0), (1, 0))),
+        (1, 0, ((0, 1), (1, 1))),
+        (0, -1, ((0, 0), (0, 1))),
+        (0, 1, ((1, 0), (1, 1))),
+    ):
         open_side = mask & ~padded[1 + dr : 1 + dr + rows, 1 + dc : 1 + dc + columns]
         r, c = np.nonzero(open_side)
         (i0, j0), (i1, j1) = edge
@@ -190,8 +197,12 @@ def star(rng: np.random.Generator) -> Mesh:
     i = np.arange(corners)
     j = (i + 1) % corners
     middle = np.full(corners, 2 * corners)
-    triangles = ((i, j, middle), (i + corners, j + corners, middle + 1), (i, j, j + corners),
-                 (i, j + corners, i + corners))
+    triangles = (
+        (i, j, middle),
+        (i + corners, j + corners, middle + 1),
+        (i, j, j + corners),
+        (i, j + corners, i + corners),
+    )
     return flat_mesh(vertices, np.concatenate([np.stack(t, 1) for t in triangles]))
 
 
@@ -258,8 +269,19 @@ Maker = Callable[[np.random.Generator], Mesh]
 
 #: Makers with how often each is drawn.
 MAKERS: tuple[tuple[Maker, float], ...] = (
-    (box, 3.0), (superquadric, 3.0), (revolution, 2.5), (torus, 1.2), (sheet, 1.5), (plate_with_holes, 1.2),
-    (glyph, 1.0), (star, 1.5), (lattice, 1.0), (pole, 1.0), (leaves, 1.2), (stairs, 0.6), (furniture, 1.5),
+    (box, 3.0),
+    (superquadric, 3.0),
+    (revolution, 2.5),
+    (torus, 1.2),
+    (sheet, 1.5),
+    (plate_with_holes, 1.2),
+    (glyph, 1.0),
+    (star, 1.5),
+    (lattice, 1.0),
+    (pole, 1.0),
+    (leaves, 1.2),
+    (stairs, 0.6),
+    (furniture, 1.5),
 )
 
 

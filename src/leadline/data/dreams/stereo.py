@@ -42,7 +42,10 @@ class DreamRig:
 
 
 def dream_stereo(
-    seed: int, size: tuple[int, int] = (320, 640), sensor: bool = True, highlights: bool = True,
+    seed: int,
+    size: tuple[int, int] = (320, 640),
+    sensor: bool = True,
+    highlights: bool = True,
     bank: TextureBank | None = None,
 ) -> tuple[StereoSample, DreamRig]:
     """The stereo pair of a seed.
@@ -70,19 +73,35 @@ def dream_stereo(
     rng = np.random.Generator(np.random.PCG64([seed, attempt, 1]))
     pictures = _expose(pictures, float(rng.uniform(0.36, 0.55)))
     sensors = random_sensor_pair(rng) if sensor else None
-    coded = [apply_sensor(p, s, rng) for p, s in zip(pictures, sensors, strict=True)] if sensors else [
-        encode(p) for p in pictures]
+    coded = (
+        [apply_sensor(p, s, rng) for p, s in zip(pictures, sensors, strict=True)]
+        if sensors
+        else [encode(p) for p in pictures]
+    )
     disparities = [(left.focal_px * baseline_m / h.depth).reshape(size) for h in (left_hits, right_hits)]
-    rig = DreamRig(seed, scene.name, left.focal_px, baseline_m, left.centre_px, attempt,
-                   *([asdict(s) for s in sensors] if sensors else ({}, {})))
+    rig = DreamRig(
+        seed,
+        scene.name,
+        left.focal_px,
+        baseline_m,
+        left.centre_px,
+        attempt,
+        *([asdict(s) for s in sensors] if sensors else ({}, {})),
+    )
     return _sample(coded, disparities), rig
 
 
 def _sample(pictures: list[np.ndarray], disparities: list[np.ndarray]) -> StereoSample:
     left, right = (d.astype(np.float32) for d in disparities)
     return StereoSample(
-        pictures[0], pictures[1], left, left < _CODED_LIMIT_PX, occluded_left(left, right),
-        right, right < _CODED_LIMIT_PX, occluded_left(right[:, ::-1], left[:, ::-1])[:, ::-1],
+        pictures[0],
+        pictures[1],
+        left,
+        left < _CODED_LIMIT_PX,
+        occluded_left(left, right),
+        right,
+        right < _CODED_LIMIT_PX,
+        occluded_left(right[:, ::-1], left[:, ::-1])[:, ::-1],
     )
 
 

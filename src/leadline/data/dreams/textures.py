@@ -16,9 +16,23 @@ _BANK_SEED = 20240607
 
 #: Photographs inside scikit-image's wheel (public domain or CC0); never its Middlebury motorcycle pair.
 PHOTOGRAPHS = (
-    "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png", "coins.png",
-    "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "page.png", "retina.jpg", "rocket.jpg",
-    "text.png", "microaneurysms.png",
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "cell.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "moon.png",
+    "page.png",
+    "retina.jpg",
+    "rocket.jpg",
+    "text.png",
+    "microaneurysms.png",
 )
 
 
@@ -43,7 +57,10 @@ class TextureBank:
     missing: int
 
     def sample(
-        self, entry: Int[np.ndarray, " n"], u: Float[np.ndarray, " n"], v: Float[np.ndarray, " n"],
+        self,
+        entry: Int[np.ndarray, " n"],
+        u: Float[np.ndarray, " n"],
+        v: Float[np.ndarray, " n"],
         footprint_px: Float[np.ndarray, " n"],
     ) -> Float32[np.ndarray, "n 3"]:
         """Trilinear lookup.
@@ -96,8 +113,20 @@ def texture_bank() -> TextureBank:
         entries.append(("noise", False, _palette(rng, _noise_like(rng))))
     for maker in (_stripes, _checkers, _bricks, _dots, _grid, _weave, _bricks, _stripes, _grid, _dots):
         entries.append(("regular", False, _palette(rng, maker(rng))))
-    for maker in (_cells, _cells, _cells, _wood, _wood, _glyphs, _glyphs, _glyphs, _scratches, _blotches, _blotches,
-                  _leaf_litter):
+    for maker in (
+        _cells,
+        _cells,
+        _cells,
+        _wood,
+        _wood,
+        _glyphs,
+        _glyphs,
+        _glyphs,
+        _scratches,
+        _blotches,
+        _blotches,
+        _leaf_litter,
+    ):
         entries.append(("noise", False, _palette(rng, maker(rng))))
     entries += [("facade", False, _facade(rng)) for _ in range(6)]
     entries += [("sky", False, _clouds(rng)) for _ in range(4)]
@@ -246,6 +275,7 @@ def _cells(rng: np.random.Generator) -> np.ndarray:
     canvas[seeds[:, 1], seeds[:, 0]] = 0
     wide = cv2.copyMakeBorder(canvas, margin, margin, margin, margin, cv2.BORDER_WRAP)
     distance, label = cv2.distanceTransformWithLabels(wide, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    label = np.asarray(label, np.int32)
     inside = (slice(margin, -margin), slice(margin, -margin))
     tone = rng.random(int(label.max()) + 1)[label]
     edge = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
@@ -265,8 +295,16 @@ def _glyphs(rng: np.random.Generator) -> np.ndarray:
     step = int(26 * size)
     for y in range(step, TILE_PX, step):
         text = "".join(chr(int(c)) if rng.random() > 0.15 else " " for c in rng.integers(40, 123, 90))
-        cv2.putText(canvas, text, (int(rng.integers(-20, 10)), y), int(rng.integers(0, 5)), size * 0.75, 255,
-                    max(1, int(size * 1.6)), cv2.LINE_AA)
+        cv2.putText(
+            canvas,
+            text,
+            (int(rng.integers(-20, 10)), y),
+            int(rng.integers(0, 5)),
+            size * 0.75,
+            255,
+            max(1, int(size * 1.6)),
+            cv2.LINE_AA,
+        )
     return _unit(canvas / 255.0 + 0.15 * _spectrum(rng, 1.2))
 
 

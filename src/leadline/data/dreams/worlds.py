@@ -54,8 +54,15 @@ class Stage:
         return 1.0 / (share / self.near_m + (1 - share) / self.far_m)
 
 
-def _plane(stage: Stage, centre: np.ndarray, rotation: np.ndarray, size_m: tuple[float, float], pixel_m: float,
-           kind: str = "", relief_m: float = 0.0) -> None:
+def _plane(
+    stage: Stage,
+    centre: np.ndarray,
+    rotation: np.ndarray,
+    size_m: tuple[float, float],
+    pixel_m: float,
+    kind: str = "",
+    relief_m: float = 0.0,
+) -> None:
     mesh = shapes.boxes(np.zeros((1, 3)), np.ones((1, 3)))
     scale = np.array([size_m[0], size_m[1], 1e-3])
     if relief_m > 0.0:
@@ -123,9 +130,13 @@ def _room(stage: Stage, long: bool = False) -> None:
     depth = 2 * (back + stage.near_m)
     z, pixel = back - depth / 2, stage.metres_per_px(0.6 * far)
     turn = rotation_matrix(0.0 if long else rng.normal(0, 0.2), 0.0, 0.0)
-    walls = [([0, middle, back], np.eye(3), (2 * side, height)), ([-side, middle, z], _SIDE, (depth, height)),
-             ([side, middle, z], _SIDE, (depth, height)), ([0, stage.floor_m, z], _LEVEL, (2 * side, depth)),
-             ([0, -ceiling, z], _LEVEL, (2 * side, depth))]
+    walls = [
+        ([0, middle, back], np.eye(3), (2 * side, height)),
+        ([-side, middle, z], _SIDE, (depth, height)),
+        ([side, middle, z], _SIDE, (depth, height)),
+        ([0, stage.floor_m, z], _LEVEL, (2 * side, depth)),
+        ([0, -ceiling, z], _LEVEL, (2 * side, depth)),
+    ]
     for centre, rotation, size in walls:
         _plane(stage, turn @ np.array(centre), turn @ rotation, size, pixel * rng.uniform(0.5, 1.2))
     for _ in range(int(rng.integers(0, 7))):
@@ -169,8 +180,9 @@ def street(stage: Stage) -> None:
             size = np.array([stage.far_m * 0.4, stage.floor_m * rng.uniform(2.5, 14), length])
             back = edge * rng.uniform(1.0, 1.5) + size[0] / 2
             centre = np.array([side * back, stage.floor_m - size[1] / 2, z + length / 2])
-            look = random_material(rng, stage.bank, stage.metres_per_px(0.4 * stage.far_m) * 0.6,
-                                   "facade" if rng.random() < 0.6 else "")
+            look = random_material(
+                rng, stage.bank, stage.metres_per_px(0.4 * stage.far_m) * 0.6, "facade" if rng.random() < 0.6 else ""
+            )
             block = shapes.boxes(np.zeros((1, 3)), np.ones((1, 3)))
             stage.parts.add(block, np.eye(3), size * [1, 1, 0.98], centre, look)
             z += length * (1.0 if rng.random() < 0.7 else rng.uniform(1.1, 2.0))
@@ -214,7 +226,13 @@ def open_sky(stage: Stage) -> None:
 
 
 LAYOUTS: tuple[tuple[Callable[[Stage], None], float], ...] = (
-    (room, 0.2), (corridor, 0.08), (street, 0.17), (table, 0.2), (terrain, 0.12), (clutter, 0.15), (open_sky, 0.08),
+    (room, 0.2),
+    (corridor, 0.08),
+    (street, 0.17),
+    (table, 0.2),
+    (terrain, 0.12),
+    (clutter, 0.15),
+    (open_sky, 0.08),
 )
 _OUTDOORS = ("street", "terrain", "open_sky")
 
@@ -231,8 +249,15 @@ def _lights(rng: np.random.Generator, stage: Stage, outdoors: bool) -> tuple[Lig
             z = stage.near_m * rng.uniform(0.0, 1.0) + 0.5 * stage.far_m * rng.random()
             place = np.array([rng.normal(0, 0.4) * stage.near_m, -0.7 * stage.floor_m * rng.uniform(0.3, 1.0), z])
             is_sun, reach = False, 0.7 * stage.far_m
-        lights.append(Light(place.astype(np.float32), (tint * strength).astype(np.float32), is_sun, float(reach),
-                            float(rng.uniform(0.5, 4.0))))
+        lights.append(
+            Light(
+                place.astype(np.float32),
+                (tint * strength).astype(np.float32),
+                is_sun,
+                float(reach),
+                float(rng.uniform(0.5, 4.0)),
+            )
+        )
     return tuple(lights)
 
 
@@ -241,9 +266,11 @@ def _air(rng: np.random.Generator, stage: Stage, outdoors: bool) -> Air:
     fog = rng.uniform(0.05, 1.2) / (2.0 * stage.far_m) if rng.random() < (0.4 if outdoors else 0.08) else 0.0
     grey = rng.uniform(0.4, 0.9)
     return Air(
-        up.astype(np.float32), (up * rng.uniform(0.3, 0.9)).astype(np.float32),
+        up.astype(np.float32),
+        (up * rng.uniform(0.3, 0.9)).astype(np.float32),
         int(rng.choice(stage.bank.groups["sky"])),
-        (rng.uniform(0.7, 1.4) * (1 - 0.2 * rng.random(3))).astype(np.float32), float(fog),
+        (rng.uniform(0.7, 1.4) * (1 - 0.2 * rng.random(3))).astype(np.float32),
+        float(fog),
         (grey * np.array([0.93, 0.97, 1.0])).astype(np.float32),
     )
 
@@ -271,7 +298,11 @@ def dream_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: int 
     pitch = -abs(rng.normal(0.05, 0.12)) if layout.__name__ != "clutter" else rng.normal(0, 0.3)
     low, high = np.log(DISPARITY_RANGE_PX)
     return Scene(
-        **stage.parts.arrays(), lights=_lights(rng, stage, outdoors), air=_air(rng, stage, outdoors),
+        **stage.parts.arrays(),
+        lights=_lights(rng, stage, outdoors),
+        air=_air(rng, stage, outdoors),
         world_from_camera=rotation_matrix(rng.normal(0, 0.15), pitch, rng.normal(0, 0.04)).astype(np.float32),
-        hfov_rad=float(hfov), largest_disparity_px=float(np.exp(rng.uniform(low, high))), name=layout.__name__,
+        hfov_rad=float(hfov),
+        largest_disparity_px=float(np.exp(rng.uniform(low, high))),
+        name=layout.__name__,
     )

@@ -28,6 +28,13 @@ def _double(features: Tensor) -> Tensor:
     return functional.interpolate(features, scale_factor=2.0, mode="nearest")
 
 
+def _beyond_border(volume: Float[Tensor, "b d h w"]) -> Float[Tensor, "1 d 1 w"]:
+    """1 where column x has no partner at x - d, else 0."""
+    bins = torch.arange(volume.shape[1], device=volume.device).view(1, -1, 1, 1)
+    columns = torch.arange(volume.shape[3], device=volume.device).view(1, 1, 1, -1)
+    return (bins > columns).to(volume.dtype)
+
+
 class FeaturePyramid(nn.Module):
     """Features of one view at 1/2 and 1/4, the latter with the context of 1/16; instance norm throughout."""
 
@@ -116,12 +123,15 @@ class Refinement(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Refined disparity at 1/2 (pixels of 1/2), logits of the convex upsampling, confidence logit at 1/2."""
         with torch.autocast(left.device.type, enabled=False):
-            warped = warp_by_disparity(right.float(), disparity.float())
-        misfit = left - warped.to(left.dtype)
-        hidden = self.body(self.enter(torch.cat([left, misfit, disparity * 0.05, certainty], dim=1)))
-        residual = self.residual(hidden)
-        evidence = torch.cat([hidden, residual, certainty], dim=1).detach()
-        return functional.relu(disparity + residual), self.mask(hidden), self.confidence(evidence)
+            columns = torch.arange(disparity.shape[3], device=disparity.device, dtype=disparity.dtype)
+            seen_by_both = (columns >= disparity).to(disparity.dtype)
+            misfit = (left.float() - warp_by_disparity(right.float(), disparity)) * seen_by_both
+            evidence = torch.cat([left.float(), misfit, disparity * 0.05, certainty], dim=1)
+        hidden = self.body(self.enter(evidence))
+        # Never let a disparity be rounded to bfloat16: at 64 px that is half a pixel.
+        residual = self.residual(hidden).float()
+        signs = torch.cat([hidden, residual, certainty], dim=1).detach()
+        return functional.relu(disparity + residual), self.mask(hidden), self.confidence(signs)
 
 
 class LeadlineFast(nn.Module):
@@ -141,6 +151,7 @@ class LeadlineFast(nn.Module):
         self.match = nn.Conv2d(quarter, quarter, 1)
         self.hourglass = Hourglass(max_disparity // 4, quarter, (64, 96, 128))
         self.sharpness = nn.Parameter(torch.tensor(10.0))
+        self.unseen = nn.Parameter(torch.tensor(0.3))
         self.mask = nn.Conv2d(quarter + max_disparity // 4, 36, 1)
         self.refinement = Refinement(half, 16)
 
@@ -154,15 +165,16 @@ class LeadlineFast(nn.Module):
         half, quarter = self.features(torch.cat([left, right]))
         half_left, half_right = half.chunk(2)
         context = quarter.chunk(2)[0]
-        match_left, match_right = functional.normalize(self.match(quarter), dim=1).chunk(2)
-        volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
-        scores = (self.sharpness * volume + self.hourglass(volume, context)).float()
+        with torch.autocast(left.device.type, enabled=False):
+            match_left, match_right = functional.normalize(self.match(quarter.float()), dim=1).chunk(2)
+            volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
+            # A candidate beyond the right picture's border is not unlike, it is not seen: a learned similarity.
+            volume = volume + self.unseen * _beyond_border(volume)
+        scores = self.sharpness * volume + self.hourglass(volume, context).float()
         quarter_disparity, certainty = windowed_soft_argmax(scores)
-        mask = self.mask(torch.cat([context, scores.to(context.dtype)], dim=1))
+        mask = self.mask(torch.cat([context.float(), scores], dim=1))
         half_disparity = 2.0 * convex_upsample(quarter_disparity, mask.float(), 2)
-        refined, fine_mask, confidence = self.refinement(
-            half_left, half_right, half_disparity.to(half_left.dtype), _double(certainty).to(half_left.dtype)
-        )
-        disparity = 2.0 * convex_upsample(refined.float(), fine_mask.float(), 2)
+        refined, fine_mask, confidence = self.refinement(half_left, half_right, half_disparity, _double(certainty))
+        disparity = 2.0 * convex_upsample(refined, fine_mask.float(), 2)
         confidence = functional.interpolate(confidence.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
         return StereoPrediction(disparity, confidence, scores, (4.0 * quarter_disparity, 2.0 * half_disparity))

@@ -1,7 +1,7 @@
 """What a stereo network returns, and the shape of one."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +24,7 @@ class StereoPrediction:
     coarse: tuple[Float[Tensor, "b 1 _ _"], ...]
 
 
+@runtime_checkable
 class StereoModel(Protocol):
     """Any trainable stereo network."""
 

@@ -1,0 +1,236 @@
+"""`leadline bench`: seconds, memory and work of every method, side by side."""
+
+import json as json_module
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import cv2
+import numpy as np
+from cyclopts import Parameter
+from jaxtyping import UInt8
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+from rich.table import Table
+
+from leadline.apps.cli.sizes import parse_size
+from leadline.classical import MATCHERS
+from leadline.errors import InputError, LeadlineError
+from leadline.io.atomic import atomic_write
+from leadline.protocols.motorcycle import motorcycle
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.pyramid import WHOLE_PX
+from leadline.runtime.session import default_threads
+from leadline.runtime.stereo import stereo_method
+
+Picture = UInt8[np.ndarray, "h w 3"]
+
+_REST_S: Final = 0.05
+"""Pause before each timed run: ONNX Runtime's threads wait actively for a while after theirs."""
+_CARD_AREA_PX: Final = 640 * 480
+_STRIDE_PX: Final = 32
+_PRODUCT_SIDE: Final = 2048
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One method on one size.
+
+    Args:
+        model: The method.
+        height: Rows of the pictures.
+        width: Columns of the pictures.
+        max_disparity: Largest disparity that was looked for, px.
+        threads: Threads that it might use.
+        seconds_median: Of a warm run.
+        seconds_spread: Between the first and the third quartile of the runs.
+        peak_mb: Largest resident memory of a process that loads the method and runs it twice, in 1e6 bytes.
+        gflop: Work of a run in 1e9 operations, if the method is a network that needs a single pass.
+    """
+
+    model: str
+    height: int
+    width: int
+    max_disparity: int
+    threads: int
+    seconds_median: float
+    seconds_spread: float
+    peak_mb: float
+    gflop: float | None
+
+
+def stereo_bench(
+    *,
+    sizes: str = "500x741,480x640",
+    models: str | None = None,
+    max_disparity: int = 96,
+    threads: int | None = None,
+    repeats: int = 9,
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+) -> None:
+    """Seconds, memory and work of every bundled network and classical matcher on one real pair.
+
+    The methods take turns within one run, each after a warm-up, so that they share whatever else the machine does.
+    Memory is measured in a process of its own for each.
+
+    Args:
+        sizes: Height x width of the pair (Middlebury's Motorcycle, resized); several are separated by commas.
+        models: Methods, separated by commas; every bundled network and classical matcher if absent.
+        max_disparity: Largest disparity to look for, px.
+        threads: Threads to use; all processors if absent.
+        repeats: Timed runs of each method.
+        json: File for the rows, as a list.
+    """
+    names = [*bundled_cards(), *MATCHERS] if models is None else [name.strip() for name in models.split(",")]
+    if repeats < 1:
+        raise InputError(f"expected --repeats of at least 1, got {repeats}")
+    wanted = [parse_size(size) for size in sizes.split(",")]
+    scene, _ = motorcycle()
+    used = threads or default_threads()
+    rows: list[BenchRow] = []
+    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("measuring", total=len(wanted) * len(names) * 2)
+        for height, width in wanted:
+            left, right = (_resized(view, height, width) for view in (scene.left, scene.right))
+            seconds = _interleaved_seconds(names, left, right, max_disparity, used, repeats)
+            progress.advance(task, len(names))
+            for name in names:
+                peak_mb = _peak_mb_of_child(name, left, right, max_disparity, used)
+                rows.append(_row(name, (height, width), max_disparity, used, seconds[name], peak_mb))
+                progress.advance(task)
+    Console().print(_table(rows, repeats))
+    if json is not None:
+        with atomic_write(json) as stream:
+            stream.write((json_module.dumps([asdict(row) for row in rows], indent=1) + "\n").encode())
+
+
+def _resized(picture: Picture, height: int, width: int) -> Picture:
+    shrinks = height * width < picture.shape[0] * picture.shape[1]
+    return np.asarray(
+        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    )
+
+
+def _interleaved_seconds(
+    names: Sequence[str], left: Picture, right: Picture, max_disparity: int, threads: int, repeats: int
+) -> dict[str, list[float]]:
+    """Seconds of each method's runs; the methods take turns."""
+    methods = {name: stereo_method(name, max_disparity, threads) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(repeats + 1):
+        for name, method in methods.items():
+            time.sleep(_REST_S)
+            start = time.perf_counter()
+            method(left, right)
+            if turn > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _row(
+    name: str, size: tuple[int, int], max_disparity: int, threads: int, seconds: list[float], peak_mb: float
+) -> BenchRow:
+    first, third = np.percentile(seconds, (25, 75))
+    return BenchRow(
+        model=name,
+        height=size[0],
+        width=size[1],
+        max_disparity=max_disparity,
+        threads=threads,
+        seconds_median=statistics.median(seconds),
+        seconds_spread=float(third - first),
+        peak_mb=peak_mb,
+        gflop=network_gflop(name, *size, max_disparity),
+    )
+
+
+def network_gflop(name: str, height: int, width: int, max_disparity: int) -> float | None:
+    """Work of a bundled network on a picture, from its card: it grows with the padded area.
+
+    Returns:
+        1e9 operations; None if the method is no bundled network, or runs it more than once (tiles, pyramid).
+    """
+    card = bundled_cards().get(name)
+    if card is None or max_disparity > card.max_disparity or height * width > WHOLE_PX:
+        return None
+    rows, columns = (-(-side // _STRIDE_PX) * _STRIDE_PX for side in (height, width))
+    return card.gflop * rows * columns / _CARD_AREA_PX
+
+
+def _peak_mb_of_child(name: str, left: Picture, right: Picture, max_disparity: int, threads: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        pair = Path(folder) / "pair.npy"
+        np.save(pair, np.stack([left, right]))
+        code = f"from {__name__} import peak_mb; import sys; print(peak_mb(*sys.argv[1:]))"
+        words = [sys.executable, "-c", code, name, str(pair), str(max_disparity), str(threads)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise LeadlineError(f"expected a run of {name} in a process of its own, got: {reason}; free some memory")
+    return float(done.stdout)
+
+
+def peak_mb(name: str, pair: str, max_disparity: str, threads: str) -> float:
+    """Largest resident memory of this process after it has run a method twice, in 1e6 bytes; a child calls it.
+
+    Args:
+        name: The method.
+        pair: A .npy file with both pictures.
+        max_disparity: As for `stereo_method`.
+        threads: As for `stereo_method`.
+    """
+    left, right = np.load(pair)
+    method = stereo_method(name, int(max_disparity), int(threads))
+    for _ in range(2):
+        method(left, right)
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux's ru_maxrss would start from the size of the process that started this one.
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest / 1e6 if sys.platform == "darwin" else largest * 1024 / 1e6
+
+
+def _table(rows: Sequence[BenchRow], repeats: int) -> Table:
+    table = Table(
+        title=f"Motorcycle, {rows[0].threads} threads, disparities up to {rows[0].max_disparity} px, {repeats} runs",
+        caption=f"float32 matrix product of numpy ({_PRODUCT_SIDE} squared): {_product_gflop_per_s():.0f} GFLOP/s; "
+        "spread: between the quartiles",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("model", no_wrap=True)
+    for label in ("height x width", "s median", "s spread", "peak MB", "GFLOP", "GFLOP/s"):
+        table.add_column(label, justify="right")
+    for row in rows:
+        rate = None if row.gflop is None else row.gflop / row.seconds_median
+        table.add_row(
+            row.model,
+            f"{row.height}x{row.width}",
+            f"{row.seconds_median:.4f}",
+            f"{row.seconds_spread:.4f}",
+            f"{row.peak_mb:.0f}",
+            "-" if row.gflop is None else f"{row.gflop:.1f}",
+            "-" if rate is None else f"{rate:.0f}",
+        )
+    return table
+
+
+def _product_gflop_per_s() -> float:
+    """What this machine reaches where nothing but arithmetic counts."""
+    matrix = np.random.default_rng(0).random((_PRODUCT_SIDE, _PRODUCT_SIDE), dtype=np.float32)
+    seconds: list[float] = []
+    for _ in range(4):
+        start = time.perf_counter()
+        _ = matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return 2 * _PRODUCT_SIDE**3 / 1e9 / statistics.median(seconds[1:])

@@ -1,0 +1,50 @@
+"""`leadline dream`: training and test data with exact truth."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from leadline.apps.cli.extras import needs_extra
+from leadline.apps.cli.sizes import parse_size
+from leadline.errors import InputError
+from leadline.io.images import write_image
+
+_SHEET_PAIRS: Final = 8
+_SMALLEST_PX: Final = 32
+
+
+def stereo_dream(
+    *,
+    count: int,
+    seed: int,
+    output: Path,
+    size: str = "320x640",
+    workers: int = 2,
+    format: Literal["shards", "scenes"] = "shards",
+) -> None:
+    """Render stereo pairs with exact disparity and occlusion.
+
+    A seed gives the same pair on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
+    shows the first pairs.
+
+    Args:
+        count: How many pairs.
+        seed: Seed of the first pair; the others follow one by one.
+        output: Output folder.
+        size: Height x width in pixels.
+        workers: Processes that render; 0 renders in this one.
+        format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
+    """
+    height, width = parse_size(size)
+    if count < 1 or seed < 0 or workers < 0:
+        raise InputError(
+            f"expected --count of at least 1, --seed and --workers of at least 0, got {count}, {seed} and {workers}"
+        )
+    if min(height, width) < _SMALLEST_PX:
+        raise InputError(f"expected pictures of at least {_SMALLEST_PX} px a side, got --size {size}")
+    with needs_extra("train"):
+        from leadline.data.dreams.generate import contact_sheet, generate_stereo, generate_stereo_scenes
+    generate = generate_stereo if format == "shards" else generate_stereo_scenes
+    paths = generate(count, seed, output, workers, (height, width))
+    sheet = output / "contact_sheet.png"
+    write_image(sheet, contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
+    print(f"{output}: {count} pairs in {len(paths)} {format}; look at {sheet}")

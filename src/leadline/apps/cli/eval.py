@@ -1,0 +1,111 @@
+"""`leadline eval`: methods against ground truth, under a published protocol."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from leadline.apps.results import refuse_existing
+from leadline.errors import InputError
+from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.images import write_image
+from leadline.maps import DisparityMap
+from leadline.protocols.catalog import stereo_protocol
+from leadline.protocols.evaluate import evaluate
+from leadline.protocols.report import Report, Score
+from leadline.protocols.scenes import StereoScene, find_scenes
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.visual.sheet import stereo_sheet
+
+REPORT_FILE: Final = "report.json"
+_TABLE_WIDTH: Final = 140
+_HEADLINE: Final = ("bad-2", "avgerr", "out-3", "avg", "D1-all", "AUSE", "ECE-1px")
+"""Metrics that stand above a method's panel, where the protocol has them."""
+
+
+def stereo_eval(
+    scenes: Path,
+    /,
+    *,
+    models: str = f"{DEFAULT_MODEL},sgbm-3way",
+    protocol: str = "middlebury2014",
+    max_disparity: int | None = None,
+    threads: int | None = None,
+    output: Path | None = None,
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Score disparity under a published protocol.
+
+    Every method runs once on the first scene before the clock starts, so that loading does not count.
+
+    Args:
+        scenes: Folder of scene folders in Middlebury's layout (im0.png, im1.png, disp0.pfm, mask0nocc.png), one such
+            folder, or a folder in the layout of KITTI's development kits.
+        models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas.
+        protocol: middlebury2014, eth3d, kitti2012, kitti2015 or confidence.
+        max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
+        threads: Threads to use; all processors if absent.
+        output: Folder for a sheet per scene and report.json.
+        json: File for the report alone: every score with its protocol, mask, rule, averaging and density.
+        overwrite: Replace results that exist in the output folder.
+    """
+    chosen = stereo_protocol(protocol)
+    found = find_scenes(scenes)
+    if output is not None:
+        refuse_existing(output, (REPORT_FILE, *(f"{files.name}.png" for files in found)), overwrite)
+    methods = _load(models, max_disparity, threads)
+    first = found[0].load()
+    for method in methods.values():
+        method(first.left, first.right)
+    if output is not None:
+        make_output_folder(output)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("evaluating scenes", total=len(found))
+
+        def observe(scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
+            if output is not None:
+                _write_sheet(output / f"{scene.name}.png", scene, maps, rows)
+            progress.advance(task)
+
+        report = evaluate((files.load() for files in found), methods, chosen, observe)
+    _publish(report, output, json)
+
+
+def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[str, StereoMethod]:
+    names = [name.strip() for name in models.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise InputError(f"expected different names, separated by commas, in --models, got {models!r}")
+    return {name: stereo_method(name, max_disparity, threads) for name in names}
+
+
+def _write_sheet(path: Path, scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
+    # The first mask and rule that could be scored are the protocol's own first ones.
+    shown = [row for row in rows if (row.mask, row.rule) == (rows[0].mask, rows[0].rule) and row.metric in _HEADLINE]
+    captions = {
+        name: ", ".join(f"{row.metric} {row.value:.3g} {row.unit}" for row in shown if row.method == name)
+        for name in maps
+    }
+    where = f" ({rows[0].protocol}, {rows[0].mask}, {rows[0].rule})" if rows else " (not scored)"
+    write_image(path, stereo_sheet(scene.left, scene.right, maps, scene.truth, captions, f"{scene.name}{where}"))
+
+
+def _publish(report: Report, output: Path | None, json: Path | None) -> None:
+    # The tables are wide: better that a narrow terminal breaks their lines than that figures are cut.
+    console = Console(width=max(Console().width, _TABLE_WIDTH))
+    for table in report.tables():
+        console.print(table)
+    if output is not None:
+        _write(output / REPORT_FILE, report)
+        print(f"{output}: {REPORT_FILE} and a sheet per scene")
+    if json is not None:
+        _write(json, report)
+
+
+def _write(path: Path, report: Report) -> None:
+    with atomic_write(path) as stream:
+        stream.write((report.to_json() + "\n").encode())

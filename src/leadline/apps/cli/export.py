@@ -1,0 +1,24 @@
+"""`leadline export`: a trained network leaves torch."""
+
+from pathlib import Path
+
+from leadline.apps.cli.extras import needs_extra
+from leadline.errors import OutputError
+
+
+def export(checkpoint: Path, /, *, output: Path) -> None:
+    """Turn a checkpoint of `leadline train` into an ONNX file that `--model` takes.
+
+    The exported network is compared with torch on random pairs of several sizes; more than 0.02 px apart, nothing is
+    written.
+
+    Args:
+        checkpoint: What `leadline train` saved, such as runs/leadline-fast/last.ckpt.
+        output: The ONNX file; replaced if it exists.
+    """
+    if output.suffix != ".onnx":
+        raise OutputError(f"expected a name that ends in .onnx, got {output.name}; `--model` knows networks by it")
+    with needs_extra("train"):
+        from leadline.export.onnx import export_checkpoint
+    parity_px = export_checkpoint(checkpoint, output)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, within {parity_px:.2g} px of torch")

@@ -1,0 +1,126 @@
+"""The command line: finds the command, runs it, and turns what goes wrong into one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
+from typing import Final
+
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+
+from leadline.errors import LeadlineError
+
+_GROUPS: Final = {
+    "eval": "Score methods against ground truth.",
+    "bench": "Measure seconds, memory and work.",
+    "dream": "Render training data with exact truth.",
+}
+# Command -> where its function is and what the overview says. Only the command that is asked for is imported.
+_COMMANDS: Final = {
+    ("demo",): ("demo:demo", "A real pair with ground truth: network and SGBM side by side."),
+    ("stereo",): ("stereo:stereo", "Disparity, depth and confidence of rectified pairs."),
+    ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
+    ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
+    ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),
+    ("models",): ("models:models", "The bundled networks: origin, licence, scores, limits."),
+    ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
+    ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
+    ("dream", "stereo"): ("dream:stereo_dream", "Stereo pairs with exact disparity and occlusion."),
+    ("train",): ("train:train", "Train a network from a recipe."),
+    ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
+}
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+_OPENCV_NO_MEMORY: Final = -4
+
+
+def make_app(asked: Sequence[str] = ()) -> App:
+    """The command-line application.
+
+    Args:
+        asked: The command that will run, such as ("eval", "stereo"). Its help comes from its docstring; all others
+            are described by a line that needs no import.
+    """
+    app = App(
+        name="leadline",
+        help="Learned depth that people can trust, from two cameras or one.",
+        version=lambda: version("leadline"),
+        default_parameter=Parameter(negative=()),
+        suppress_keyboard_interrupt=False,
+    )
+    groups = {name: App(name=name, help=summary) for name, summary in _GROUPS.items()}
+    for command, (place, summary) in _COMMANDS.items():
+        parent = app if len(command) == 1 else groups[command[0]]
+        # A summary that is given here would replace the docstring.
+        is_asked = tuple(asked[: len(command)]) == command
+        parent.command(f"leadline.apps.cli.{place}", name=command[-1], help=None if is_asked else summary)
+    for group in groups.values():
+        app.command(group)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Words after the program's name; those of this process if absent.
+    Returns:
+        The exit code: what the command says (0 if nothing), 2 for an error that the message explains, 130 after
+        Ctrl-C, 141 if whoever reads the output has gone.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result: object = make_app(words)(
+            words, print_error=False, exit_on_error=False, verbose=False, result_action="return_value"
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except LeadlineError as error:
+        return _failed(str(error))
+    except UnknownCommandError as error:
+        # Its own text would import every command.
+        return _failed(_unknown_command(words, (error.unused_tokens or [""])[0]))
+    except CycloptsError as error:
+        return _failed(f"{error} See `{_help_command(words)}`")
+    except KeyboardInterrupt:
+        print("leadline: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return _failed("expected more free memory, got none; use smaller pictures or a smaller --max-disparity")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, OpenCV or ONNX Runtime ran out of memory; each says it in its own way."""
+    return (
+        isinstance(error, MemoryError)
+        or getattr(error, "code", None) == _OPENCV_NO_MEMORY
+        or "Failed to allocate memory" in str(error)
+    )
+
+
+def _failed(message: str) -> int:
+    print("leadline: error:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _unknown_command(words: Sequence[str], unknown: str) -> str:
+    group = words[0] if words[0] in _GROUPS and words[0] != unknown else None
+    names = sorted({c[0] for c in _COMMANDS} if group is None else {c[1] for c in _COMMANDS if c[0] == group})
+    near = get_close_matches(unknown, names, n=1)
+    return f"expected a command ({', '.join(names)}), got {unknown!r}; " + (
+        f"did you mean {near[0]}?" if near else f"see `leadline {f'{group} ' if group else ''}--help`"
+    )
+
+
+def _help_command(words: Sequence[str]) -> str:
+    """The help that explains a mistyped command."""
+    known = [command for command in _COMMANDS if tuple(words[: len(command)]) == command]
+    known += [(name,) for name in _GROUPS if list(words[:1]) == [name]]
+    return " ".join(("leadline", *(known[0] if known else ()), "--help"))

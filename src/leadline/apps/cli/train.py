@@ -1,0 +1,46 @@
+"""`leadline train`: learns a network from a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from leadline.apps.cli.extras import needs_extra
+
+
+def train(
+    recipe: str,
+    /,
+    *,
+    output: Path | None = None,
+    data: Path | None = None,
+    validation: Path | None = None,
+    scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    steps: int | None = None,
+    start_from: Path | None = None,
+) -> None:
+    """Train a network from a recipe; a run that was stopped goes on from its last checkpoint.
+
+    The loss, the validation scores and pictures are for TensorBoard: `tensorboard --logdir OUTPUT`.
+
+    Args:
+        recipe: Name of a bundled recipe (leadline-fast), or a YAML file.
+        output: Folder of checkpoints and logs; runs/NAME if absent.
+        data: Folder of training shards, instead of the recipe's.
+        validation: Folder of validation shards, instead of the recipe's.
+        scenes: Folders of real scenes with truth to validate on as well.
+        steps: Optimiser steps in all, instead of the recipe's.
+        start_from: Checkpoint of another run to go on from, where the output folder holds none yet.
+    """
+    with needs_extra("train"):
+        from leadline.training.recipe import load_recipe
+        from leadline.training.run import train_stereo
+    overrides = {
+        "data": None if data is None else str(data),
+        "validation": None if validation is None else str(validation),
+        "scenes": None if scenes is None else [str(folder) for folder in scenes],
+        "steps": steps,
+    }
+    resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
+    checkpoint = train_stereo(resolved, output or Path("runs") / Path(recipe).stem, start_from)
+    print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")

@@ -1,0 +1,74 @@
+"""`leadline bench stereo`: every method on the same pair."""
+
+import json
+
+import pytest
+
+from leadline.apps.cli.bench import network_gflop, stereo_bench
+from leadline.apps.cli.main import main
+from leadline.errors import LeadlineError
+from leadline.runtime.card import bundled_cards
+
+KEYS = "model height width max_disparity threads seconds_median seconds_spread peak_mb gflop".split()
+
+
+def test_rows_hold_what_is_promised(tmp_path, capsys):
+    rows_file = tmp_path / "rows.json"
+    words = ["bench", "stereo", "--sizes", "64x96", "--models", "leadline-fast,bm", "--max-disparity", "48"]
+    assert main([*words, "--threads", "1", "--repeats", "2", "--json", str(rows_file)]) == 0
+    network, matcher = json.loads(rows_file.read_text())
+    for row, name in ((network, "leadline-fast"), (matcher, "bm")):
+        assert list(row) == KEYS
+        assert [row[key] for key in KEYS[:5]] == [name, 64, 96, 48, 1]
+        assert 0 < row["seconds_median"] < 60
+        assert row["seconds_spread"] >= 0
+        assert 20 < row["peak_mb"] < 1000
+    assert matcher["gflop"] is None
+    assert network["gflop"] == pytest.approx(bundled_cards()["leadline-fast"].gflop * 64 * 96 / (640 * 480))
+    assert "GFLOP/s" in capsys.readouterr().out
+
+
+def test_work_grows_with_the_padded_area():
+    card = bundled_cards()["leadline-fast"]
+    assert network_gflop("leadline-fast", 480, 640, 192) == pytest.approx(card.gflop)
+    assert network_gflop("leadline-fast", 500, 741, 96) == pytest.approx(card.gflop * 512 * 768 / (480 * 640))
+
+
+@pytest.mark.parametrize(
+    ("name", "height", "width", "largest"),
+    [("bm", 480, 640, 96), ("leadline-fast", 480, 640, 193), ("leadline-fast", 4000, 6000, 96)],
+)
+def test_work_is_unknown_without_a_single_pass(name, height, width, largest):
+    assert network_gflop(name, height, width, largest) is None
+
+
+def test_a_child_that_fails_is_told(monkeypatch):
+    import subprocess
+
+    done = subprocess.CompletedProcess([], -9, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(LeadlineError, match="process of its own, got: exit code -9"):
+        stereo_bench(sizes="32x48", models="bm", repeats=1, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sizes", "480"], "HEIGHTxWIDTH"),
+        (["--sizes", "0x5"], "HEIGHTxWIDTH"),
+        (["--repeats", "0"], "--repeats"),
+        (["--models", "nonsense"], "sgbm-3way"),
+        (["--threads", "0"], "at least 1"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(capsys, words, message):
+    assert main(["bench", "stereo", *words]) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_without_scikit_image_the_extra_is_named(monkeypatch, capsys):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    assert main(["bench", "stereo"]) == 2
+    assert "leadline[demo]" in capsys.readouterr().err

@@ -1,0 +1,60 @@
+"""`leadline models`: the cards."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from leadline.apps.cli import models as models_module
+from leadline.apps.cli.main import main
+from leadline.runtime.card import ModelCard, bundled_cards
+
+CARD = ModelCard(
+    name="toy",
+    summary="A toy.",
+    licence="Apache-2.0",
+    weights="toy.onnx",
+    sha256="ab" * 32,
+    max_disparity=64,
+    parameters=1_230_000,
+    gflop=0.5,
+    training={"steps": 7, "recipe": {"seed": 3}},
+    curve=[{"step": 1, "epe": 2.5}],
+    scores=[{"group": "a", "bad-2": 1.25}, {"group": "b", "avgerr": 0.5}],
+    limits=["Sees nothing."],
+)
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    monkeypatch.setattr(models_module, "bundled_cards", lambda: {"toy": CARD})
+
+
+def test_the_overview_has_a_line_for_each(toys, capsys):
+    assert main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("toy", "A toy.", "Apache-2.0", "1.23 M", "0-64"))
+
+
+def test_one_card_is_shown_whole(toys, capsys):
+    assert main(["models", "toy"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("seed 3", "bad-2", "1.25", "avgerr", "2.5", "Sees nothing.", "up to 64 px"))
+
+
+def test_json_is_the_card(toys, capsys):
+    assert main(["models", "toy", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == asdict(CARD)
+    assert main(["models", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [asdict(CARD)]
+
+
+def test_bundled_cards_can_be_shown(capsys):
+    for name in bundled_cards():
+        assert main(["models", name]) == 0
+        assert bundled_cards()[name].summary.split()[0] in capsys.readouterr().out
+
+
+def test_an_unknown_name_is_refused(toys, capsys):
+    assert main(["models", "nonsense"]) == 2
+    assert "expected one of toy" in capsys.readouterr().err

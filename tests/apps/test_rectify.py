@@ -1,0 +1,141 @@
+import re
+
+import numpy as np
+import pytest
+
+from leadline.geometry import StereoRig, UnrectifiedRig
+from leadline.geometry.camera import DistortedCamera, Pinhole
+from leadline.io import read_calibration, read_image, write_opencv_calibration
+
+
+def offsets(out):
+    """Median vertical offsets before and after."""
+    return [float(found) for found in re.findall(r"median ([\d.]+) px", out)]
+
+
+@pytest.fixture
+def tilted(tmp_path, texture, write_picture):
+    """Views 6 px apart in height, as a right camera that is pitched by 6 / 300 sees them; and the calibration."""
+    left = write_picture(tmp_path / "l.png", texture[:110, :160])
+    right = write_picture(tmp_path / "r.png", texture[6:116, 7:167])
+    pitch = np.arctan(6.0 / 300.0)
+    transform = np.eye(4)
+    # Turned down, the camera sees points 6 px higher: y' = y - 6.
+    transform[1:3, 1:3] = [[np.cos(pitch), -np.sin(pitch)], [np.sin(pitch), np.cos(pitch)]]
+    transform[0, 3] = -0.2
+    lens = DistortedCamera(Pinhole(300.0, 300.0, 79.5, 54.5, 110, 160), (0.0, 0.0, 0.0, 0.0), "radtan")
+    write_opencv_calibration(tmp_path / "rig.yml", UnrectifiedRig(lens, lens, transform), 0.1)
+    return left, right, tmp_path / "rig.yml"
+
+
+def test_calibrated(leadline, tilted, tmp_path):
+    left, right, rig = tilted
+    done = leadline("rectify", left, right, "--calibration", rig, "--output", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    before, after = offsets(done.out)
+    assert before == pytest.approx(6, abs=0.05)
+    assert after < 0.3
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"im0.png", "im1.png", "calib.txt"}
+    found = read_calibration(tmp_path / "out" / "calib.txt")
+    assert isinstance(found, StereoRig)
+    assert found.baseline_m == pytest.approx(0.2)
+    assert read_image(tmp_path / "out" / "im0.png").pixels.shape[:2] == (found.left.height, found.left.width)
+    assert leadline("check", tmp_path / "out" / "im0.png", tmp_path / "out" / "im1.png").code == 0
+    # What it wrote is what `leadline stereo` takes.
+    words = (
+        tmp_path / "out" / "im0.png",
+        tmp_path / "out" / "im1.png",
+        "--calibration",
+        tmp_path / "out" / "calib.txt",
+    )
+    assert leadline("stereo", *words, "--model", "sgbm", "--output", tmp_path / "depth").code == 0
+    assert (tmp_path / "depth" / "cloud.ply").exists()
+
+
+def test_uncalibrated(leadline, tilted, tmp_path):
+    done = leadline("rectify", *tilted[:2], "--uncalibrated", "--output", tmp_path / "out")
+    assert done.code == 0
+    before, after = offsets(done.out)
+    assert before == pytest.approx(6, abs=0.05)
+    assert after < 0.3
+    assert "depth will only be up to scale" in done.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"im0.png", "im1.png"}
+
+
+def test_existing_output(leadline, tilted, tmp_path):
+    left, right, rig = tilted
+    assert leadline("rectify", left, right, "--calibration", rig, "--output", tmp_path / "out").code == 0
+    done = leadline("rectify", left, right, "--uncalibrated", "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "--overwrite" in done.one_line
+    assert leadline("rectify", left, right, "--uncalibrated", "--overwrite", "--output", tmp_path / "out").code == 0
+    # A calibration that belongs to other pictures must not stay beside the new ones.
+    assert not (tmp_path / "out" / "calib.txt").exists()
+
+
+def test_scaled_pictures(leadline, texture, tilted, tmp_path, write_picture):
+    views = [texture[:110, :160][::2, ::2], texture[6:116, 7:167][::2, ::2]]
+    files = [write_picture(tmp_path / f"small{i}.png", view) for i, view in enumerate(views)]
+    done = leadline("rectify", *files, "--calibration", tilted[2], "--output", tmp_path / "out")
+    assert done.code == 0
+    assert "scaled to the pictures' 80x55" in done.err
+
+
+def test_failure_while_writing_leaves_nothing(leadline, tilted, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadline.apps.cli.rectify.write_middlebury_calibration", interrupted)
+    done = leadline("rectify", *tilted[:2], "--calibration", tilted[2], "--output", tmp_path / "out")
+    assert done.code == 130
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "either --calibration FILE or --uncalibrated"),
+        (["--uncalibrated", "--calibration", "rig.yml"], "either --calibration FILE or --uncalibrated"),
+        (["--calibration", "none.yml"], "no such file"),
+        (["--calibration", "rectified.txt"], "give it to `leadline stereo` as it is"),
+        (["--calibration", "rig.yml", "--alpha", "2"], "alpha"),
+        (["--calibration", "broken.yml"], "expected"),
+    ],
+)
+def test_bad_options(leadline, tilted, calibration, tmp_path, monkeypatch, words, expected):
+    monkeypatch.chdir(tmp_path)
+    calibration.rename("rectified.txt")
+    (tmp_path / "broken.yml").write_text("M1: [1, 2")
+    done = leadline("rectify", *tilted[:2], *words, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_of_another_shape(leadline, pair, tilted, tmp_path):
+    done = leadline("rectify", *pair, "--calibration", tilted[2], "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "160x110" in done.one_line
+
+
+def test_flat_pictures(leadline, tmp_path, write_picture):
+    black = write_picture(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
+    done = leadline("rectify", black, black, "--uncalibrated", "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "features that match" in done.one_line
+
+
+def test_euroc(leadline, real_dir, tmp_path):
+    folder = real_dir / "euroc_unrectified" / "mav0"
+    if not folder.is_dir():
+        pytest.skip("no EuRoC pairs in the folder of real scenes")
+    name = "1403715273262142976.png"
+    for calibration in (folder, folder / "cam0" / "sensor.yaml"):
+        files = (folder / camera / "data" / name for camera in ("cam0", "cam1"))
+        words = ("--calibration", calibration, "--output", tmp_path / calibration.name)
+        done = leadline("rectify", *files, *words)
+        assert done.code == 0
+        before, after = offsets(done.out)
+        assert before > 10
+        assert after < 0.3
+        assert "baseline 0.1101 m" in done.out

@@ -1,0 +1,453 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from leadline.apps.cli import stereo as command
+from leadline.io import read_pfm, read_ply
+from leadline.maps import DisparityMap
+
+DISPARITY_PX = 7  # of the fixtures
+ALWAYS = {"disparity.pfm", "valid.png", "disparity_plasma.png", "summary.json"}
+OF_CONFIDENCE = {"confidence.png", "confidence.pfm"}
+OF_DEPTH = {"depth.pfm", "depth_mm.png", "cloud.ply"}
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.fixture
+def sgbm(leadline):
+    """`leadline stereo` with a matcher that needs no network."""
+    return lambda *words: leadline("stereo", *words, "--model", "sgbm-3way", "--max-disparity", 31)
+
+
+@pytest.fixture
+def sure(monkeypatch):
+    """A method that knows the truth: 7 px everywhere, sure of the upper half only, invalid in the first column."""
+
+    def method(left, _right):
+        shape = left.shape[:2]
+        valid, confidence = np.ones(shape, bool), np.zeros(shape, np.float32)
+        valid[:, 0] = False
+        confidence[: shape[0] // 2] = 0.9
+        return DisparityMap(np.full(shape, np.float32(DISPARITY_PX)), valid, confidence)
+
+    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+
+
+def test_pair_without_calibration(sgbm, pair, tmp_path):
+    done = sgbm(*pair, "--output", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    assert names(tmp_path / "out") == ALWAYS
+    disparity = read_pfm(tmp_path / "out" / "disparity.pfm")
+    assert disparity.shape == (120, 160)
+    assert np.isfinite(disparity).all()
+    assert np.median(disparity) == DISPARITY_PX
+    valid = cv2.imread(str(tmp_path / "out" / "valid.png"), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(valid)) <= {0, 255}
+    found = summary(tmp_path / "out")
+    assert (found["model"], found["provider"], found["height"], found["width"]) == ("sgbm-3way", "cpu", 120, 160)
+    assert found["max_disparity_px"] == 31
+    assert found["share_above_confidence_0.5"] is None
+    assert any("no confidence" in note for note in found["notes"])
+    assert found["check"]["status"] == "fine"
+    assert found["valid_share"] == pytest.approx((valid > 0).mean())
+    assert found["seconds"] > 0
+    assert {"leadline", "numpy", "opencv", "onnxruntime"} <= found["versions"].keys()
+    assert set(found["units"]) == ALWAYS - {"summary.json"}
+
+
+def test_pair_with_calibration(leadline, sure, pair, calibration, tmp_path):
+    done = leadline("stereo", *pair, "--calibration", calibration, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert names(tmp_path / "out") == ALWAYS | OF_CONFIDENCE | OF_DEPTH
+    metres = 100.0 * 0.1 / DISPARITY_PX
+    depth = read_pfm(tmp_path / "out" / "depth.pfm")
+    assert np.isinf(depth[:, 0]).all()
+    np.testing.assert_allclose(depth[:, 1:], metres, rtol=1e-6)
+    millimetres = cv2.imread(str(tmp_path / "out" / "depth_mm.png"), cv2.IMREAD_UNCHANGED)
+    assert millimetres.dtype == np.uint16
+    assert (np.unique(millimetres) == [0, round(1000 * metres)]).all()
+    confidence = cv2.imread(str(tmp_path / "out" / "confidence.png"), cv2.IMREAD_UNCHANGED)
+    assert (confidence[:60] == 230).all()
+    np.testing.assert_allclose(read_pfm(tmp_path / "out" / "confidence.pfm")[:60], 0.9, rtol=1e-6)
+    cloud = read_ply(tmp_path / "out" / "cloud.ply")
+    assert len(cloud.points) == 60 * 159
+    np.testing.assert_allclose(cloud.points[:, 2], metres, rtol=1e-6)
+    found = summary(tmp_path / "out")
+    assert found["share_above_confidence_0.5"] == 0.5
+    assert found["points"] == 60 * 159
+    assert found["rig"]["baseline_m"] == pytest.approx(0.1)
+
+
+def test_bundled_model_names_its_checksum(leadline, pair, tmp_path):
+    from leadline.runtime import DEFAULT_MODEL, bundled_cards
+
+    if DEFAULT_MODEL not in bundled_cards():
+        pytest.skip("no bundled network")
+    assert leadline("stereo", *pair, "--threads", 1, "--output", tmp_path / "out").code == 0
+    found = summary(tmp_path / "out")
+    assert found["model_sha256"] == bundled_cards()[DEFAULT_MODEL].sha256
+    assert found["threads"] == 1
+    assert names(tmp_path / "out") == ALWAYS | OF_CONFIDENCE
+
+
+def test_scaled_calibration(sgbm, pair, calibration, tmp_path):
+    calibration.write_text(
+        "cam0=[200 0 160.5; 0 200 120.5; 0 0 1]\ncam1=[200 0 160.5; 0 200 120.5; 0 0 1]\n"
+        "doffs=0\nbaseline=100\nwidth=320\nheight=240\n"
+    )
+    done = sgbm(*pair, "--calibration", calibration, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert "scaled to the pictures' 160x120" in done.one_line
+    camera = summary(tmp_path / "out")["rig"]["left"]
+    assert (camera["focal_x_px"], camera["center_x_px"]) == (100.0, 80.0)
+
+
+def test_calibration_of_another_shape(sgbm, pair, calibration, tmp_path):
+    calibration.write_text(calibration.read_text().replace("height=120", "height=140"))
+    done = sgbm(*pair, "--calibration", calibration, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "160x140" in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_unrectified_calibration(sgbm, pair, tmp_path):
+    matrix = "!!opencv-matrix {rows: 3, cols: 3, dt: d, data: [100, 0, 80, 0, 100, 60, 0, 0, 1]}"
+    (tmp_path / "rig.yml").write_text(
+        f"image_width: 160\nimage_height: 120\nM1: {matrix}\nM2: {matrix}\n"
+        "D1: [0, 0, 0, 0]\nD2: [0, 0, 0, 0]\nR: [1, 0, 0, 0, 1, 0, 0, 0, 1]\nT: [-0.1, 0, 0]\n"
+    )
+    done = sgbm(*pair, "--calibration", tmp_path / "rig.yml", "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "run `leadline rectify` first" in done.one_line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("baseline=100\n", "", "baseline"),
+        ("baseline=100", "baseline=0", "baseline"),
+        ("cam0=[100", "cam0=[-100", "focal"),
+        ("cam0", "# cam0", "cam0"),
+        ("baseline=100", "baseline=nan", "finite"),
+    ],
+)
+def test_bad_calibration(sgbm, pair, calibration, tmp_path, old, new, expected):
+    calibration.write_text(calibration.read_text().replace(old, new))
+    done = sgbm(*pair, "--calibration", calibration, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def png_claiming(width, height):
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
+    return b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + b"\0\0\0\0" + b"\0\0\0\0IEND\0\0\0\0"
+
+
+BAD_PICTURES = {
+    "missing": (None, "no such file"),
+    "empty": (b"", "empty"),
+    "not a picture": (b"Dear reader, this is a letter.", "PNG, JPEG, TIFF"),
+    "wrong magic": (b"P9\n160 120\n255\n" + bytes(57600), "PNG, JPEG, TIFF"),
+    "a PFM": (b"Pf\n2 2\n-1.0\n" + bytes(16), "PNG, JPEG, TIFF"),
+    "absurd header": (png_claiming(100_000, 100_000), "100000x100000"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PICTURES)
+@pytest.mark.parametrize("side", [0, 1])
+def test_unreadable_picture(sgbm, pair, tmp_path, case, side):
+    content, expected = BAD_PICTURES[case]
+    pair[side].unlink()
+    if content is not None:
+        pair[side].write_bytes(content)
+    done = sgbm(*pair, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_truncated_picture(sgbm, pair, tmp_path):
+    content = pair[1].read_bytes()
+    pair[1].write_bytes(content[: len(content) // 2])
+    done = sgbm(*pair, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "cut off" in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ((120, 160), (120, 158), "one size"),
+        ((1, 1), (1, 1), "at least 16 px"),
+        ((120, 160), (1, 1), "one size"),
+    ],
+)
+def test_bad_sizes(sgbm, texture, tmp_path, left, right, expected, write_picture):
+    files = [
+        write_picture(tmp_path / f"{i}.png", texture[: size[0], i * 7 : i * 7 + size[1]])
+        for i, size in enumerate((left, right))
+    ]
+    done = sgbm(*files, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_black(sgbm, tmp_path, write_picture):
+    black = write_picture(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
+    done = sgbm(black, black, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "one flat colour" in done.one_line
+
+
+def test_one_picture_twice(sgbm, pair, tmp_path):
+    done = sgbm(pair[0], pair[0], "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "one picture twice" in done.one_line
+
+
+def ground(views):
+    """A pair whose disparity grows from 4 px at the top to 19 px at the bottom."""
+    texture = np.tile(views[0], (1, 2, 1))
+    rows = np.arange(120)[:, None]
+    columns = np.arange(160)[None, :] + np.zeros_like(rows)
+    return texture[rows, columns + 40], texture[rows, columns + 40 + 4 + rows // 8]
+
+
+def test_swapped_views_warn_loudly(sgbm, views, tmp_path, write_picture):
+    left, right = (write_picture(tmp_path / f"{i}.png", v) for i, v in enumerate(ground(views)))
+    done = sgbm(right, left, "--output", tmp_path / "wrong")
+    assert done.code == 0
+    assert "WARNING: THE VIEWS SEEM SWAPPED" in done.one_line
+    assert summary(tmp_path / "wrong")["check"]["swapped"] is True
+    done = sgbm(right, left, "--swap", "--output", tmp_path / "right")
+    assert done.one_line == "note: views swapped as asked"
+    assert read_pfm(tmp_path / "right" / "disparity.pfm")[100, 80] == pytest.approx(16, abs=0.1)
+
+
+def test_unrectified_pair_warns(sgbm, texture, tmp_path, write_picture):
+    left = write_picture(tmp_path / "l.png", texture[:110, :160])
+    right = write_picture(tmp_path / "r.png", texture[5:115, 7:167])
+    done = sgbm(left, right, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert "warning: not rectified" in done.one_line
+
+
+def test_16_bit(sgbm, views, tmp_path, write_picture):
+    files = [write_picture(tmp_path / f"{i}.png", v.astype(np.uint16) * 257) for i, v in enumerate(views)]
+    done = sgbm(*files, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert done.err.count("16-bit samples scaled to 8 bit") == 2
+    assert np.median(read_pfm(tmp_path / "out" / "disparity.pfm")) == DISPARITY_PX
+
+
+def test_side_by_side(sgbm, views, tmp_path, write_picture):
+    both = write_picture(tmp_path / "both.png", np.hstack(views))
+    done = sgbm(both, "--output", tmp_path / "out")
+    assert "two views side by side" in done.one_line
+    assert np.median(read_pfm(tmp_path / "out" / "disparity.pfm")) == DISPARITY_PX
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--model", "nonsense"], "leadline"),
+        (["--model", "missing.onnx"], "missing.onnx"),
+        (["--model", "sgbm", "--max-disparity", "0"], "max_disparity"),
+        (["--model", "sgbm", "--threads", "0"], "at least 1 thread"),
+        (["--model", "sgbm", "--provider", "cuda"], "cpu"),
+    ],
+)
+def test_bad_options(leadline, pair, tmp_path, words, expected):
+    done = leadline("stereo", *pair, *words, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_exists(sgbm, leadline, sure, pair, calibration, tmp_path):
+    out = tmp_path / "out"
+    assert leadline("stereo", *pair, "--calibration", calibration, "--output", out).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    done = sgbm(*pair, "--output", out)
+    assert done.code == 2
+    assert "--overwrite" in done.one_line
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    # Nothing of the earlier result may be taken for a part of the new one.
+    assert sgbm(*pair, "--output", out, "--overwrite").code == 0
+    assert names(out) == ALWAYS | OF_CONFIDENCE
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_unwritable_output(sgbm, pair, tmp_path, place):
+    (tmp_path / "file").write_text("in the way")
+    done = sgbm(*pair, "--output", tmp_path / place)
+    assert done.code == 2
+    assert "got a file in its place" in done.one_line
+
+
+def test_folder_in_place_of_a_result_leaves_nothing_else(sgbm, pair, tmp_path):
+    (tmp_path / "out" / "valid.png").mkdir(parents=True)
+    done = sgbm(*pair, "--output", tmp_path / "out", "--overwrite")
+    assert done.code == 2
+    assert "expected to replace" in done.one_line
+    assert names(tmp_path / "out") == {"valid.png"}
+
+
+def test_failure_while_writing_leaves_nothing(sgbm, pair, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadline.apps.results.write_json", interrupted)
+    assert sgbm(*pair, "--output", tmp_path / "out").code == 130
+    assert names(tmp_path / "out") == set()
+
+
+def test_batch_of_folders_and_patterns(sgbm, folders, tmp_path):
+    assert sgbm(*folders, "--output", tmp_path / "out").code == 0
+    assert names(tmp_path / "out") == {"a", "b", "c"}
+    assert names(tmp_path / "out" / "b") == ALWAYS
+    patterns = [folder / "[ab].png" for folder in folders]
+    assert sgbm(*patterns, "--output", tmp_path / "two").code == 0
+    assert names(tmp_path / "two") == {"a", "b"}
+
+
+def test_batch_of_scene_folders_is_named_after_them(sgbm, views, tmp_path, write_picture):
+    for scene in ("x", "y"):
+        for i, view in enumerate(views):
+            write_picture(tmp_path / "scenes" / scene / f"im{i}.png", view)
+    assert sgbm(tmp_path / "scenes/*/im0.png", tmp_path / "scenes/*/im1.png", "--output", tmp_path / "out").code == 0
+    assert names(tmp_path / "out") == {"x", "y"}
+
+
+def test_batch_of_files_with_both_views(sgbm, views, tmp_path, write_picture):
+    for name in ("a", "b"):
+        write_picture(tmp_path / "both" / f"{name}.png", np.hstack(views))
+    assert sgbm(tmp_path / "both", "--output", tmp_path / "out").code == 0
+    assert names(tmp_path / "out") == {"a", "b"}
+
+
+def test_batch_goes_on_after_a_failure_and_resumes(sgbm, folders, tmp_path):
+    good = (folders[1] / "b.png").read_bytes()
+    (folders[1] / "b.png").write_bytes(b"no picture")
+    done = sgbm(*folders, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "failed: b: expected a PNG" in done.err.splitlines()[-1]
+    assert "2 of 3 pairs done, 1 failed" in done.err
+    assert names(tmp_path / "out") == {"a", "c"}
+    stamp = (tmp_path / "out" / "a" / "summary.json").stat().st_mtime_ns
+    (folders[1] / "b.png").write_bytes(good)
+    done = sgbm(*folders, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert "2 of 3 pairs are finished and skipped" in done.err
+    assert names(tmp_path / "out" / "b") == ALWAYS
+    assert (tmp_path / "out" / "a" / "summary.json").stat().st_mtime_ns == stamp
+    assert sgbm(*folders, "--output", tmp_path / "out", "--overwrite").code == 0
+    assert (tmp_path / "out" / "a" / "summary.json").stat().st_mtime_ns > stamp
+    # Only a folder with a summary is finished.
+    (tmp_path / "out" / "c" / "summary.json").unlink()
+    assert "2 of 3 pairs are finished" in sgbm(*folders, "--output", tmp_path / "out").err
+
+
+def test_batch_without_memory_for_one_pair_goes_on(leadline, folders, tmp_path, monkeypatch):
+    calls = []
+
+    def method(left, _right):
+        calls.append(1)
+        if len(calls) == 2:
+            raise MemoryError
+        return DisparityMap(np.ones(left.shape[:2], np.float32), np.ones(left.shape[:2], bool))
+
+    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+    done = leadline("stereo", *folders, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert done.err.splitlines()[-1] == "failed: b: not enough free memory"
+    assert names(tmp_path / "out") == {"a", "c"}
+
+
+def test_batch_stops_at_a_bad_calibration(sgbm, folders, calibration, tmp_path):
+    calibration.write_text("baseline=100\n")
+    done = sgbm(*folders, "--calibration", calibration, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert done.err.count("cam0") == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("left", "right/a.png", "two files, two folders or two patterns"),
+        ("left", "right/[ab].png", "3 in"),
+        ("left", "empty", "expected pictures in"),
+        ("left/*.jpg", "right/*.jpg", "expected pictures in"),
+        ("twice", "twice", "t twice"),
+    ],
+)
+def test_bad_batches(sgbm, folders, tmp_path, left, right, expected):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "twice").mkdir()
+    for suffix in ("png", "jpg"):
+        (tmp_path / "twice" / f"t.{suffix}").write_bytes(b"")
+    done = sgbm(tmp_path / left, tmp_path / right, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+
+
+def test_interrupted_batch_keeps_what_is_finished(leadline, folders, tmp_path, monkeypatch):
+    calls = []
+
+    def method(left, _right):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return DisparityMap(np.ones(left.shape[:2], np.float32), np.ones(left.shape[:2], bool))
+
+    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+    done = leadline("stereo", *folders, "--output", tmp_path / "out")
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "leadline: interrupted"
+    assert names(tmp_path / "out") == {"a"}
+    assert names(tmp_path / "out" / "a") == ALWAYS
+
+
+def test_ctrl_c_in_a_real_batch(views, tmp_path, write_picture):
+    for side, view in zip(("left", "right"), views, strict=True):
+        for index in range(100):
+            write_picture(tmp_path / side / f"{index:03}.png", view)
+    out = tmp_path / "out"
+    # A process started in the background of a shell ignores the signal; a user's does not.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from leadline.apps.cli.main import main; "
+        f"sys.exit(main(['stereo', {str(tmp_path / 'left')!r}, {str(tmp_path / 'right')!r}, '--model', 'bm', "
+        f"'--output', {str(out)!r}]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not (out / "000" / "summary.json").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    folders = sorted(out.iterdir())
+    assert 1 <= len(folders) < 100
+    for folder in folders:
+        assert names(folder) in (ALWAYS, set())
+    assert names(folders[0]) == ALWAYS

@@ -1,0 +1,56 @@
+"""`leadline train`: a recipe and what replaces its values."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from leadline.apps.cli.main import main
+from leadline.training import run
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What would be trained."""
+    made = []
+
+    def train_stereo(recipe, output, start_from):
+        made.append((recipe, output, start_from))
+        return output / "last.ckpt"
+
+    monkeypatch.setattr(run, "train_stereo", train_stereo)
+    return made
+
+
+def test_a_bundled_recipe_runs_as_it_is(calls, capsys):
+    assert main(["train", "leadline-fast"]) == 0
+    ((recipe, output, start_from),) = calls
+    assert (recipe.model, recipe.data, start_from) == ("leadline-fast", "dreams/train", None)
+    assert output == Path("runs/leadline-fast")
+    assert "leadline export runs/leadline-fast/last.ckpt" in capsys.readouterr().out
+
+
+def test_options_replace_values(calls):
+    words = ["--data", "a", "--validation", "b", "--scenes", "c", "d", "--steps", "9", "--output", "e"]
+    assert main(["train", "leadline-fast", *words, "--start-from", "f.ckpt"]) == 0
+    ((recipe, output, start_from),) = calls
+    assert (recipe.data, recipe.validation, recipe.scenes, recipe.steps) == ("a", "b", ("c", "d"), 9)
+    assert (output, start_from) == (Path("e"), Path("f.ckpt"))
+
+
+def test_a_recipe_that_is_not_there_is_refused(calls, capsys):
+    assert main(["train", "nowhere.yaml"]) == 2
+    assert "leadline-fast" in capsys.readouterr().err
+    assert not calls
+
+
+def test_steps_that_make_no_sense_are_refused(calls, capsys):
+    assert main(["train", "leadline-fast", "--steps", "0"]) == 2
+    assert "steps of at least 1" in capsys.readouterr().err
+
+
+def test_without_lightning_the_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    monkeypatch.delitem(sys.modules, "leadline.training.run")
+    assert main(["train", "leadline-fast"]) == 2
+    assert "leadline[train]" in capsys.readouterr().err

@@ -1,0 +1,48 @@
+"""The stream of training samples: number n is a pure function of the seed and n."""
+
+import numpy as np
+import pytest
+import torch
+
+from leadline.data.augment import StereoAugmentation
+from leadline.data.samples import StereoSample
+from leadline.data.stereo_shards import StereoShards, write_stereo_shard
+from leadline.data.torch_stereo import StereoStream
+
+PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> StereoShards:
+    """Five samples; the value of its pixels tells a sample."""
+    path = tmp_path_factory.mktemp("shards") / "a.tar"
+    samples = []
+    for index in range(5):
+        picture = np.full((32, 48, 3), 10 * index, np.uint8)
+        disparity, known = np.full((32, 48), 4.0, np.float32), np.ones((32, 48), bool)
+        samples.append((f"k{index}", StereoSample(picture, picture, disparity, known, ~known), {}))
+    write_stereo_shard(path, samples)
+    return StereoShards([path])
+
+
+def seen(stream: StereoStream) -> list[int]:
+    return [int(stream[i]["left"][0, 0, 0]) // 10 for i in range(len(stream))]
+
+
+def test_every_sample_comes_once_a_turn_in_a_new_order(shards: StereoShards):
+    turns = np.array(seen(StereoStream(shards, PLAIN, 1, 0, 20))).reshape(4, 5)
+    assert all(sorted(turn) == [0, 1, 2, 3, 4] for turn in turns.tolist())
+    assert len({tuple(turn) for turn in turns.tolist()}) > 1
+
+
+def test_an_epoch_that_starts_later_sees_what_the_stream_would_have_shown(shards: StereoShards):
+    options = StereoAugmentation((24, 32))
+    whole = StereoStream(shards, options, 7, 0, 9)
+    later = StereoStream(shards, options, 7, 6, 3)
+    for index in range(3):
+        for name, value in later[index].items():
+            assert torch.equal(value, whole[6 + index][name])
+
+
+def test_the_seed_decides_the_order(shards: StereoShards):
+    assert seen(StereoStream(shards, PLAIN, 1, 0, 20)) != seen(StereoStream(shards, PLAIN, 2, 0, 20))

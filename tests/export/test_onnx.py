@@ -1,0 +1,78 @@
+"""Exported graphs do what torch does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from leadline.errors import InputError, OutputError
+from leadline.export import onnx as export_module
+from leadline.export.onnx import export_stereo, load_deployed
+from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
+from leadline.runtime.stereo import StereoSession
+
+
+class Brightness(nn.Module):
+    """The smallest stereo network: bright is near."""
+
+    max_disparity = 64
+    input_stride = 4
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoPrediction:
+        disparity = 10.0 * left.mean(dim=1, keepdim=True)
+        coarse = functional.avg_pool2d(disparity, 4)
+        return StereoPrediction(disparity, disparity - 5.0, coarse, (coarse,))
+
+
+def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
+    torch.manual_seed(0)
+    model = LeadlineFast()
+    state = {f"average.module.{name}": value for name, value in model.state_dict().items()}
+    checkpoint, output = tmp_path / "last.ckpt", tmp_path / "fast.onnx"
+    torch.save({"hyper_parameters": {"recipe": {"model": "leadline-fast"}}, "state_dict": state}, checkpoint)
+    # In a process of its own: tracing a network whose every call is type-checked takes minutes.
+    code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-W", "ignore", "-c", code, "export", str(checkpoint), "--output", str(output)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split(" px of torch")[0].split()[-1]) < 0.02
+    left, right = np.random.default_rng(1).integers(0, 256, (2, 70, 111, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        disparity, confidence = load_deployed(checkpoint)(torch.from_numpy(left), torch.from_numpy(right))
+    found = StereoSession(output, threads=1)(left, right)
+    np.testing.assert_allclose(found.disparity, disparity.numpy(), atol=0.02)
+    np.testing.assert_allclose(found.confidence, confidence.numpy(), atol=1e-3)
+
+
+def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(export_module, "_parity", lambda *_: 0.03)
+    with pytest.raises(InputError, match=r"within 0.02 px, got 0.0300 px"):
+        export_stereo(Deployed(Brightness()), tmp_path / "toy.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(export_module, "_parity", lambda *_: 0.0)
+    with pytest.raises(OutputError, match="folder"):
+        export_stereo(Deployed(Brightness()), tmp_path / "none" / "toy.onnx")
+
+
+@pytest.mark.parametrize("content", [None, b"no checkpoint"])
+def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path, content):
+    path = tmp_path / "last.ckpt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="checkpoint of `leadline train`") as refused:
+        load_deployed(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path):
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(InputError, match="could not read"):
+        load_deployed(tmp_path / "other.ckpt")

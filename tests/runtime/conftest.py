@@ -1,0 +1,39 @@
+"""Exported graphs that are smaller than a network."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from leadline.runtime.session import MAX_DISPARITY_KEY
+
+
+def write_graph(path: Path, metadata: dict[str, str]) -> Path:
+    """Disparity is the mean of a left pixel's channels, confidence a 255th of it."""
+    sides = [helper.make_tensor_value_info(side, TensorProto.UINT8, ["h", "w", 3]) for side in ("left", "right")]
+    layers = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["h", "w"]) for n in ("disparity", "confidence")]
+    nodes = [
+        helper.make_node("Cast", ["left"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "axes"], ["disparity"], keepdims=0),
+        helper.make_node("Div", ["disparity", "white"], ["confidence"]),
+    ]
+    constants = [
+        helper.make_tensor("axes", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("white", TensorProto.FLOAT, [], [255.0]),
+    ]
+    graph = helper.make_graph(nodes, "toy", sides, layers, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_graph(tmp_path_factory.mktemp("graphs") / "toy.onnx", {MAX_DISPARITY_KEY: "64"})
+
+
+@pytest.fixture(scope="session")
+def foreign_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_graph(tmp_path_factory.mktemp("graphs") / "foreign.onnx", {})

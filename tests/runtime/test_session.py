@@ -1,0 +1,120 @@
+"""Sessions: what runs, where it runs, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import leadline
+from leadline.errors import InputError
+from leadline.runtime.session import GraphSession, default_threads
+from leadline.runtime.stereo import StereoSession, check_pictures, stereo_method
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
+    session = GraphSession(toy_graph, threads=1)
+    disparity, confidence = session(PICTURE, PICTURE)
+    np.testing.assert_allclose(disparity, PICTURE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(confidence, PICTURE.mean(2) / 255.0, rtol=1e-5)
+    assert (session.max_disparity, session.threads, session.provider) == (64, 1, "cpu")
+
+
+def test_views_with_strides_are_taken(toy_graph: Path):
+    disparity, _ = GraphSession(toy_graph, threads=1)(PICTURE[:, ::-1], PICTURE)
+    np.testing.assert_allclose(disparity, PICTURE[:, ::-1].mean(2), rtol=1e-5)
+
+
+def test_all_processors_are_used_unless_told(toy_graph: Path):
+    assert GraphSession(toy_graph).threads == default_threads() >= 1
+
+
+def test_a_foreign_network_is_refused(foreign_graph: Path):
+    with pytest.raises(InputError, match="got another network in"):
+        GraphSession(foreign_graph)
+
+
+def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path: Path):
+    path = tmp_path / "noise.onnx"
+    path.write_bytes(b"no network\n" * 100)
+    with pytest.raises(InputError, match="could not load") as refused:
+        GraphSession(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_provider_that_is_not_installed_is_refused(toy_graph: Path):
+    with pytest.raises(InputError, match=r"installed provider \(cpu.*got 'coreml'"):
+        GraphSession(toy_graph, provider="coreml")
+
+
+def test_a_provider_that_refuses_is_no_silent_fall_back(toy_graph: Path, monkeypatch: pytest.MonkeyPatch):
+    import onnxruntime
+
+    class Refusing(onnxruntime.InferenceSession):
+        def get_providers(self) -> list[str]:
+            return ["OtherExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Refusing)
+    with pytest.raises(InputError, match="cpu to take the network, got OtherExecutionProvider"):
+        GraphSession(toy_graph)
+
+
+@pytest.mark.parametrize("make", [GraphSession, StereoSession])
+def test_no_threads_are_refused(make, toy_graph: Path):
+    with pytest.raises(InputError, match="at least 1 thread, got 0"):
+        make(toy_graph, threads=0)
+
+
+def test_a_session_answers_with_a_dense_map(toy_graph: Path):
+    session = StereoSession(toy_graph, threads=1)
+    found = session(PICTURE, PICTURE)
+    assert found.valid.all()
+    assert found.confidence is not None
+    assert session.description == {"model": str(toy_graph), "provider": "cpu", "threads": 1}
+
+
+def test_grey_pictures_are_taken(toy_graph: Path):
+    grey = PICTURE[..., 0]
+    np.testing.assert_allclose(StereoSession(toy_graph, threads=1)(grey, grey).disparity, grey, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "message"),
+    [
+        (PICTURE.astype(np.float32), PICTURE, "8-bit RGB or grey for the left"),
+        (PICTURE, PICTURE[..., :2], "8-bit RGB or grey for the right"),
+        (PICTURE, PICTURE[:, :-1], r"one size, got \(20, 30\) and \(20, 29\)"),
+        (PICTURE[:15], PICTURE[:15], "at least 16 px a side"),
+    ],
+)
+def test_what_is_no_pair_is_refused(left, right, message):
+    with pytest.raises(InputError, match=message):
+        check_pictures(left, right)
+
+
+def test_a_range_of_nothing_is_refused(toy_graph: Path):
+    with pytest.raises(InputError, match="at least 1 px, got 0"):
+        StereoSession(toy_graph, max_disparity=0)
+
+
+@pytest.mark.parametrize("name", ["leadline-slow", "missing.onnx"])
+def test_an_unknown_model_names_the_known_ones(name):
+    with pytest.raises(InputError, match="sgbm-3way"):
+        stereo_method(name)
+
+
+def test_classical_matchers_stand_behind_the_same_call():
+    found = stereo_method("sgbm-3way", 31, threads=1)(PICTURE, PICTURE)
+    assert found.disparity.shape == (20, 30)
+    with pytest.raises(InputError, match="provider cpu"):
+        stereo_method("bm", provider="cuda")
+    with pytest.raises(InputError, match="at least 1 thread"):
+        stereo_method("bm", threads=0)
+
+
+def test_the_short_call_takes_files_and_matchers(toy_graph: Path):
+    np.testing.assert_allclose(
+        leadline.stereo(PICTURE, PICTURE, model=str(toy_graph)).disparity, PICTURE.mean(2), rtol=1e-5
+    )
+    assert leadline.stereo(PICTURE, PICTURE, model="bm", max_disparity=16).confidence is None

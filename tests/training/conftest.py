@@ -1,0 +1,28 @@
+"""A recipe that trains in seconds."""
+
+import pytest
+
+from leadline.data.augment import StereoAugmentation
+from leadline.data.dreams.generate import generate_stereo
+from leadline.training.recipe import StereoRecipe
+
+
+@pytest.fixture(scope="session")
+def toy_recipe(tmp_path_factory: pytest.TempPathFactory) -> StereoRecipe:
+    data = tmp_path_factory.mktemp("dreams")
+    generate_stereo(4, 1, data, workers=0, size=(96, 128))
+    return StereoRecipe(
+        "leadline-fast",
+        str(data),
+        str(data),
+        validation_pairs=1,
+        steps=4,
+        batch_size=2,
+        warmup_steps=1,
+        decay_steps=1,
+        epoch_steps=2,
+        validate_epochs=100,
+        compile=False,
+        workers=0,
+        augmentation=StereoAugmentation((64, 96)),
+    )

@@ -1,0 +1,70 @@
+"""Recipes: what is not understood is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from leadline.errors import InputError
+from leadline.models.catalog import BUILDERS
+from leadline.training.recipe import StereoRecipe, load_recipe, recipe_names, resolved
+
+MINIMAL = "model: leadline-fast\ndata: train\nvalidation: val\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_bundled_recipes_load(name):
+    assert load_recipe(name).model in BUILDERS
+
+
+def test_values_are_read_and_overridden(recipe):
+    path = recipe(MINIMAL + "scenes: [a, b]\nlearning_rate: 1\naugmentation: {crop: [64, 96], erase: 0}\n")
+    read = load_recipe(path, {"steps": 7, "data": "other"})
+    assert (read.data, read.scenes, read.steps) == ("other", ("a", "b"), 7)
+    assert isinstance(read.learning_rate, float)
+    assert read.augmentation.crop == (64, 96)
+    assert StereoRecipe(**{**resolved(read), "augmentation": read.augmentation}) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "step: 3\n", "unknown key 'step'"),
+        (MINIMAL + "augmentation: {crops: [1, 2]}\n", "unknown key 'crops'"),
+        (MINIMAL + "steps: many\n", "expected int"),
+        (MINIMAL + "steps: true\n", "expected int"),
+        (MINIMAL + "learning_rate: '1e-3'\n", "expected float"),
+        (MINIMAL + "compile: 1\n", "expected bool"),
+        (MINIMAL + "scenes: a\n", "scenes, got 'a'"),
+        (MINIMAL + "augmentation: {crop: [64]}\n", "crop, got"),
+        ("model: leadline-fast\n", "missing among data, validation"),
+        (MINIMAL + "steps: 0\n", "steps of at least 1"),
+        (MINIMAL + "learning_rate: 0\n", "positive learning_rate"),
+        ("- a\n", "keys and values, got list"),
+        ("a: [\n", "recipe in YAML"),
+    ],
+)
+def test_mistakes_are_refused_in_one_line(recipe, text, message):
+    with pytest.raises(InputError, match="recipe") as refused:
+        load_recipe(recipe(text))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_file_names_the_bundled_recipes():
+    with pytest.raises(InputError, match="leadline-fast"):
+        load_recipe("nowhere.yaml")
+
+
+def test_a_folder_is_no_recipe(tmp_path):
+    with pytest.raises(InputError, match="could not read"):
+        load_recipe(tmp_path)

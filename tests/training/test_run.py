@@ -1,0 +1,94 @@
+"""Toy runs: training goes on exactly where it stopped, and says what went wrong."""
+
+import math
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from leadline.data.samples import StereoSample
+from leadline.data.torch_stereo import StereoStream
+from leadline.errors import InputError, LeadlineError, OutputError
+from leadline.training import stereo
+from leadline.training.recipe import StereoRecipe
+from leadline.training.run import LOGS_NAME, train_stereo
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+
+
+def curve(run: Path, name: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(run / LOGS_NAME)).Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_a_run_that_was_cut_off_ends_with_the_same_weights(
+    toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    straight = weights(train_stereo(toy_recipe, tmp_path / "straight"))
+    read = StereoStream.__getitem__
+
+    def power_cut(self: StereoStream, index: int) -> dict[str, torch.Tensor]:
+        if self.start > 0:
+            raise ConnectionAbortedError
+        return read(self, index)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StereoStream, "__getitem__", power_cut)
+        with pytest.raises(ConnectionAbortedError):
+            train_stereo(toy_recipe, tmp_path / "cut")
+    half_way = weights(tmp_path / "cut" / "last.ckpt")
+    resumed = weights(train_stereo(toy_recipe, tmp_path / "cut"))
+    assert any(not torch.equal(half_way[name], straight[name]) for name in straight)
+    assert [name for name in straight if not torch.equal(resumed[name], straight[name])] == []
+    assert len(list((tmp_path / "cut" / LOGS_NAME).glob("events*"))) == 2  # what the first start logged is kept
+
+
+def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("leadline.training.validation.find_spec", lambda name: None)
+    recipe = replace(toy_recipe, steps=2, validate_epochs=1, scenes=(str(tmp_path / "absent"),))
+    train_stereo(recipe, tmp_path / "run")
+    for name in ("epe", "bad2", "confidence_gap"):
+        ((step, score),) = curve(tmp_path / "run", f"dreamed/{name}")
+        assert step == 1
+        assert math.isfinite(score)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(stereo, "stereo_terms", lambda *_: {"full": torch.tensor(math.nan)})
+    with pytest.raises(LeadlineError, match="finite loss at step 0, got full nan"):
+        train_stereo(toy_recipe, tmp_path / "run")
+
+
+def test_ctrl_c_stays_ctrl_c(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
+    def interrupted(self: StereoStream, index: int) -> StereoSample:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StereoStream, "__getitem__", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_stereo(toy_recipe, tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning ignores Ctrl-C from then on
+
+
+def test_a_start_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
+    with pytest.raises(InputError, match="checkpoint to start from"):
+        train_stereo(toy_recipe, tmp_path / "run", tmp_path / "none.ckpt")
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
+    with pytest.raises(InputError, match="expected shards"):
+        train_stereo(replace(toy_recipe, data=str(tmp_path / "none")), tmp_path / "run")
+
+
+def test_a_file_in_place_of_the_output_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(OutputError, match="file in its place"):
+        train_stereo(toy_recipe, tmp_path / "run")
