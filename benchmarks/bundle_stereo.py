@@ -113,8 +113,17 @@ def _scores(weights: Path, folders: Iterable[Path], max_disparity: int) -> list[
         report = evaluate(scenes, methods, stereo_protocol("middlebury2014"))
         for method in methods:
             scores = {metric: report.score(method, metric, "all", "dense").value for metric in ("bad-2", "avgerr")}
-            rows.append({"group": group, "scenes": len(scenes), "method": method, "mask": "all", "rule": "dense",
-                         "protocol": "middlebury2014", **{key: round(value, 3) for key, value in scores.items()}})
+            rows.append(
+                {
+                    "group": group,
+                    "scenes": len(scenes),
+                    "method": method,
+                    "mask": "all",
+                    "rule": "dense",
+                    "protocol": "middlebury2014",
+                    **{key: round(value, 3) for key, value in scores.items()},
+                }
+            )
     return rows
 
 

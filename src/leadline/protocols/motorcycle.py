@@ -1,5 +1,7 @@
 """The real pair that comes with scikit-image: Middlebury's Motorcycle at a quarter of its resolution."""
 
+from typing import Any, cast
+
 import numpy as np
 
 from leadline.errors import MissingExtraError
@@ -22,12 +24,11 @@ def motorcycle() -> tuple[StereoScene, StereoRig]:
         raise MissingExtraError(
             'expected scikit-image, which carries the Motorcycle pair; pip install "leadline[demo]"'
         ) from None
-    left, right, truth = stereo_motorcycle()
-    known = np.isfinite(truth)
-    disparity = np.where(known, truth, 0.0).astype(np.float32)
-    scene = StereoScene(
-        "motorcycle", np.ascontiguousarray(left), np.ascontiguousarray(right), DisparityMap(disparity, known)
-    )
+    layers = cast(Any, stereo_motorcycle)()  # it comes without types
+    left, right = (np.asarray(layer, dtype=np.uint8) for layer in layers[:2])
+    disparity = np.asarray(layers[2], dtype=np.float32)
+    known = np.isfinite(disparity)
+    scene = StereoScene("motorcycle", left, right, DisparityMap(np.where(known, disparity, np.float32(0.0)), known))
     height, width = known.shape
     cameras = (Pinhole(994.978, 994.978, 311.193 + shift, 254.877, height, width) for shift in (0.0, 31.086))
     return scene, StereoRig(*cameras, baseline_m=0.193001)

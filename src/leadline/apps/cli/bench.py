@@ -29,7 +29,7 @@ from leadline.runtime.pyramid import WHOLE_PX
 from leadline.runtime.session import default_threads
 from leadline.runtime.stereo import stereo_method
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]
 
 _REST_S: Final = 0.05
 """Pause before each timed run: ONNX Runtime's threads wait actively for a while after theirs."""
@@ -92,7 +92,7 @@ def stereo_bench(
         raise InputError(f"expected --repeats of at least 1, got {repeats}")
     wanted = [parse_size(size) for size in sizes.split(",")]
     scene, _ = motorcycle()
-    used = threads or default_threads()
+    used = default_threads() if threads is None else threads
     rows: list[BenchRow] = []
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("measuring", total=len(wanted) * len(names) * 2)

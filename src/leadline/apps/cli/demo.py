@@ -7,13 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from rich.console import Console
 
-from leadline.apps.cli.extras import needs_extra
 from leadline.apps.matching import MatchedPair, summarize, warnings
 from leadline.apps.results import RESULT_FILES, refuse_existing, write_result
-from leadline.geometry.camera import Pinhole
 from leadline.geometry.check import check_pair
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
@@ -22,6 +19,7 @@ from leadline.io.images import write_image
 from leadline.maps import DisparityMap
 from leadline.protocols.evaluate import score_scene
 from leadline.protocols.middlebury2014 import MIDDLEBURY2014
+from leadline.protocols.motorcycle import motorcycle
 from leadline.protocols.report import Report, Score
 from leadline.protocols.scenes import StereoScene
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
@@ -74,24 +72,6 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
     print(f"s: median of {_RUNS} runs, without loading and warming {model} once, {loading:.2f} s")
     print(f"{output}: open sheet.png first, then cloud.ply")
     return 0
-
-
-def motorcycle() -> tuple[StereoScene, StereoRig]:
-    """Middlebury's Motorcycle at a quarter of its resolution, with its truth and cameras.
-
-    Raises:
-        MissingExtraError: If scikit-image is not installed.
-    Source: Scharstein et al. 2014; calibration as in the documentation of `skimage.data.stereo_motorcycle`.
-    """
-    with needs_extra("demo"):
-        from skimage.data import stereo_motorcycle
-    left, right, disparity = (np.asarray(layer) for layer in stereo_motorcycle())
-    known = np.isfinite(disparity)
-    truth = DisparityMap(np.where(known, disparity, 0.0).astype(np.float32), known)
-    height, width = left.shape[:2]
-    camera = Pinhole(994.978, 994.978, 311.193, 254.877, height, width)
-    shifted = Pinhole(994.978, 994.978, 311.193 + 31.086, 254.877, height, width)
-    return StereoScene("motorcycle", left, right, truth), StereoRig(camera, shifted, 0.193001)
 
 
 def _timed(method: StereoMethod, scene: StereoScene) -> tuple[DisparityMap, float, float]:
