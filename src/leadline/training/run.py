@@ -60,13 +60,15 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         reload_dataloaders_every_n_epochs=1,
         check_val_every_n_epoch=recipe.validate_epochs,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, recipe.epoch_steps),
     )
     resume = checkpoint if checkpoint.exists() else start_from
     try:
         with warnings.catch_warnings():
             # The logs are in it already, and a run that goes on has its checkpoint there.
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
+            # The stream of samples goes on at the right one, wherever in an epoch that is.
+            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before", UserWarning)
             trainer.fit(SupervisedStereo(recipe), ckpt_path=resume, weights_only=True)
     except SystemExit as error:
         if error.code == _LIGHTNING_INTERRUPTED:

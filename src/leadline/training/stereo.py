@@ -92,7 +92,9 @@ class SupervisedStereo(lightning.LightningModule):
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
         shards = StereoShards(recipe.data)
-        stream = StereoStream(shards, recipe.augmentation, recipe.seed, self.current_epoch * count, count)
+        # By step, not by epoch: Lightning restores the epoch's number one too low, and then ends that epoch early.
+        start = self.global_step * recipe.batch_size
+        stream = StereoStream(shards, recipe.augmentation, recipe.seed, start, count)
         # Forked straight from here, a worker would inherit the dead threads of OpenCV and OpenMP.
         return DataLoader(  # pyright: ignore
             stream,
