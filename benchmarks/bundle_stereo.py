@@ -1,6 +1,6 @@
 """Turns a finished training run into a bundled model: ONNX file and card, scored by leadline's own protocols.
 
-    python benchmarks/bundle_stereo.py RUN --data "leadline dream stereo --count 6000 --seed 1" --scenes FOLDER
+    python benchmarks/bundle_stereo.py RUN --data "leadline dream stereo --count 3000 --seed 1" --scenes FOLDER
 
 RUN is the output folder of `leadline train`; FOLDER holds real scenes with truth, as for `leadline eval stereo`.
 """
