@@ -37,13 +37,22 @@ LIMITS = [
 ]
 
 
-def main(run: Path, *, data: str, scenes: list[Path], name: str = "leadline-fast", output: Path = BUNDLED) -> None:
+def main(
+    run: Path,
+    *,
+    data: str,
+    scenes: list[Path],
+    note: list[str] | None = None,
+    name: str = "leadline-fast",
+    output: Path = BUNDLED,
+) -> None:
     """Exports, scores and describes the network of a run.
 
     Args:
         run: Output folder of `leadline train`.
         data: The command that makes the training data, for the card.
         scenes: Folders of real scenes with truth.
+        note: What else the card should say about the run.
         name: Name of the model.
         output: Where the ONNX file and the card go.
     """
@@ -61,7 +70,7 @@ def main(run: Path, *, data: str, scenes: list[Path], name: str = "leadline-fast
         max_disparity=deployed.max_disparity,
         parameters=sum(p.numel() for p in deployed.parameters()),
         gflop=round(counter.get_total_flops() / 1e9, 2),
-        training={**_training(run, data), "parity_px": round(parity_px, 5)},
+        training={**_training(run, data), "notes": note or [], "parity_px": round(parity_px, 5)},
         curve=_curve(run),
         scores=_scores(weights, scenes, deployed.max_disparity),
         limits=LIMITS,
