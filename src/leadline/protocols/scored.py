@@ -18,9 +18,9 @@ Mask = Literal["all", "noc"]
 Rule = Literal["dense", "sparse", "background-interpolated"]
 """What a missing prediction means.
 
-- dense: every pixel with truth counts, and invalid pixels count with the method's guess. Where there is none either, the
-  prediction is missing: an outlier at every threshold, and with the error of disparity 0, a point at infinity, where
-  errors are averaged or ranked.
+- dense: every pixel with truth counts, and invalid pixels count with the method's guess. Where there is none either,
+  the prediction is missing: an outlier at every threshold, and with the error of disparity 0, a point at infinity,
+  where errors are averaged or ranked.
 - sparse: only pixels on which the method is valid count; the density says how many of the pixels with truth those are.
 - background-interpolated: missing predictions are filled from the background first, as the KITTI devkit does; then
   dense.
