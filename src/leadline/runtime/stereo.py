@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
+from leadline.runtime.border import fill_unseen_border
 from leadline.runtime.card import bundled_cards, verify
 from leadline.runtime.pyramid import match_pyramid
 from leadline.runtime.session import GraphSession, Provider
@@ -74,6 +75,7 @@ class StereoSession:
         native = self._graph.max_disparity
         wanted = self.max_disparity or max(native, round(_DISPARITY_SHARE * left.shape[1]))
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted)
+        disparity = fill_unseen_border(disparity, confidence)
         return DisparityMap(disparity, np.ones(disparity.shape, dtype=bool), confidence)
 
 
