@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 _UNSURE: Final = 0.3
 """Below this confidence the network's own guess is given up."""
@@ -22,9 +22,9 @@ def fill_unseen_border(
     Returns:
         The disparity; only pixels that the right camera cannot see by their new value have changed.
     """
-    width = disparity.shape[1]
-    columns = np.arange(width)
-    sure = (confidence > _UNSURE) & (disparity <= columns)
+    width = int(disparity.shape[1])
+    columns = np.arange(width, dtype=np.int64)
+    sure: Bool[np.ndarray, "h w"] = (confidence > _UNSURE) & (disparity <= columns)
     first = np.where(sure.any(axis=1), sure.argmax(axis=1), 0)[:, None]
     support = np.minimum(first + np.arange(_SUPPORT_PX), width - 1)
     value = np.median(np.take_along_axis(disparity, support, axis=1), axis=1, keepdims=True)
