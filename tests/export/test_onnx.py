@@ -14,7 +14,7 @@ from leadline.errors import InputError, OutputError
 from leadline.export import onnx as export_module
 from leadline.export.onnx import export_stereo, load_deployed
 from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
-from leadline.runtime.stereo import StereoSession
+from leadline.runtime.session import GraphSession
 
 
 class Brightness(nn.Module):
@@ -44,9 +44,9 @@ def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     left, right = np.random.default_rng(1).integers(0, 256, (2, 70, 111, 3), dtype=np.uint8)
     with torch.inference_mode():
         disparity, confidence = load_deployed(checkpoint)(torch.from_numpy(left), torch.from_numpy(right))
-    found = StereoSession(output, threads=1)(left, right)
-    np.testing.assert_allclose(found.disparity, disparity.numpy(), atol=0.02)
-    np.testing.assert_allclose(found.confidence, confidence.numpy(), atol=1e-3)
+    found_disparity, found_confidence = GraphSession(output, threads=1)(left, right)
+    np.testing.assert_allclose(found_disparity, disparity.numpy(), atol=0.02)
+    np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3)
 
 
 def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
