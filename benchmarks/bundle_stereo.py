@@ -6,6 +6,7 @@ RUN is the output folder of `leadline train`; FOLDER holds real scenes with trut
 """
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +30,7 @@ from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
 GROUPS = ("dreamed", "motorcycle", "stereo", "kitti2012")
 PATHS = ("data", "validation", "scenes")
-SUMMARY = "Small stereo network: correlation at 1/4, a gated 2D hourglass, one warped residual at 1/2."
+SUMMARY = "Small stereo network: correlation at 1/4, a gated 2D hourglass, a choice among candidates and a warped residual at 1/2."
 LIMITS = [
     "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
     "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
@@ -43,6 +44,7 @@ def main(
     data: str,
     scenes: list[Path],
     note: list[str] | None = None,
+    went_on_from: Path | None = None,
     name: str = "leadline-fast",
     output: Path = BUNDLED,
 ) -> None:
@@ -53,6 +55,7 @@ def main(
         data: The command that makes the training data, for the card.
         scenes: Folders of real scenes with truth.
         note: What else the card should say about the run.
+        went_on_from: Card of the model that the run went on from, whose curve comes first.
         name: Name of the model.
         output: Where the ONNX file and the card go.
     """
@@ -71,7 +74,7 @@ def main(
         parameters=sum(p.numel() for p in deployed.parameters()),
         gflop=round(counter.get_total_flops() / 1e9, 2),
         training={**_training(run, data), "notes": note or [], "parity_px": round(parity_px, 5)},
-        curve=_curve(run),
+        curve=_joined(went_on_from, _curve(run)),
         scores=_scores(weights, scenes, deployed.max_disparity),
         limits=LIMITS,
     )
@@ -111,6 +114,12 @@ def _curve(run: Path) -> list[dict[str, Any]]:
         curve.append({"step": step, "train/loss": loss, **scores})
         start = step
     return curve
+
+
+def _joined(card: Path | None, curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The earlier model's curve up to where this one begins, and this one."""
+    earlier = [] if card is None else json.loads(card.read_text())["curve"]
+    return [point for point in earlier if point["step"] < curve[0]["step"]] + curve
 
 
 def _scores(weights: Path, folders: Iterable[Path], max_disparity: int) -> list[dict[str, Any]]:

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from leadline.ops import convex_upsample, correlation_volume, warp_by_disparity, windowed_soft_argmax
+from leadline.ops import (
+    convex_upsample,
+    correlation_volume,
+    sampled_correlation,
+    warp_by_disparity,
+    windowed_soft_argmax,
+)
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -26,6 +32,21 @@ def test_correlation_volume_may_see_farther_than_the_picture_is_wide():
     volume = correlation_volume(noise(1, 2, 3, 4), noise(1, 2, 3, 4, seed=1), 7)
     assert volume.shape == (1, 7, 3, 4)
     assert (volume[:, 4:] == 0).all()
+
+
+def test_sampled_correlation_is_the_volume_at_the_nearest_disparity():
+    left, right = noise(2, 3, 4, 9), noise(2, 3, 4, 9, seed=1)
+    disparities = torch.tensor([0.0, 1.4, 2.6, 3.5], dtype=torch.float64).view(1, 4, 1, 1).expand(2, 4, 4, 9)
+    volume = correlation_volume(left, right, 9)
+    found = sampled_correlation(left, right, disparities)
+    for candidate, nearest in enumerate((0, 1, 3, 3)):
+        torch.testing.assert_close(found[:, candidate, :, 4:], volume[:, nearest, :, 4:])
+
+
+def test_sampled_correlation_repeats_the_border():
+    left, right = noise(1, 2, 3, 5), noise(1, 2, 3, 5, seed=1)
+    found = sampled_correlation(left, right, torch.full((1, 1, 3, 5), 40.0, dtype=torch.float64))
+    torch.testing.assert_close(found[:, 0], (left * right[..., :1]).sum(1))
 
 
 def test_shift_by_7_px_gives_disparity_7():
@@ -103,6 +124,7 @@ def test_gradients_agree_with_finite_differences():
     scores, mask = noise(1, 6, 2, 2).requires_grad_(), noise(1, 36, 2, 2).requires_grad_()
     values = noise(1, 1, 2, 2).requires_grad_()
     assert torch.autograd.gradcheck(lambda a, b: correlation_volume(a, b, 3), (left, right))
+    assert torch.autograd.gradcheck(lambda a, b: sampled_correlation(a, b, disparity.detach()), (left, right))
     assert torch.autograd.gradcheck(warp_by_disparity, (right, disparity))
     assert torch.autograd.gradcheck(windowed_soft_argmax, (scores,))
     assert torch.autograd.gradcheck(lambda v, m: convex_upsample(v, m, 2), (values, mask))

@@ -1,8 +1,38 @@
 """Differentiable building blocks of depth networks, in torch."""
 
-from leadline.ops.cost_volume import correlation_volume
+from leadline.ops.cost_volume import correlation_volume, sampled_correlation
+from leadline.ops.flow_warp import rigid_flow, warp_by_depth, warp_by_flow
+from leadline.ops.gradients import forward_differences, laplacian, sobel
 from leadline.ops.regression import windowed_soft_argmax
+from leadline.ops.soft_argmin import soft_argmin, top_k_soft_argmin
+from leadline.ops.ssim import box_ssim, ssim
 from leadline.ops.upsample import convex_upsample
+from leadline.ops.volumes import (
+    concatenation_volume,
+    difference_volume,
+    displacement_correlation_volume,
+    groupwise_correlation_volume,
+)
 from leadline.ops.warp import warp_by_disparity
 
-__all__ = ["convex_upsample", "correlation_volume", "warp_by_disparity", "windowed_soft_argmax"]
+__all__ = [
+    "box_ssim",
+    "concatenation_volume",
+    "convex_upsample",
+    "correlation_volume",
+    "difference_volume",
+    "displacement_correlation_volume",
+    "forward_differences",
+    "groupwise_correlation_volume",
+    "laplacian",
+    "rigid_flow",
+    "sampled_correlation",
+    "sobel",
+    "soft_argmin",
+    "ssim",
+    "top_k_soft_argmin",
+    "warp_by_depth",
+    "warp_by_disparity",
+    "warp_by_flow",
+    "windowed_soft_argmax",
+]

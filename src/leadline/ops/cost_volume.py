@@ -1,8 +1,11 @@
 """Cost volumes: how alike are a left pixel and each of its candidates in the right picture."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from leadline.ops.warp import as_rows, row_index
 
 
 def correlation_volume(
@@ -11,7 +14,7 @@ def correlation_volume(
     """Inner product of each left feature with the right features on its row: V(d, y, x) = <L(y, x), R(y, x - d)>.
 
     One matrix product per row compares every pair of columns; the wanted band of that matrix is cut out by
-    padding and reshaping, so there is neither a gather nor a loop over disparities, in torch or in ONNX.
+    reshaping, so there is neither a gather nor a loop over disparities, in torch or in ONNX.
 
     Args:
         left: Features of the left picture; normalise them over channels for a cosine volume.
@@ -24,8 +27,28 @@ def correlation_volume(
     batch, _, height, width = left.shape
     stride = width + disparities
     # Column j of `mirrored` holds right column width - 1 - j, so the band starts at column width - 1 - x of row x.
-    mirrored = right.flip(3).permute(0, 2, 1, 3)
-    similarity = left.permute(0, 2, 3, 1) @ mirrored
-    padded = functional.pad(similarity, (0, disparities)).reshape(batch, height, width * stride)
-    skewed = padded[:, :, width - 1 : width - 1 + width * (stride - 1)].reshape(batch, height, width, stride - 1)
+    mirrored = functional.pad(right.flip(3), (0, disparities)).permute(0, 2, 1, 3)
+    similarity = (left.permute(0, 2, 3, 1) @ mirrored).reshape(batch, height, width * stride)
+    skewed = similarity[:, :, width - 1 : width - 1 + width * (stride - 1)].reshape(batch, height, width, stride - 1)
     return skewed[:, :, :, :disparities].permute(0, 3, 1, 2)
+
+
+def sampled_correlation(
+    left: Float[Tensor, "b c h w"], right: Float[Tensor, "b c h w"], disparities: Float[Tensor, "b k h w"]
+) -> Float[Tensor, "b k h w"]:
+    """Inner product of each left feature with the right features at a few disparities of its own.
+
+    Args:
+        left: Features of the left picture; normalise them over channels for cosines.
+        right: Features of the right picture.
+        disparities: Candidates of each left pixel, in pixels of the features; rounded, without a gradient.
+    Returns:
+        S(k, y, x) = <L(y, x), R(y, x - d_k(y, x))>; beyond the border the first or last column is compared.
+    """
+    batch, count, height, width = disparities.shape
+    columns = torch.arange(width, device=disparities.device, dtype=disparities.dtype)
+    # Cutting off x - d + 1/2 rounds it, since it is never negative.
+    right_columns = (columns - disparities.detach() + 0.5).clamp(0, width - 1)
+    candidates = functional.embedding(row_index(right_columns), as_rows(right))
+    similarity = candidates @ as_rows(left).unsqueeze(2)
+    return similarity.reshape(batch, height, width, count).permute(0, 3, 1, 2)

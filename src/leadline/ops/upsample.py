@@ -25,8 +25,10 @@ def convex_upsample(
     batch, _, height, width = values.shape
     logits = mask.reshape(batch, 9, factor * factor, height, width)
     # A softmax, spelt out: runtimes have a slow one over an axis that is not the last.
-    weights = (logits - logits.amax(dim=1, keepdim=True)).exp()
-    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    weights = (logits - logits.detach().amax(dim=1, keepdim=True)).exp()
+    # By hand: the gradient of a replicating pad is a slow scatter.
+    padded = torch.cat([values[:, :, :1], values, values[:, :, -1:]], dim=2)
+    padded = torch.cat([padded[..., :1], padded, padded[..., -1:]], dim=3)
     neighbours = torch.cat(
         [padded[:, :, row : row + height, column : column + width] for row in range(3) for column in range(3)], dim=1
     )

@@ -1,7 +1,7 @@
 """Warping a picture into another view."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,12 +13,26 @@ def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, 
         right: Picture or features of the right view.
         disparity: Left-view disparity in pixels of these features.
     Returns:
-        The warped features; beyond the border the last column is repeated.
+        The warped features; beyond the border the first or last column is repeated.
     """
-    _, _, height, width = right.shape
-    columns = torch.arange(width, device=right.device, dtype=right.dtype).view(1, 1, width)
-    rows = torch.arange(height, device=right.device, dtype=right.dtype).view(1, height, 1)
-    x = (columns - disparity[:, 0].to(right.dtype)) * (2.0 / width) + (1.0 / width - 1.0)
-    y = (rows * (2.0 / height) + (1.0 / height - 1.0)).expand_as(x)
-    grid = torch.stack([x, y], dim=3)
-    return functional.grid_sample(right, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    batch, channels, height, width = right.shape
+    columns = torch.arange(width, device=right.device, dtype=disparity.dtype)
+    position = (columns - disparity).clamp(0, width - 1)
+    lower = position.detach().floor().clamp(max=max(width - 2, 0))
+    # Reading rows of a table is much faster than `grid_sample`, above all in ONNX Runtime.
+    index = row_index(torch.cat([lower, (lower + 1).clamp(max=width - 1)], dim=1))
+    first, second = functional.embedding(index, as_rows(right)).unbind(1)
+    warped = first + (second - first) * (position - lower).reshape(-1, 1)
+    return warped.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def as_rows(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "pixels c"]:
+    """Features as a table with one row a pixel."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def row_index(columns: Float[Tensor, "b k h w"]) -> Int[Tensor, "pixels k"]:
+    """The rows in `as_rows` of whole-numbered columns in each pixel's own line."""
+    batch, count, height, width = columns.shape
+    lines = torch.arange(batch * height, device=columns.device).view(batch, 1, height, 1) * width
+    return (columns.long() + lines).permute(0, 2, 3, 1).reshape(-1, count)

@@ -1,0 +1,47 @@
+"""Structural similarity of two aligned pictures."""
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from leadline.ops.filters import at_least_float32, box_mean, gaussian_mean
+
+# K1 = 0.01 and K2 = 0.03 of a range of 1, squared.
+_LUMINANCE, _CONTRAST = 0.01**2, 0.03**2
+
+
+def ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """SSIM under an 11x11 Gaussian window of sigma 1.5 px.
+
+    Args:
+        first: Picture in [0, 1].
+        second: Picture in [0, 1].
+    Returns:
+        At most 1, which it is where both windows are equal; windows are cut at the border.
+    Source: Wang et al. 2004, equation 13.
+    """
+    return _ssim(first, second, lambda values: gaussian_mean(values, 5, 1.5))
+
+
+def box_ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """SSIM under a 3x3 box, the cheap form of self-supervised depth.
+
+    Args:
+        first: Picture in [0, 1].
+        second: Picture in [0, 1].
+    Returns:
+        At most 1, which it is where both windows are equal; windows are cut at the border.
+    Source: Godard et al. 2017, section 3.3.
+    """
+    return _ssim(first, second, lambda values: box_mean(values, 1))
+
+
+def _ssim(first: Tensor, second: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+    first, second = at_least_float32(first), at_least_float32(second)
+    first_mean, second_mean = mean(first), mean(second)
+    first_variance = mean(first**2) - first_mean**2
+    second_variance = mean(second**2) - second_mean**2
+    covariance = mean(first * second) - first_mean * second_mean
+    luminance = (2.0 * first_mean * second_mean + _LUMINANCE) / (first_mean**2 + second_mean**2 + _LUMINANCE)
+    return luminance * (2.0 * covariance + _CONTRAST) / (first_variance + second_variance + _CONTRAST)
