@@ -30,7 +30,7 @@ from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
 GROUPS = ("dreamed", "motorcycle", "stereo", "kitti2012")
 PATHS = ("data", "validation", "scenes")
-SUMMARY = "Small stereo network: correlation at 1/4, a gated 2D hourglass, a choice among candidates and a warped residual at 1/2."
+SUMMARY = "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2."
 LIMITS = [
     "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
     "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",

@@ -1,10 +1,12 @@
 """Losses against a true disparity."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from leadline.losses.reduce import masked_mean
+from leadline.losses.robust import masked_error
 
 
 def smooth_l1(
@@ -18,7 +20,8 @@ def smooth_l1(
         weight: Per-pixel weight, 0 without truth.
     Source: Girshick 2015, "Fast R-CNN", equation 3.
     """
-    return masked_mean(functional.smooth_l1_loss(prediction, truth, reduction="none"), weight)
+    error = masked_error(prediction, truth, weight)
+    return masked_mean(functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none"), weight)
 
 
 def disparity_cross_entropy(

@@ -3,6 +3,7 @@
 from leadline.ops.cost_volume import correlation_volume, sampled_correlation
 from leadline.ops.flow_warp import rigid_flow, warp_by_depth, warp_by_flow
 from leadline.ops.gradients import forward_differences, laplacian, sobel
+from leadline.ops.occlusion import forward_backward_occluded, left_right_occluded
 from leadline.ops.regression import windowed_soft_argmax
 from leadline.ops.soft_argmin import soft_argmin, top_k_soft_argmin
 from leadline.ops.ssim import box_ssim, ssim
@@ -22,9 +23,11 @@ __all__ = [
     "correlation_volume",
     "difference_volume",
     "displacement_correlation_volume",
+    "forward_backward_occluded",
     "forward_differences",
     "groupwise_correlation_volume",
     "laplacian",
+    "left_right_occluded",
     "rigid_flow",
     "sampled_correlation",
     "sobel",

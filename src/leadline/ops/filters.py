@@ -1,4 +1,4 @@
-"""Local means, the base of SSIM and of the block-matching scores."""
+"""Local means, the base of SSIM."""
 
 import torch
 from jaxtyping import Float
@@ -14,12 +14,6 @@ def at_least_float32(values: Tensor) -> Tensor:
 def box_mean(picture: Float[Tensor, "b c h w"], radius: int) -> Float[Tensor, "b c h w"]:
     """Mean over a square window of side 2 radius + 1, which is cut at the picture's border."""
     return functional.avg_pool2d(picture, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
-
-
-def box_sum(picture: Float[Tensor, "b c h w"], radius: int) -> Float[Tensor, "b c h w"]:
-    """Sum over a square window of side 2 radius + 1, which is cut at the picture's border."""
-    side = 2 * radius + 1
-    return functional.avg_pool2d(picture, side, stride=1, padding=radius) * side**2
 
 
 def gaussian_mean(picture: Float[Tensor, "b c h w"], radius: int, sigma: float) -> Float[Tensor, "b c h w"]:

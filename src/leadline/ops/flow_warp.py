@@ -52,11 +52,11 @@ def rigid_flow(
     # Autocast would round the products: at 640 px, bfloat16 knows a position to 4 px.
     with torch.autocast(depth.device.type, enabled=False):
         camera, motion = intrinsics.to(depth.dtype), source_from_target.to(depth.dtype)
-        rays = torch.linalg.solve(camera, torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1))
+        rays = camera.inverse() @ torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1)
         projected = camera @ (motion[:, :3, :3] @ rays * flat + motion[:, :3, 3:])
     in_front = projected[:, 2:] > _NEAREST_SHARE * flat
     flow = projected[:, :2] / torch.where(in_front, projected[:, 2:], flat) - pixels
-    return flow.unflatten(2, depth.shape[2:]), in_front.unflatten(2, depth.shape[2:])
+    return flow.reshape(pixels.shape[0], 2, *depth.shape[2:]), in_front.reshape(depth.shape)
 
 
 def warp_by_depth(

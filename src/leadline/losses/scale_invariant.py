@@ -1,0 +1,137 @@
+"""Losses for depth that is known only up to a scale, or up to a scale and a shift."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from leadline.losses.reduce import masked_mean
+from leadline.losses.robust import masked_error
+from leadline.ops.filters import at_least_float32
+
+# Below this the square root of a loss has too steep a gradient.
+_SMALLEST_VARIANCE = 1e-12
+
+
+def scale_invariant_log(
+    prediction: Float[Tensor, "b 1 h w"],
+    truth: Float[Tensor, "b 1 h w"],
+    weight: Float[Tensor, "b 1 h w"],
+    balance: float = 0.5,
+) -> Float[Tensor, ""]:
+    """Mean over pictures of mean(g^2) - balance mean(g)^2, where g = log prediction - log truth.
+
+    Args:
+        prediction: Depth, > 0.
+        truth: True depth, > 0; anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth; a picture without any counts as 0.
+        balance: 1 forgives a wrong scale, 0 does not.
+    Source: Eigen et al. 2014, equation 4.
+    """
+    spread, offset = _log_moments(prediction, truth, weight)
+    return (spread + (1.0 - balance) * offset.square()).mean()
+
+
+def root_scale_invariant_log(
+    prediction: Float[Tensor, "b 1 h w"],
+    truth: Float[Tensor, "b 1 h w"],
+    weight: Float[Tensor, "b 1 h w"],
+    balance: float = 0.85,
+    gain: float = 10.0,
+) -> Float[Tensor, ""]:
+    """Gain times the square root of mean(g^2) - balance mean(g)^2, over the pixels of all pictures together.
+
+    Args:
+        prediction: Depth, > 0.
+        truth: True depth, > 0; anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth.
+        balance: 1 forgives a wrong scale, 0 does not.
+        gain: Factor of the root.
+    Source: Lee et al. 2019 (BTS), equation 4; as in AdaBins and ZoeDepth. GLPN and Depth Anything V2 take balance 0.5
+        and gain 1.
+    """
+    pooled = (values.reshape(1, 1, 1, -1) for values in (prediction, truth, weight))
+    spread, offset = _log_moments(*pooled)
+    square = spread + (1.0 - balance) * offset.square()
+    return gain * torch.where(square > _SMALLEST_VARIANCE, square.clamp_min(_SMALLEST_VARIANCE).sqrt(), 0.0).mean()
+
+
+def scale_and_shift_invariant(
+    prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
+) -> Float[Tensor, ""]:
+    """Mean absolute difference of both maps, each less its median and over its mean absolute deviation.
+
+    Args:
+        prediction: Inverse depth up to scale and shift.
+        truth: True inverse depth; anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth.
+    Source: Ranftl et al. 2020 (MiDaS), equations 5 and 6 with rho of equation 7's l1 form, untrimmed.
+    """
+    truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
+    return masked_mean((_standardised(prediction, weight) - _standardised(truth, weight)).abs(), weight)
+
+
+def fitted_scale_and_shift(
+    prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
+) -> Float[Tensor, "b 1 h w"]:
+    """The prediction as scale times it plus shift, where both fit the truth best in least squares, per picture.
+
+    A picture that fixes no line (no truth, or a constant prediction) is only shifted.
+
+    Source: Ranftl et al. 2020 (MiDaS), equation 4.
+    """
+    values, target = at_least_float32(prediction), at_least_float32(truth).masked_fill(weight == 0, 0.0)
+    middle, target_middle = _mean(values, weight), _mean(target, weight)
+    variance = _mean((values - middle).square(), weight)
+    covariance = _mean((values - middle) * (target - target_middle), weight)
+    scale = torch.where(variance > _SMALLEST_VARIANCE, covariance / variance.clamp_min(_SMALLEST_VARIANCE), 1.0)
+    return scale * (values - middle) + target_middle
+
+
+def gradient_matching(
+    prediction: Float[Tensor, "b 1 h w"],
+    truth: Float[Tensor, "b 1 h w"],
+    weight: Float[Tensor, "b 1 h w"],
+    scales: int = 4,
+) -> Float[Tensor, ""]:
+    """Sum over scales of the mean absolute difference of both maps' gradients; halved by taking every other pixel.
+
+    Args:
+        prediction: Aligned with the truth beforehand.
+        truth: Anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth; a difference counts by the lesser of its two weights.
+        scales: Number of scales, from the full one down.
+    Source: Ranftl et al. 2020 (MiDaS), equation 11; Li and Snavely 2018 (MegaDepth), equation 3.
+    """
+    error = masked_error(prediction, truth, weight)
+    total = error.new_zeros(())
+    for level in range(scales):
+        coarse, count = (values[..., :: 2**level, :: 2**level] for values in (error, weight))
+        for axis in (2, 3):
+            length = coarse.shape[axis] - 1
+            change = coarse.narrow(axis, 1, length) - coarse.narrow(axis, 0, length)
+            both = torch.minimum(count.narrow(axis, 1, length), count.narrow(axis, 0, length))
+            total = total + masked_mean(change.abs(), both)
+    return total
+
+
+def _mean(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 1 1"]:
+    return torch.stack([masked_mean(v, w) for v, w in zip(values, weight, strict=True)]).view(-1, 1, 1, 1)
+
+
+def _log_moments(
+    prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
+) -> tuple[Float[Tensor, "b 1 1 1"], Float[Tensor, "b 1 1 1"]]:
+    """Variance and mean of log prediction - log truth, per picture: their sum of squares has no cancellation."""
+    known = weight > 0
+    ratio = at_least_float32(prediction).where(known, 1.0).log() - at_least_float32(truth).where(known, 1.0).log()
+    offset = _mean(ratio, weight)
+    return _mean((ratio - offset).square(), weight), offset
+
+
+def _standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    values = at_least_float32(values)
+    medians = [
+        v[w > 0].median() if bool((w > 0).any()) else v.new_zeros(()) for v, w in zip(values, weight, strict=True)
+    ]
+    centred = values - torch.stack(medians).view(-1, 1, 1, 1)
+    return centred / _mean(centred.abs(), weight).clamp_min(1e-6)

@@ -1,0 +1,41 @@
+"""Which pixels the other view does not see, from the two views' own predictions."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from leadline.ops.flow_warp import warp_by_flow
+
+
+def left_right_occluded(
+    left_disparity: Float[Tensor, "b 1 h w"], right_disparity: Float[Tensor, "b 1 h w"], tolerance_px: float = 1.0
+) -> Bool[Tensor, "b 1 h w"]:
+    """Left pixels whose partner in the right view claims another disparity, or lies outside the picture.
+
+    Args:
+        left_disparity: Disparity of the left view, pixels.
+        right_disparity: Disparity of the right view, pixels, positive as well.
+        tolerance_px: Largest difference between the two that still agrees.
+    Source: Hirschmueller 2008 (SGM), section 2.5.
+    """
+    to_right = torch.cat([-left_disparity, torch.zeros_like(left_disparity)], dim=1)
+    partner, inside = warp_by_flow(right_disparity, to_right)
+    return ((left_disparity - partner).abs() > tolerance_px) | ~inside
+
+
+def forward_backward_occluded(
+    forward: Float[Tensor, "b 2 h w"], backward: Float[Tensor, "b 2 h w"], share: float = 0.01, offset_px2: float = 0.5
+) -> Bool[Tensor, "b 1 h w"]:
+    """Pixels from which going there and back ends elsewhere: |f + b'|^2 >= share (|f|^2 + |b'|^2) + offset.
+
+    Args:
+        forward: Flow from the first picture to the second, pixels.
+        backward: Flow from the second to the first, pixels; b' is it, read where the forward flow ends.
+        share: Tolerance that grows with the motion.
+        offset_px2: Tolerance without motion, squared pixels.
+    Source: Sundaram et al. 2010, equation 5; with these values Meister et al. 2018 (UnFlow), equation 2.
+    """
+    back, inside = warp_by_flow(backward, forward)
+    astray = (forward + back).square().sum(dim=1, keepdim=True)
+    motion = (forward.square() + back.square()).sum(dim=1, keepdim=True)
+    return (astray >= share * motion + offset_px2) | ~inside
