@@ -152,8 +152,8 @@ class Selection(nn.Module):
         with torch.autocast(left.device.type, enabled=False):
             match = functional.normalize(self.match(torch.cat([left, right]).float()), dim=1)
             match_left, match_right = match.chunk(2)
-            # Both views share their weights: learning them from the left one spares the scatter that a gradient of
-            # the right one would be, two thirds of a training step.
+            # Both views share their weights: learning them from the left one alone, here and in the refinement,
+            # spares the slow scatter that a gradient of the right one would be.
             similarity = sampled_correlation(match_left, match_right.detach(), candidates)
             columns = torch.arange(left.shape[3], device=left.device, dtype=candidates.dtype)
             similarity = torch.where(candidates > columns, self.unseen, similarity)
