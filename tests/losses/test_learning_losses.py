@@ -5,8 +5,11 @@ import math
 import pytest
 import torch
 
+from leadline.errors import InputError
 from leadline.losses import (
     ajna,
+    auto_mask,
+    census_difference,
     charbonnier,
     first_order_smoothness,
     gaussian_nll,
@@ -17,6 +20,7 @@ from leadline.losses import (
     l2,
     laplacian_nll,
     mean_normalised,
+    minimum_reprojection,
     second_order_smoothness,
 )
 
@@ -106,6 +110,51 @@ def test_photometric_differences_by_hand():
     torch.testing.assert_close(gradient_difference(ramp, flat)[..., 1:-1], torch.full((1, 1, 4, 3), 0.01).double())
 
 
+def test_census_difference_by_hand():
+    dark, step = torch.zeros(1, 3, 3, 3, dtype=torch.float64), torch.zeros(1, 3, 3, 3, dtype=torch.float64)
+    step[:, 0] = 0.01 * torch.arange(3)  # averaged over channels 0.85 grey levels a column
+    comparison = 0.85 / math.sqrt(0.81 + 0.85**2)
+    # In the middle, three neighbours on either side differ by the comparison, two not at all.
+    expected = 6 / 8 * comparison**2 / (0.1 + comparison**2)
+    assert census_difference(step, dark, 1)[0, 0, 1, 1].item() == pytest.approx(expected)
+    assert not census_difference(step + 0.2, step).gt(1e-12).any()
+    with pytest.raises(InputError, match="radius >= 1"):
+        census_difference(step, dark, 0)
+
+
+def test_one_source_may_see_what_another_does_not():
+    differences = torch.tensor([[0.3, 0.1, math.inf, math.inf], [0.2, 0.4, 0.5, math.inf]]).reshape(1, 2, 1, 4)
+    differences.requires_grad_()
+    least = minimum_reprojection(differences)
+    least[..., :3].sum().backward()
+    torch.testing.assert_close(least, torch.tensor([0.2, 0.1, 0.5, math.inf]).reshape(1, 1, 1, 4))
+    torch.testing.assert_close(differences.grad, torch.tensor([[0.0, 1, 0, 0], [1, 0, 1, 0]]).reshape(1, 2, 1, 4))
+
+
+def test_auto_mask_keeps_what_the_warp_explains_better_than_no_warp():
+    warped = torch.tensor([[0.3, 0.1], [0.2, 0.4]]).reshape(1, 2, 1, 2)
+    unwarped = torch.tensor([[0.5, 0.3], [0.25, 0.05]]).reshape(1, 2, 1, 2)
+    mask = auto_mask(warped, unwarped, torch.Generator().manual_seed(0))
+    assert mask.flatten().tolist() == [True, False]
+    # Noise of 1e-5 decides between equals, for either side, alike for alike generators, and for nothing else.
+    flat = torch.full((1, 1, 40, 50), 0.1)
+    again = [auto_mask(flat, flat, torch.Generator().manual_seed(7)) for _ in range(2)]
+    assert 0.45 < again[0].float().mean() < 0.55
+    assert (again[0] == again[1]).all()
+    assert auto_mask(flat - 1e-4, flat, torch.Generator().manual_seed(7)).all()
+    assert not auto_mask(flat + 1e-4, flat, torch.Generator().manual_seed(7)).any()
+
+
+def test_photometric_maps_widen_half_precision_and_do_not_mind_strides():
+    one, other = noise(1, 3, 6, 5), noise(1, 3, 6, 5, seed=1)
+    for difference in (l1_ssim_difference, census_difference):
+        found = difference(one, other)
+        half = difference(one.half(), other.half())
+        assert half.dtype == torch.float32
+        torch.testing.assert_close(half, found.float(), atol=0.02, rtol=0)
+        torch.testing.assert_close(difference(one.mT.contiguous().mT, other), found)
+
+
 def test_smoothness_by_hand():
     values, guide = row(0.0, 1.0, 3.0, 3.0), row(0.0, 0.0, 0.5, 0.5)
     assert first_order_smoothness(values, guide, 2.0).item() == pytest.approx((1 + 2 * math.exp(-1)) / 3)
@@ -124,3 +173,7 @@ def test_gradients_agree_with_finite_differences():
         assert torch.autograd.gradcheck(loss, (one, other))
     for loss in (l1, l2, charbonnier):
         assert torch.autograd.gradcheck(lambda p, loss=loss: loss(p, other.detach(), weight), (one,))
+    # A few grey levels, where the comparisons are not saturated.
+    faint = ((0.01 * values).detach().requires_grad_() for values in (one, other))
+    assert torch.autograd.gradcheck(lambda a, b: census_difference(a, b, 1), tuple(faint))
+    assert torch.autograd.gradcheck(minimum_reprojection, (one,))

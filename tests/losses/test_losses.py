@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, masked_mean, smooth_l1
+from leadline.losses import (
+    confidence_cross_entropy,
+    disparity_cross_entropy,
+    masked_mean,
+    multi_scale_sum,
+    smooth_l1,
+)
 
 
 def row(*values: float) -> torch.Tensor:
@@ -32,6 +38,14 @@ def test_what_has_no_weight_does_not_spread(poison):
     loss.backward()
     assert loss.item() == pytest.approx(2.0)
     torch.testing.assert_close(values.grad, row(0.5, 0.5, 0.0))
+
+
+def test_multi_scale_sum_takes_every_second_pixel_of_every_map():
+    values, weight = row(1, 2, 3, 4, 5), row(1, 1, 0, 1, 1)
+    # Means of (1, 2, 4, 5), of (1, 5), and of (1, 5).
+    assert multi_scale_sum(masked_mean, values, weight, scales=3).item() == pytest.approx(3.0 + 3.0 + 3.0)
+    assert multi_scale_sum(masked_mean, values, row(1, 1, 1, 1, 0), scales=3).item() == pytest.approx(2.5 + 2.0 + 1.0)
+    assert multi_scale_sum(masked_mean, values, weight, scales=0).item() == 0.0
 
 
 def test_smooth_l1_has_its_corner_at_1_px():

@@ -1,26 +1,44 @@
 """Losses: plain functions, summed in plain Python by the training step."""
 
-from leadline.losses.photometric import gradient_difference, l1_ssim_difference
-from leadline.losses.reduce import masked_mean
+from leadline.losses.adaptive import AdaptiveRobust, adaptive_nll, log_partition
+from leadline.losses.consistency import forward_backward_consistency, left_right_consistency
+from leadline.losses.epipolar import fundamental_from_flow, low_rank, sampson, squared_sampson_distance, subspace
+from leadline.losses.photometric import (
+    auto_mask,
+    census_difference,
+    gradient_difference,
+    l1_ssim_difference,
+    minimum_reprojection,
+)
+from leadline.losses.reduce import masked_mean, multi_scale_sum
 from leadline.losses.robust import charbonnier, general_robust, l1, l2
 from leadline.losses.scale_invariant import (
     fitted_scale_and_shift,
     gradient_matching,
+    ordinal_ranking,
     root_scale_invariant_log,
     scale_and_shift_invariant,
+    scale_and_shift_invariant_l2,
     scale_invariant_log,
+    trimmed_scale_and_shift_invariant,
 )
 from leadline.losses.smoothness import first_order_smoothness, mean_normalised, second_order_smoothness
 from leadline.losses.supervised import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
 from leadline.losses.uncertainty import ajna, gaussian_nll, laplacian_nll
 
 __all__ = [
+    "AdaptiveRobust",
+    "adaptive_nll",
     "ajna",
+    "auto_mask",
+    "census_difference",
     "charbonnier",
     "confidence_cross_entropy",
     "disparity_cross_entropy",
     "first_order_smoothness",
     "fitted_scale_and_shift",
+    "forward_backward_consistency",
+    "fundamental_from_flow",
     "gaussian_nll",
     "general_robust",
     "gradient_difference",
@@ -29,11 +47,22 @@ __all__ = [
     "l1_ssim_difference",
     "l2",
     "laplacian_nll",
+    "left_right_consistency",
+    "log_partition",
+    "low_rank",
     "masked_mean",
     "mean_normalised",
+    "minimum_reprojection",
+    "multi_scale_sum",
+    "ordinal_ranking",
     "root_scale_invariant_log",
+    "sampson",
     "scale_and_shift_invariant",
+    "scale_and_shift_invariant_l2",
     "scale_invariant_log",
     "second_order_smoothness",
     "smooth_l1",
+    "squared_sampson_distance",
+    "subspace",
+    "trimmed_scale_and_shift_invariant",
 ]

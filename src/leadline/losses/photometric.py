@@ -3,10 +3,15 @@
 Reduce these maps with `masked_mean`, whose weight leaves out what is occluded or outside the picture.
 """
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.ops import box_ssim, sobel
+from leadline.ops import box_ssim, sobel, soft_census_transform, soft_hamming_distance
+from leadline.ops.filters import at_least_float32
+
+# Standard deviation of the noise that decides between a warp and no warp where both are equal.
+_IDENTITY_NOISE = 1e-5
 
 
 def l1_ssim_difference(
@@ -34,3 +39,59 @@ def gradient_difference(warped: Float[Tensor, "b c h w"], target: Float[Tensor, 
     """
     x, y = sobel(warped - target)
     return (x.abs() + y.abs()).mean(dim=1, keepdim=True)
+
+
+def census_difference(
+    warped: Float[Tensor, "b c h w"], target: Float[Tensor, "b c h w"], radius: int = 3
+) -> Float[Tensor, "b 1 h w"]:
+    """Soft Hamming distance of the soft census of both pictures, averaged over the neighbours: in [0, 1).
+
+    Channels are averaged to grey beforehand. Blind to a change of brightness; where the window hangs over the
+    picture, its border is repeated.
+
+    Args:
+        warped: Picture in [0, 1], warped into the target's view.
+        target: Picture in [0, 1].
+        radius: The window's side is 2 radius + 1.
+    Raises:
+        InputError: If the window has no neighbour.
+    Source: Meister et al. 2018 (UnFlow), section on the unsupervised loss.
+    """
+    first, second = (
+        soft_census_transform(at_least_float32(picture).mean(dim=1, keepdim=True), radius)
+        for picture in (warped, target)
+    )
+    return soft_hamming_distance(first, second) / first.shape[1]
+
+
+def minimum_reprojection(differences: Float[Tensor, "b s h w"]) -> Float[Tensor, "b 1 h w"]:
+    """The least difference over the sources: what one source view does not see, another may.
+
+    Args:
+        differences: Photometric difference of each source warped into the target; inf where a source sees nothing.
+    Returns:
+        The minimum, which is inf where no source sees the pixel: give it no weight.
+    Source: Godard et al. 2019 (Monodepth2), equation 4.
+    """
+    return differences.amin(dim=1, keepdim=True)
+
+
+def auto_mask(
+    differences: Float[Tensor, "b s h w"], unwarped: Float[Tensor, "b s h w"], generator: torch.Generator
+) -> Bool[Tensor, "b 1 h w"]:
+    """Pixels that the best warp explains better than the best source left as it is.
+
+    It drops what moves along with the camera, and a whole picture when the camera rests. Gaussian noise of deviation
+    1e-5 on the unwarped differences decides where both are equal.
+
+    Args:
+        differences: Photometric difference of each source warped into the target.
+        unwarped: Photometric difference of each source as it is.
+        generator: Source of the noise, on the device of the differences.
+    Returns:
+        The pixels that count.
+    Source: Godard et al. 2019 (Monodepth2), equation 5; the noise is that of its published form.
+    """
+    unwarped = at_least_float32(unwarped)
+    noise = torch.randn(unwarped.shape, generator=generator, device=unwarped.device, dtype=unwarped.dtype)
+    return minimum_reprojection(differences) < minimum_reprojection(unwarped + _IDENTITY_NOISE * noise)

@@ -47,7 +47,9 @@ def charbonnier(
     return masked_mean((masked_error(prediction, truth, weight) ** 2 + epsilon**2).sqrt(), weight)
 
 
-def general_robust(error: Float[Tensor, "*shape"], alpha: float, scale: float) -> Float[Tensor, "*shape"]:
+def general_robust(
+    error: Float[Tensor, "*shape"], alpha: float | Float[Tensor, "*#shape"], scale: float | Float[Tensor, "*#shape"]
+) -> Float[Tensor, "*shape"]:
     """Barron's rho(x) = |a - 2| / a (((x / c)^2 / |a - 2| + 1)^(a / 2) - 1) of each error.
 
     Its special cases: a = 2 is the square (x / c)^2 / 2, 1 Charbonnier less its offset, 0 Cauchy, -2 Geman-McClure,
@@ -55,16 +57,20 @@ def general_robust(error: Float[Tensor, "*shape"], alpha: float, scale: float) -
 
     Args:
         error: Residuals x.
-        alpha: Shape a, less than infinity; the smaller, the less an outlier pulls.
+        alpha: Shape a, less than infinity; the smaller, the less an outlier pulls. A tensor of shapes is finite, and
+            has no gradient where it is exactly 0 or 2.
         scale: Error c, > 0, at which the bowl ends.
     Source: Barron 2019, equations 1 and 8.
     """
     square = (at_least_float32(error) / scale) ** 2
-    if alpha == 2.0:
+    # Where the formula is 0 / 0 it is read an epsilon beside; expm1 and log1p keep their precision there.
+    epsilon = torch.finfo(square.dtype).eps
+    if isinstance(alpha, Tensor):
+        curvature, shape = (alpha - 2.0).abs().clamp_min(epsilon), alpha.where(alpha.abs() > epsilon, epsilon)
+    elif alpha == 2.0:
         return 0.5 * square
-    if alpha == -torch.inf:
+    elif alpha == -torch.inf:
         return -torch.expm1(-0.5 * square)
-    # expm1 and log1p keep their precision where the formula is 0 / 0.
-    curvature = max(abs(alpha - 2.0), torch.finfo(square.dtype).eps)
-    growth = torch.log1p(square / curvature)
-    return 0.5 * curvature * growth if alpha == 0.0 else curvature / alpha * torch.expm1(0.5 * alpha * growth)
+    else:
+        curvature, shape = max(abs(alpha - 2.0), epsilon), alpha if abs(alpha) > epsilon else epsilon
+    return curvature / shape * torch.expm1(0.5 * shape * torch.log1p(square / curvature))

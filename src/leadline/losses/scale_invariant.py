@@ -1,11 +1,13 @@
 """Losses for depth that is known only up to a scale, or up to a scale and a shift."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
-from leadline.losses.reduce import masked_mean
-from leadline.losses.robust import masked_error
+from leadline.errors import InputError
+from leadline.losses.reduce import masked_mean, multi_scale_sum
+from leadline.losses.robust import l2, masked_error
 from leadline.ops.filters import at_least_float32
 
 # Below this the square root of a loss has too steep a gradient.
@@ -70,6 +72,67 @@ def scale_and_shift_invariant(
     return masked_mean((_standardised(prediction, weight) - _standardised(truth, weight)).abs(), weight)
 
 
+def trimmed_scale_and_shift_invariant(
+    prediction: Float[Tensor, "b 1 h w"],
+    truth: Float[Tensor, "b 1 h w"],
+    weight: Float[Tensor, "b 1 h w"],
+    trim: float = 0.2,
+) -> Float[Tensor, ""]:
+    """As `scale_and_shift_invariant`, without each picture's largest residuals: a mean over those that are kept.
+
+    Args:
+        prediction: Inverse depth up to scale and shift.
+        truth: True inverse depth; anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth.
+        trim: Share of the pixels with truth that is left out of each picture, to the nearest whole number.
+    Raises:
+        InputError: If the share is not in [0, 1).
+    Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss; there the sum is over the number before trimming.
+    """
+    if not 0.0 <= trim < 1.0:
+        raise InputError(f"expected a share to trim in [0, 1), got {trim}; 0.2 leaves out the worst fifth")
+    truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
+    residual = (_standardised(prediction, weight) - _standardised(truth, weight)).abs()
+    order = residual.detach().masked_fill(weight == 0, torch.inf).flatten(1).argsort(dim=1)
+    kept = ((1.0 - trim) * (weight > 0).flatten(1).sum(dim=1, keepdim=True)).round()
+    within = torch.arange(order.shape[1], device=order.device) < kept
+    trimmed = torch.zeros_like(within).scatter(1, order, within).reshape(weight.shape)
+    return masked_mean(residual, weight * trimmed)
+
+
+def scale_and_shift_invariant_l2(
+    prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
+) -> Float[Tensor, ""]:
+    """Mean squared error of the prediction under its best scale and shift in each picture.
+
+    Args:
+        prediction: Inverse depth up to scale and shift.
+        truth: True inverse depth; anything where the weight is 0.
+        weight: Per-pixel weight, 0 without truth.
+    Source: Ranftl et al. 2020 (MiDaS), section 5, the loss aligned by least squares.
+    """
+    return l2(fitted_scale_and_shift(prediction, truth, weight), truth, weight)
+
+
+def ordinal_ranking(
+    first: Float[Tensor, "*shape"],
+    second: Float[Tensor, "*shape"],
+    relation: Int[Tensor, "*shape"],
+    weight: Float[Tensor, "*shape"],
+) -> Float[Tensor, ""]:
+    """Mean of log(1 + exp(-r (z1 - z2))) over ordered pairs of points, and of (z1 - z2)^2 over equal ones.
+
+    Args:
+        first: Prediction z1 at the first point of each pair, in any unit that grows with the order.
+        second: Prediction z2 at the second.
+        relation: r, 1 where z1 should be the larger, -1 where z2 should, 0 where both should be equal.
+        weight: Per-pair weight.
+    Source: Chen et al. 2016 (DIW), section on learning with annotations of relative depth.
+    """
+    gap = masked_error(first, second, weight)
+    return masked_mean(torch.where(relation == 0, gap**2, functional.softplus(-relation.sign() * gap)), weight)
+
+
 def fitted_scale_and_shift(
     prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
 ) -> Float[Tensor, "b 1 h w"]:
@@ -102,15 +165,17 @@ def gradient_matching(
         scales: Number of scales, from the full one down.
     Source: Ranftl et al. 2020 (MiDaS), equation 11; Li and Snavely 2018 (MegaDepth), equation 3.
     """
-    error = masked_error(prediction, truth, weight)
+    return multi_scale_sum(_change, masked_error(prediction, truth, weight), weight, scales=scales)
+
+
+def _change(error: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, ""]:
+    """Mean absolute difference of neighbouring errors along x, plus that along y."""
     total = error.new_zeros(())
-    for level in range(scales):
-        coarse, count = (values[..., :: 2**level, :: 2**level] for values in (error, weight))
-        for axis in (2, 3):
-            length = coarse.shape[axis] - 1
-            change = coarse.narrow(axis, 1, length) - coarse.narrow(axis, 0, length)
-            both = torch.minimum(count.narrow(axis, 1, length), count.narrow(axis, 0, length))
-            total = total + masked_mean(change.abs(), both)
+    for axis in (2, 3):
+        length = error.shape[axis] - 1
+        change = error.narrow(axis, 1, length) - error.narrow(axis, 0, length)
+        both = torch.minimum(weight.narrow(axis, 1, length), weight.narrow(axis, 0, length))
+        total = total + masked_mean(change.abs(), both)
     return total
 
 

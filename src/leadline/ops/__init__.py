@@ -1,8 +1,17 @@
 """Differentiable building blocks of depth networks, in torch."""
 
+from leadline.ops.census import census_transform, hamming_distance, soft_census_transform, soft_hamming_distance
 from leadline.ops.cost_volume import correlation_volume, sampled_correlation
 from leadline.ops.flow_warp import rigid_flow, warp_by_depth, warp_by_flow
 from leadline.ops.gradients import forward_differences, laplacian, sobel
+from leadline.ops.matching_scores import (
+    cross_correlation_volume,
+    ncc_volume,
+    normalised_ssd_volume,
+    sad_volume,
+    ssd_volume,
+    zncc_volume,
+)
 from leadline.ops.occlusion import forward_backward_occluded, left_right_occluded
 from leadline.ops.regression import windowed_soft_argmax
 from leadline.ops.soft_argmin import soft_argmin, top_k_soft_argmin
@@ -18,24 +27,34 @@ from leadline.ops.warp import warp_by_disparity
 
 __all__ = [
     "box_ssim",
+    "census_transform",
     "concatenation_volume",
     "convex_upsample",
     "correlation_volume",
+    "cross_correlation_volume",
     "difference_volume",
     "displacement_correlation_volume",
     "forward_backward_occluded",
     "forward_differences",
     "groupwise_correlation_volume",
+    "hamming_distance",
     "laplacian",
     "left_right_occluded",
+    "ncc_volume",
+    "normalised_ssd_volume",
     "rigid_flow",
+    "sad_volume",
     "sampled_correlation",
     "sobel",
     "soft_argmin",
+    "soft_census_transform",
+    "soft_hamming_distance",
+    "ssd_volume",
     "ssim",
     "top_k_soft_argmin",
     "warp_by_depth",
     "warp_by_disparity",
     "warp_by_flow",
     "windowed_soft_argmax",
+    "zncc_volume",
 ]

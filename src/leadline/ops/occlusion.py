@@ -16,7 +16,7 @@ def left_right_occluded(
         left_disparity: Disparity of the left view, pixels.
         right_disparity: Disparity of the right view, pixels, positive as well.
         tolerance_px: Largest difference between the two that still agrees.
-    Source: Hirschmueller 2008 (SGM), section 2.5.
+    Source: Hirschmueller 2008 (SGM), section 2.3.
     """
     to_right = torch.cat([-left_disparity, torch.zeros_like(left_disparity)], dim=1)
     partner, inside = warp_by_flow(right_disparity, to_right)
@@ -33,7 +33,7 @@ def forward_backward_occluded(
         backward: Flow from the second to the first, pixels; b' is it, read where the forward flow ends.
         share: Tolerance that grows with the motion.
         offset_px2: Tolerance without motion, squared pixels.
-    Source: Sundaram et al. 2010, equation 5; with these values Meister et al. 2018 (UnFlow), equation 2.
+    Source: Sundaram et al. 2010, equation 5; with these values Meister et al. 2018 (UnFlow), equation 1.
     """
     back, inside = warp_by_flow(backward, forward)
     astray = (forward + back).square().sum(dim=1, keepdim=True)
