@@ -9,6 +9,7 @@ from leadline.metrics.uncertainty import (
     reliability,
     roc_auc,
     sparsification,
+    sparsification_rms,
 )
 
 
@@ -40,6 +41,30 @@ def test_sparsification_equals_a_loop() -> None:
     assert (got.ause, got.aurg) == pytest.approx(poggi_areas(error, confidence), rel=1e-12)
     assert got.ause > 0
     assert got.aurg > 0
+
+
+def test_sparsification_of_the_rms_equals_a_loop() -> None:
+    rng = np.random.default_rng(4)
+    error = rng.exponential(size=500)
+    confidence = -error + rng.normal(size=500)
+    x = np.linspace(0, 1, 51)
+
+    def area(order: np.ndarray) -> float:
+        y = np.array([np.sqrt(np.mean(error[order[: round(500 * (1 - k / 50))]] ** 2)) for k in range(50)] + [0.0])
+        return float(np.sum((y[1:] + y[:-1]) / 2 * np.diff(x)))
+
+    by_confidence, oracle = area(np.argsort(-confidence)), area(np.argsort(error))
+    got = sparsification_rms(error, confidence, mask(500))
+    expected = (by_confidence - oracle, np.sqrt(np.mean(error**2)) - by_confidence)
+    assert (got.ause, got.aurg) == pytest.approx(expected, rel=1e-12)
+    assert sparsification(error, confidence, mask(500)).ause != pytest.approx(got.ause, rel=1e-3)
+
+
+def test_rms_of_one_large_error_among_four() -> None:
+    # Errors 4, 0, 0, 0 and no knowledge: the curve stays at 2 and falls to 0 over the last 2 %.
+    error = np.array([4.0, 0.0, 0.0, 0.0])
+    assert sparsification_rms(error, np.full(4, 0.3), mask(4)).aurg == pytest.approx(0.01 * 2)
+    assert sparsification_rms(error, -error, mask(4)).ause == pytest.approx(0.0, abs=1e-15)
 
 
 def test_perfect_confidence_has_no_ause() -> None:

@@ -52,7 +52,7 @@ def sparsification(
     Pixels of equal confidence are removed in no particular order: the curve is the expectation over their order.
 
     Args:
-        error: Absolute error in pixels, or 0 and 1 for an outlier share such as bad-2.
+        error: Absolute error in pixels, relative error of a depth, or 0 and 1 for an outlier share such as bad-2.
         confidence: Higher is more certain; only its order matters.
         mask: Pixels that count.
     Returns:
@@ -61,11 +61,28 @@ def sparsification(
         InputError: If nothing counts, or an error or confidence that counts is not finite.
     Source: Poggi et al., On the Uncertainty of Self-Supervised Monocular Depth Estimation, CVPR 2020.
     """
-    errors = masked_values(error, mask)
-    by_confidence = _sparsification_curve(errors, masked_values(confidence, mask))
-    oracle = _sparsification_curve(errors, -errors)
-    area = _area(by_confidence)
-    return Sparsification(ause=area - _area(oracle), aurg=float(errors.mean()) - area)
+    errors, ranks = masked_values(error, mask), masked_values(confidence, mask)
+    return _areas_between(_sparsification_curve(errors, ranks), _sparsification_curve(errors, -errors))
+
+
+def sparsification_rms(
+    error: Float64[np.ndarray, "*shape"], confidence: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"]
+) -> Sparsification:
+    """AUSE and AURG of the root of the mean squared error, otherwise as `sparsification`.
+
+    Args:
+        error: Absolute error, in pixels or metres.
+        confidence: Higher is more certain; only its order matters.
+        mask: Pixels that count.
+    Returns:
+        The two areas over the removed fraction in [0, 1].
+    Raises:
+        InputError: If nothing counts, or an error or confidence that counts is not finite.
+    Source: Poggi et al., On the Uncertainty of Self-Supervised Monocular Depth Estimation, CVPR 2020.
+    """
+    squares, ranks = np.square(masked_values(error, mask)), masked_values(confidence, mask)
+    by_confidence, oracle = _sparsification_curve(squares, ranks), _sparsification_curve(squares, -squares)
+    return _areas_between(np.sqrt(by_confidence), np.sqrt(oracle))
 
 
 def roc_auc(
@@ -168,6 +185,14 @@ def _sparsification_curve(
     removed = np.arange(INTERVALS) / INTERVALS
     kept = np.maximum(np.rint((1.0 - removed) * errors.size).astype(np.int64), 1)
     return np.append(running_sum[kept - 1] / kept, 0.0)
+
+
+def _areas_between(
+    by_confidence: Float64[np.ndarray, " steps"], oracle: Float64[np.ndarray, " steps"]
+) -> Sparsification:
+    area = _area(by_confidence)
+    # Random removal keeps the score of all pixels, with which every curve begins.
+    return Sparsification(ause=area - _area(oracle), aurg=float(by_confidence[0]) - area)
 
 
 def _area(curve: Float64[np.ndarray, " steps"]) -> float:

@@ -1,7 +1,7 @@
 """Scoring methods on scenes under a protocol."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -9,8 +9,9 @@ from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.protocols.protocol import Metric, StereoProtocol
+from leadline.protocols.protocol import StereoProtocol
 from leadline.protocols.report import Exclusion, Report, Score
+from leadline.protocols.runs import Terms, report_of, run_methods
 from leadline.protocols.scenes import StereoScene
 from leadline.protocols.scored import Mask, Rule, score_pixels
 
@@ -43,31 +44,18 @@ def evaluate(
         InputError: If there are no methods, a scene's name comes twice, a prediction has another size than its
             picture, or not a single scene could be scored.
     """
-    if not methods:
-        raise InputError("expected at least one method to evaluate, got none")
-    rows: list[Score] = []
-    exclusions: list[Exclusion] = []
-    names: set[str] = set()
-    for scene in scenes:
-        if scene.name in names:
-            raise InputError(f"expected scenes of different names, got {scene.name} twice; rename a folder")
-        names.add(scene.name)
-        predictions: dict[str, DisparityMap] = {}
-        scene_rows: list[Score] = []
-        for name, method in methods.items():
-            start = time.perf_counter()
-            predictions[name] = method(scene.left, scene.right)
-            seconds = time.perf_counter() - start
-            scored, excluded = score_scene(scene, name, predictions[name], seconds, protocol)
-            scene_rows += scored
-            exclusions += excluded
-        rows += scene_rows
-        if observe is not None:
-            observe(scene, predictions, scene_rows)
-    if not rows:
-        reasons = ", ".join(sorted({exclusion.reason for exclusion in exclusions})) or "no scenes"
-        raise InputError(f"expected at least one scene that {protocol.name} can score, got {len(names)}: {reasons}")
-    return Report(protocol.name, protocol.source, (*rows, *_over_scenes(rows, exclusions, protocol)), tuple(exclusions))
+
+    def judge(
+        scene: StereoScene, name: str, prediction: DisparityMap, seconds: float
+    ) -> tuple[list[Score], list[Exclusion]]:
+        return score_scene(scene, name, prediction, seconds, protocol)
+
+    calls = {name: partial(_call, method) for name, method in methods.items()}
+    rows, exclusions = run_methods(scenes, calls, judge, observe)
+    terms = Terms(
+        protocol.name, protocol.source, [m.name for m in protocol.metrics], _settings(protocol), protocol.averaging
+    )
+    return report_of(rows, exclusions, terms)
 
 
 def score_scene(
@@ -129,49 +117,5 @@ def _undefined(prediction: DisparityMap) -> str:
     return "no confidence" if prediction.confidence is None else "undefined on these pixels"
 
 
-def _over_scenes(rows: list[Score], exclusions: list[Exclusion], protocol: StereoProtocol) -> list[Score]:
-    """One score per method, metric, mask and rule, from those of the scenes."""
-    averages: list[Score] = []
-    for mask, rule in _settings(protocol):
-        for method in dict.fromkeys(row.method for row in rows):
-            for metric in protocol.metrics:
-                key = (method, metric.name, mask, rule)
-                group = [row for row in rows if (row.method, row.metric, row.mask, row.rule) == key]
-                excluded = sum((e.method, e.metric, e.mask, e.rule) == key for e in exclusions)
-                if group:
-                    averages.append(_average(group, excluded, metric, protocol))
-    return averages
-
-
-def _average(group: list[Score], excluded: int, metric: Metric, protocol: StereoProtocol) -> Score:
-    pixels = np.array([row.pixels for row in group], dtype=np.float64)
-    density = np.array([row.density for row in group])
-    weights = np.ones_like(pixels)
-    density_weights = weights
-    if protocol.averaging == "pixel-pooled":
-        # The sparse rule scores density * truth pixels: pooled density weighs a scene by its pixels with truth.
-        weights = pixels
-        density_weights = pixels / density if group[0].rule == "sparse" else pixels
-    sizes = sorted({row.resolution for row in group}, key=_area)
-    return Score(
-        method=group[0].method,
-        metric=metric.name,
-        value=float(np.average([row.value for row in group], weights=weights)),
-        unit=metric.unit,
-        protocol=protocol.name,
-        scene=None,
-        resolution=sizes[0] if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}",
-        mask=group[0].mask,
-        rule=group[0].rule,
-        averaging=protocol.averaging,
-        density=float(np.average(density, weights=density_weights)),
-        pixels=int(pixels.sum()),
-        scenes=len(group),
-        excluded=excluded,
-        seconds=float(np.mean([row.seconds for row in group])),
-    )
-
-
-def _area(resolution: str) -> int:
-    width, height = resolution.split("x")
-    return int(width) * int(height)
+def _call(method: StereoMethod, scene: StereoScene) -> DisparityMap:
+    return method(scene.left, scene.right)

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from leadline.metrics.disparity import avgerr, bad, error_quantile, rms
 from leadline.protocols.scored import Mask, Rule, ScoredPixels
 
-Unit = Literal["%", "px", "1"]
+Unit = Literal["%", "px", "m", "1"]
 
 SceneAveraging = Literal["mean-over-scenes", "pixel-pooled"]
 """mean-over-scenes: each scene weighs the same. pixel-pooled: each scored pixel weighs the same."""
 
 
+PixelsT = TypeVar("PixelsT")
+"""What a metric is given: the scored pixels of one scene."""
+
+
 @dataclass(frozen=True)
-class Metric:
+class Metric(Generic[PixelsT]):
     """One number of a protocol.
 
     Args:
@@ -25,7 +29,7 @@ class Metric:
 
     name: str
     unit: Unit
-    score: Callable[[ScoredPixels], float | None]
+    score: Callable[[PixelsT], float | None]
 
 
 @dataclass(frozen=True)
@@ -42,30 +46,30 @@ class StereoProtocol:
     """
 
     name: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Metric[ScoredPixels], ...]
     masks: tuple[Mask, ...]
     rules: tuple[Rule, ...]
     averaging: SceneAveraging
     source: str
 
 
-def bad_metric(threshold_px: float, prefix: str = "bad") -> Metric:
+def bad_metric(threshold_px: float, prefix: str = "bad") -> Metric[ScoredPixels]:
     """Per cent of pixels with an error above a threshold, e.g. bad-2 or bad-0.5."""
     return Metric(
         f"{prefix}-{threshold_px:g}", "%", lambda pixels: 100.0 * bad(pixels.outlier_error, pixels.mask, threshold_px)
     )
 
 
-def avgerr_metric(name: str = "avgerr") -> Metric:
+def avgerr_metric(name: str = "avgerr") -> Metric[ScoredPixels]:
     """Mean absolute error in pixels."""
     return Metric(name, "px", lambda pixels: avgerr(pixels.error, pixels.mask))
 
 
-def rms_metric() -> Metric:
+def rms_metric() -> Metric[ScoredPixels]:
     """Root mean squared error in pixels."""
     return Metric("rms", "px", lambda pixels: rms(pixels.error, pixels.mask))
 
 
-def quantile_metric(percent: int) -> Metric:
+def quantile_metric(percent: int) -> Metric[ScoredPixels]:
     """Error quantile in pixels, e.g. A90."""
     return Metric(f"A{percent}", "px", lambda pixels: error_quantile(pixels.error, pixels.mask, percent / 100.0))

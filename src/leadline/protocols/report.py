@@ -7,10 +7,15 @@ from typing import Literal
 from rich.table import Table
 
 from leadline.errors import InputError
+from leadline.metrics.align import AlignmentName
+from leadline.protocols.crops import Crop
 from leadline.protocols.protocol import SceneAveraging, Unit
 from leadline.protocols.scored import SCENE_REASONS, Mask, Rule
 
 Averaging = Literal["one-scene"] | SceneAveraging
+
+Region = Mask | Crop
+"""Which pixels with truth count: a mask for stereo, a crop for depth from a single picture."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Score:
         method: Who predicted.
         metric: Name in the protocol.
         value: In the unit.
-        unit: "%", "px", or "1" for a plain number.
+        unit: "%", "px", "m", or "1" for a plain number.
         protocol: Name of the protocol.
         scene: The scene; None for a value over scenes.
         resolution: WIDTHxHEIGHT of the scored map; "smallest to largest" where scenes differ.
@@ -34,6 +39,10 @@ class Score:
         scenes: Scenes behind the value.
         excluded: Scenes left out of it; the report's exclusions say why.
         seconds: Run time of the method, mean over the scenes.
+        alignment: How depth was aligned with the truth; None for stereo, as all that follows.
+        clamp_range_m: Depth was clamped to this range.
+        scale: What the alignment multiplied the prediction, or its inverse, by; None over scenes.
+        shift: What it added then; None over scenes.
     """
 
     method: str
@@ -43,7 +52,7 @@ class Score:
     protocol: str
     scene: str | None
     resolution: str
-    mask: Mask
+    mask: Region
     rule: Rule
     averaging: Averaging
     density: float
@@ -51,6 +60,10 @@ class Score:
     scenes: int
     excluded: int
     seconds: float
+    alignment: AlignmentName | None = None
+    clamp_range_m: tuple[float, float] | None = None
+    scale: float | None = None
+    shift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class Exclusion:
     method: str
     metric: str
     scene: str
-    mask: Mask
+    mask: Region
     rule: Rule
     reason: str
 
@@ -90,7 +103,7 @@ class Report:
     rows: tuple[Score, ...]
     exclusions: tuple[Exclusion, ...]
 
-    def score(self, method: str, metric: str, mask: Mask, rule: Rule, scene: str | None = None) -> Score:
+    def score(self, method: str, metric: str, mask: Region, rule: Rule, scene: str | None = None) -> Score:
         """One score, e.g. `report.score("sgbm", "bad-2", "noc", "dense")`.
 
         Args:
@@ -113,18 +126,18 @@ class Report:
         return tuple(dict.fromkeys(row.scene for row in self.rows if row.scene is not None))
 
     def tables(self, scene: str | None = None) -> list[Table]:
-        """One table per mask and rule: a line per method, a column per metric.
+        """One table per mask, rule and alignment: a line per method, a column per metric.
 
         Args:
             scene: A scene's name, or None for the values over scenes.
         """
-        groups: dict[tuple[Mask, Rule], list[Score]] = {}
+        groups: dict[tuple[Region, Rule, AlignmentName | None], list[Score]] = {}
         for row in self.rows:
             if row.scene == scene:
-                groups.setdefault((row.mask, row.rule), []).append(row)
-        return [_table(rows, self._left_out(mask, rule, scene)) for (mask, rule), rows in groups.items()]
+                groups.setdefault((row.mask, row.rule, row.alignment), []).append(row)
+        return [_table(rows, self._left_out(mask, rule, scene)) for (mask, rule, _), rows in groups.items()]
 
-    def _left_out(self, mask: Mask, rule: Rule, scene: str | None) -> str:
+    def _left_out(self, mask: Region, rule: Rule, scene: str | None) -> str:
         """The scenes without a score and why, e.g. "left out: dolls (no truth)"."""
         reasons: dict[str, dict[str, None]] = {}
         for e in self.exclusions:
@@ -143,8 +156,12 @@ def _table(rows: list[Score], left_out: str) -> Table:
     first = rows[0]
     scenes = _range([row.scenes for row in rows])
     where = first.scene or (f"{scenes} scene" if scenes == "1" else f"{scenes} scenes")
+    rules: list[str] = [first.protocol, first.mask, first.rule]
+    if first.alignment is not None and first.clamp_range_m is not None:
+        low, high = first.clamp_range_m
+        rules += [f"alignment {first.alignment}", f"{low:g} to {high:g} m"]
     table = Table(
-        title=f"{first.protocol}, {first.mask}, {first.rule}, {first.averaging}, {where}, {first.resolution}",
+        title=", ".join((*rules, first.averaging, where, first.resolution)),
         title_justify="left",
         caption=left_out or None,
         caption_justify="left",

@@ -29,6 +29,7 @@ Rule = Literal["dense", "sparse", "background-interpolated"]
 NO_TRUTH = "no truth"
 NO_OCCLUSION_MASK = "no occlusion mask"
 NO_PIXEL = "no pixel with truth"
+NOTHING_PREDICTED = "nothing predicted where truth is known"
 SCENE_REASONS = frozenset({NO_TRUTH, NO_OCCLUSION_MASK, NO_PIXEL})
 """Reasons to leave a scene out that lie in the scene and not in the method."""
 
@@ -85,7 +86,7 @@ def score_pixels(scene: StereoScene, prediction: DisparityMap, mask: Mask, rule:
     predicted = prediction.valid if rule == "sparse" else has_prediction(prediction)
     predicted_share = density(predicted, counted)
     if rule == "sparse" and predicted_share == 0.0:
-        return "nothing predicted where truth is known"
+        return NOTHING_PREDICTED
     disparity = prediction.disparity
     if rule == "background-interpolated":
         disparity, predicted = interpolate_background(disparity, predicted)
