@@ -1,17 +1,19 @@
 """Dreamed pairs: the truth must be exact, whatever the picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from leadline.data.dreams import shapes
+from leadline.data.dreams import render, shapes
 from leadline.data.dreams.generate import generate_stereo
-from leadline.data.dreams.render import Camera, Renderer
+from leadline.data.dreams.render import Camera, Hits, Renderer, silhouettes
 from leadline.data.dreams.scene import Air, Assembly, Light, Material, Scene, rotation_matrix
 from leadline.data.dreams.stereo import dream_stereo, occluded_left
 from leadline.data.dreams.textures import TextureBank
+from leadline.data.dreams.worlds import dream_scene
 from leadline.data.stereo_shards import StereoShards
 
 SIZE = (96, 160)
@@ -102,6 +104,17 @@ def test_occlusion_of_a_near_strip() -> None:
     np.testing.assert_array_equal(occluded_left(left, right), expected)
 
 
+def test_occlusion_agrees_with_its_definition_pixel_by_pixel() -> None:
+    rng = np.random.Generator(np.random.PCG64(3))
+    left, right = (rng.uniform(0, 12, (5, 30)).round(1).astype(np.float32) for _ in range(2))
+    expected = np.zeros(left.shape, bool)
+    for y, x in np.ndindex(left.shape):
+        place = np.float32(x) - left[y, x]
+        beside = [min(max(int(np.floor(place)) + i, 0), 29) for i in (0, 1)]
+        expected[y, x] = place < -0.5 or place > 29.5 or right[y, beside].min() > left[y, x] + np.float32(0.3)
+    np.testing.assert_array_equal(occluded_left(left, right), expected)
+
+
 def test_points_that_leave_the_picture_are_occluded() -> None:
     disparity = np.full((2, 20), 5.0, np.float32)
     assert occluded_left(disparity, disparity).sum(1).tolist() == [5, 5]
@@ -130,6 +143,61 @@ def test_a_lamp_behind_a_board_leaves_a_shadow(bank: TextureBank) -> None:
     unlit = Renderer(scene, bank).view(camera()).colour
     assert lit.mean() > 1.2 * unlit.mean()
     np.testing.assert_allclose(dark, unlit, atol=1e-5)
+
+
+def traced_light_share(self: Renderer, hits: Hits) -> np.ndarray:
+    """The share of the first light by one ray a point, wherever the surface faces."""
+    lamp, share = self.scene.lights[0], np.ones(len(hits.face), np.float32)
+    facet = self.scene.facets[hits.face]
+    facet = -np.sign((facet * hits.directions.T).sum(1, keepdims=True)) * facet
+    points = hits.points().T
+    for i in np.flatnonzero(hits.face >= 0):
+        start = points[i] + facet[i] * np.float32(2e-3) * hits.depth[i]
+        towards = 1000 * lamp.place if lamp.is_sun else np.float32(0.99) * (lamp.place - points[i])
+        share[i] = not self.blocked(start, start + towards)
+    return share
+
+
+@pytest.mark.parametrize(("seed", "is_sun"), [(1, False), (8, True)])
+def test_a_picture_is_the_same_with_a_shadow_ray_everywhere(
+    bank: TextureBank, monkeypatch: pytest.MonkeyPatch, seed: int, is_sun: bool
+) -> None:
+    scene = dream_scene(seed, bank)
+    assert scene.lights[0].is_sun == is_sun
+    picture = Renderer(scene, bank).view(camera(), antialias=False).colour
+    unshadowed = Renderer(scene, bank, shadows=False).view(camera(), antialias=False).colour
+    monkeypatch.setattr(Renderer, "_light_share", traced_light_share)
+    difference = np.abs(Renderer(scene, bank).view(camera(), antialias=False).colour - picture).max(-1)
+    # The scene has shadows, so that the comparison says something.
+    assert (np.abs(unshadowed - picture).max(-1) > 0.05).mean() > 0.02
+    assert (difference > 0.01).mean() < 1e-3
+
+
+def test_a_picture_does_not_depend_on_the_pieces_it_is_shaded_in(
+    bank: TextureBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = dream_scene(1, bank)
+    whole = Renderer(scene, bank).view(camera())
+    monkeypatch.setattr(render, "_CHUNK", 1000)
+    pieces = Renderer(scene, bank).view(camera())
+    np.testing.assert_allclose(pieces.colour, whole.colour, atol=1e-5)
+    np.testing.assert_allclose(pieces.normal, whole.normal, atol=1e-5)
+
+
+def test_silhouettes_show_the_mean_of_four_samples(bank: TextureBank) -> None:
+    scene = dream_scene(1, bank)
+    renderer = Renderer(scene, bank, shadows=False)
+    fine, coarse = renderer.view(camera()), renderer.view(camera(), antialias=False)
+    edges = silhouettes(fine.depth, fine.chart)
+    assert 0.01 < edges.mean() < 0.5
+    np.testing.assert_array_equal(fine.colour[~edges], coarse.colour[~edges])
+    samples = []
+    for x, y in ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125)):
+        moved = replace(camera(), centre_px=((SIZE[1] - 1) / 2 - x, (SIZE[0] - 1) / 2 - y))
+        samples.append(renderer.view(moved, antialias=False).colour[edges])
+    error = np.abs(np.mean(samples, axis=0) - fine.colour[edges])
+    # A ray that grazes a silhouette may fall to the other side by rounding.
+    assert np.quantile(error, 0.99) < 1e-4
 
 
 def test_generated_shards_are_readable_and_kept(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ class Scene:
     Attributes:
         vertices: World positions.
         faces: Vertex indices.
+        facets: World unit normals of the faces.
         normals: World vertex normals, zero where the facet is flat.
         smooth: Faces whose normals are to be interpolated.
         face_chart: Chart of each face: three times the object's number plus the axis.
@@ -103,6 +104,7 @@ class Scene:
 
     vertices: Float32[np.ndarray, "v 3"]
     faces: Int32[np.ndarray, "f 3"]
+    facets: Float32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"]
     smooth: Bool[np.ndarray, " f"]
     face_chart: Int32[np.ndarray, " f"]
@@ -173,6 +175,7 @@ class Assembly:
         return {
             "vertices": np.ascontiguousarray(vertices),
             "faces": np.ascontiguousarray(faces, np.int32),
+            "facets": flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-20),
             "normals": normals,
             "smooth": np.abs(normals[faces[:, 0]]).sum(1) > 0.5,
             "face_chart": (3 * owner + axis).astype(np.int32),

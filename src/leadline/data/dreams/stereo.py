@@ -120,10 +120,11 @@ def occluded_left(
     """
     width = disparity.shape[1]
     landing = np.arange(width, dtype=np.float32) - disparity
-    low = np.floor(landing)
-    index = np.clip(np.stack([low, low + 1]), 0, width - 1).astype(np.int64)
-    rows = np.arange(disparity.shape[0])[:, None]
-    seen = np.minimum(right_disparity[rows, index[0]], right_disparity[rows, index[1]])
+    # The farther of each two neighbours: gap i lies between the columns i - 1 and i.
+    padded = np.pad(right_disparity, ((0, 0), (1, 1)), mode="edge")
+    gaps = np.minimum(padded[:, :-1], padded[:, 1:])
+    index = np.clip(np.floor(landing) + 1, 0, width).astype(np.intp)
+    seen = np.take_along_axis(gaps, index, axis=1)
     return (landing < -0.5) | (landing > width - 0.5) | (seen > disparity + tolerance_px)
 
 

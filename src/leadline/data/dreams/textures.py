@@ -7,10 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Float32, Int, UInt8
 
 TILE_PX = 512
 _LEVELS = 9
+_SIZES_PX = np.float32(TILE_PX) / 2.0 ** np.arange(_LEVELS, dtype=np.float32)
 _PAD_PX = 2
 _BANK_SEED = 20240607
 
@@ -42,16 +43,16 @@ class TextureBank:
 
     Attributes:
         atlas: All levels of all entries, RGB.
-        origin_px: First texel (x, y) of each level of each entry.
-        mirror: Whether an entry repeats mirrored (photographs) or as it is (tileable patterns).
+        origin_px: First texel of each level of each entry, x and y.
+        period: Tiles after which an entry repeats: 1 for tileable patterns, 2 for photographs, which are mirrored.
         mean: Mean colour of each entry, in [0, 1].
         groups: Entry numbers by kind: "photo", "noise", "regular", "facade", "sky".
         missing: How many photographs were not found.
     """
 
     atlas: UInt8[np.ndarray, "a b 3"]
-    origin_px: Float32[np.ndarray, "levels n 2"]
-    mirror: np.ndarray
+    origin_px: Float32[np.ndarray, "2 levels n"]
+    period: Float32[np.ndarray, " n"]
     mean: Float32[np.ndarray, "n 3"]
     groups: dict[str, np.ndarray]
     missing: int
@@ -59,47 +60,42 @@ class TextureBank:
     def sample(
         self,
         entry: Int[np.ndarray, " n"],
-        u: Float[np.ndarray, " n"],
-        v: Float[np.ndarray, " n"],
-        footprint_px: Float[np.ndarray, " n"],
-    ) -> Float32[np.ndarray, "n 3"]:
+        u: Float32[np.ndarray, " n"],
+        v: Float32[np.ndarray, " n"],
+        footprint_px: Float32[np.ndarray, " n"],
+    ) -> Float32[np.ndarray, "3 n"]:
         """Trilinear lookup.
 
         Args:
-            entry: Bank entry of each sample.
+            entry: Bank entry of each sample, of which there are fewer than 32767 (a limit of OpenCV's).
             u: Horizontal coordinate, one unit a tile.
             v: Vertical coordinate, one unit a tile.
             footprint_px: Width of the sample on the finest level, texels.
         Returns:
             Colours in [0, 1].
         """
-        mirror = self.mirror[entry]
-        u, v = _wrap(u, mirror), _wrap(v, mirror)
-        level = np.clip(np.log2(np.maximum(footprint_px, 1.0)), 0.0, _LEVELS - 1.001).astype(np.float32)
-        lower = level.astype(np.int32)
-        blend = (level - lower)[:, None]
+        period = self.period.take(entry)
+        u, v = _wrap(u, period), _wrap(v, period)
+        level = np.clip(np.log2(np.maximum(footprint_px, 1.0)), 0.0, _LEVELS - 1.001)
+        lower = level.astype(np.intp)
         fine, coarse = self._bilinear(entry, u, v, lower), self._bilinear(entry, u, v, lower + 1)
-        coarse -= fine
-        coarse *= blend
-        fine += coarse
+        fine += (level - lower.astype(np.float32)) * (coarse - fine)
         fine *= np.float32(1 / 255)
         return fine
 
     def _bilinear(self, entry: np.ndarray, u: np.ndarray, v: np.ndarray, level: np.ndarray) -> np.ndarray:
-        n, width = len(entry), 512
-        rows = -(-n // width)
-        origin = self.origin_px[level, entry]
-        size = np.ldexp(np.float32(TILE_PX), -level).astype(np.float32)
-        x, y = np.zeros((2, rows * width), np.float32)
-        x[:n] = origin[:, 0] + u * size - 0.5
-        y[:n] = origin[:, 1] + v * size - 0.5
-        texels = cv2.remap(self.atlas, x.reshape(rows, width), y.reshape(rows, width), cv2.INTER_LINEAR)
-        return texels.reshape(-1, 3)[:n].astype(np.float32)
+        size = _SIZES_PX.take(level)
+        x, y = self.origin_px.reshape(2, -1).take(level * len(self.period) + entry, axis=1)
+        x += u * size - 0.5
+        y += v * size - 0.5
+        texels = cv2.remap(self.atlas, x[None], y[None], cv2.INTER_LINEAR)[0]
+        return texels.T.astype(np.float32, order="C")
 
 
-def _wrap(t: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    folded = 1.0 - np.abs(t - 2.0 * np.floor(0.5 * t) - 1.0)
-    return np.where(mirror, folded, t - np.floor(t)).astype(np.float32)
+def _wrap(t: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Fold a coordinate into one tile; the second half of a period of 2 runs backwards."""
+    t = t - period * np.floor(t / period)
+    return 1.0 - np.abs(t - 1.0)
 
 
 @cache
@@ -138,7 +134,7 @@ def _pack(entries: list[tuple[str, bool, np.ndarray]], missing: int) -> TextureB
     rows = -(-len(entries) // columns)
     cell = [(TILE_PX >> k) + 2 * _PAD_PX for k in range(_LEVELS)]
     atlas = np.zeros((rows * sum(cell), columns * cell[0], 3), np.uint8)
-    origin = np.zeros((_LEVELS, len(entries), 2), np.float32)
+    origin = np.zeros((2, _LEVELS, len(entries)), np.float32)
     for i, (_, mirror, picture) in enumerate(entries):
         image, top = picture, 0
         for k in range(_LEVELS):
@@ -146,13 +142,14 @@ def _pack(entries: list[tuple[str, bool, np.ndarray]], missing: int) -> TextureB
             border = cv2.BORDER_REFLECT if mirror else cv2.BORDER_WRAP
             pad = min(_PAD_PX, image.shape[0])
             atlas[y : y + cell[k], x : x + cell[k]] = cv2.copyMakeBorder(image, pad, pad, pad, pad, border)
-            origin[k, i] = x + _PAD_PX, y + _PAD_PX
+            origin[:, k, i] = x + _PAD_PX, y + _PAD_PX
             top += rows * cell[k]
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     names = [name for name, _, _ in entries]
     groups = {g: np.flatnonzero([n == g for n in names]) for g in sorted(set(names))}
     mean = np.array([p.reshape(-1, 3).mean(0) / 255 for _, _, p in entries], np.float32)
-    return TextureBank(atlas, origin, np.array([m for _, m, _ in entries]), mean, groups, missing)
+    period = np.array([2 if mirror else 1 for _, mirror, _ in entries], np.float32)
+    return TextureBank(atlas, origin, period, mean, groups, missing)
 
 
 def _photographs(rng: np.random.Generator) -> tuple[list[UInt8[np.ndarray, "t t 3"]], int]:
