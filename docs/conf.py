@@ -8,14 +8,25 @@ release = version = installed_version("leadline")
 extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
 
-torch_rooms = ("apps", "data", "export", "losses", "models", "ops", "training")
-# The reference is the numpy side: what a user of depth calls. The torch side is read in its sources.
+unlisted = (
+    "apps",
+    "data/augment",
+    "data/dreams",
+    "data/stereo_",
+    "data/torch_",
+    "export",
+    "models",
+    "training",
+)
+# The reference is what a user of depth calls, and what someone who trains takes out one by one: operations, losses and
+# data sets. The rest of the torch side is read in its sources.
 apidoc_modules = [
     {
         "path": "../src/leadline",
         "destination": "api",
-        "exclude_patterns": [f"**/{room}*" for room in torch_rooms],
+        "exclude_patterns": [f"**/{place}*" for place in unlisted],
         "separate_modules": True,
         "module_first": True,
         "no_headings": False,
@@ -25,6 +36,7 @@ autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-mo
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 
 html_theme = "alabaster"

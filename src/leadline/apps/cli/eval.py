@@ -1,4 +1,4 @@
-"""`leadline eval`: methods against ground truth, under a published protocol."""
+"""`leadline eval stereo`: disparity against ground truth, and what it shares with the other evaluations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +22,7 @@ from leadline.visual.sheet import stereo_sheet
 
 REPORT_FILE: Final = "report.json"
 _TABLE_WIDTH: Final = 140
+_WIDEST: Final = 1000
 _HEADLINE: Final = ("bad-2", "avgerr", "out-3", "avg", "D1-all", "AUSE", "ECE-1px")
 """Metrics that stand above a method's panel, where the protocol has them."""
 
@@ -63,8 +64,7 @@ def stereo_eval(
         method(first.left, first.right)
     if output is not None:
         make_output_folder(output)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with scene_progress() as progress:
         task = progress.add_task("evaluating scenes", total=len(found))
 
         def observe(scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
@@ -73,14 +73,55 @@ def stereo_eval(
             progress.advance(task)
 
         report = evaluate((files.load() for files in found), methods, chosen, observe)
-    _publish(report, output, json)
+    print_tables(report)
+    if output is not None:
+        write_report(output / REPORT_FILE, report)
+        print(f"{output}: {REPORT_FILE} and a sheet per scene")
+    if json is not None:
+        write_report(json, report)
 
 
-def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[str, StereoMethod]:
+def split_models(models: str) -> list[str]:
+    """The names of --models.
+
+    Raises:
+        InputError: If one is empty or comes twice.
+    """
     names = [name.strip() for name in models.split(",")]
     if "" in names or len(set(names)) < len(names):
         raise InputError(f"expected different names, separated by commas, in --models, got {models!r}")
-    return {name: stereo_method(name, max_disparity, threads) for name in names}
+    return names
+
+
+def scene_progress() -> Progress:
+    """The bar that counts scenes, on the error output."""
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def print_tables(report: Report) -> None:
+    """Prints the scores over scenes."""
+    # The tables are wide: better that a narrow terminal breaks their lines than that figures are cut.
+    tables = report.tables()
+    endless = Console(width=_WIDEST)
+    widths = (endless.measure(table).maximum for table in tables)
+    console = Console(width=max(Console().width, _TABLE_WIDTH, *widths))
+    for table in tables:
+        console.print(table)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Writes the whole report as JSON, whole or not at all.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    with atomic_write(path) as stream:
+        stream.write((report.to_json() + "\n").encode())
+
+
+def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[str, StereoMethod]:
+    return {name: stereo_method(name, max_disparity, threads) for name in split_models(models)}
 
 
 def _write_sheet(path: Path, scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
@@ -92,20 +133,3 @@ def _write_sheet(path: Path, scene: StereoScene, maps: Mapping[str, DisparityMap
     }
     where = f" ({rows[0].protocol}, {rows[0].mask}, {rows[0].rule})" if rows else " (not scored)"
     write_image(path, stereo_sheet(scene.left, scene.right, maps, scene.truth, captions, f"{scene.name}{where}"))
-
-
-def _publish(report: Report, output: Path | None, json: Path | None) -> None:
-    # The tables are wide: better that a narrow terminal breaks their lines than that figures are cut.
-    console = Console(width=max(Console().width, _TABLE_WIDTH))
-    for table in report.tables():
-        console.print(table)
-    if output is not None:
-        _write(output / REPORT_FILE, report)
-        print(f"{output}: {REPORT_FILE} and a sheet per scene")
-    if json is not None:
-        _write(json, report)
-
-
-def _write(path: Path, report: Report) -> None:
-    with atomic_write(path) as stream:
-        stream.write((report.to_json() + "\n").encode())

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),
     ("models",): ("models:models", "The bundled networks: origin, licence, scores, limits."),
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
+    ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single pictures under a published protocol."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
     ("dream", "stereo"): ("dream:stereo_dream", "Stereo pairs with exact disparity and occlusion."),
     ("train",): ("train:train", "Train a network from a recipe."),

@@ -1,0 +1,140 @@
+"""`leadline eval mono`: depth from single pictures against ground truth."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final
+
+import numpy as np
+from cyclopts import Parameter
+
+from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
+from leadline.classical.trivial_depth import constant_depth, vertical_ramp
+from leadline.errors import InputError
+from leadline.io.npy import read_npy
+from leadline.io.pfm import read_pfm
+from leadline.maps import DepthKind, DepthMap
+from leadline.metrics.align import AlignmentName
+from leadline.protocols.catalog import depth_protocol
+from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
+from leadline.protocols.depth_scenes import DepthScene, find_depth_scenes
+from leadline.protocols.report import Report, Score
+
+_TRIVIAL: Final[Mapping[str, DepthMethod]] = MappingProxyType({"constant": constant_depth, "ramp": vertical_ramp})
+_READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
+
+
+def mono_eval(
+    scenes: Path,
+    /,
+    *,
+    models: str = ",".join(_TRIVIAL),
+    protocol: str = "generic",
+    kind: DepthKind | None = None,
+    alignment: AlignmentName | None = None,
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+) -> None:
+    """Score depth from single pictures under a published protocol.
+
+    Any network can be scored by its output: a folder of predictions is a model, with one file NAME.pfm or NAME.npy for
+    each picture. NAME is the scene's: the RGB-D folder's name, a hyphen and the picture's name without its suffix, or,
+    for data.npz, the folder's name alone. Values are float and of the picture's size; NaN and inf are no prediction,
+    and neither is depth that is not positive.
+
+    Args:
+        scenes: Folder of RGB-D folders, or one of them: pictures in images, color or rgb, depth under the same names
+            in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
+        models: constant (one distance), ramp (nearer towards the bottom), folders of predictions; separated by commas.
+        protocol: kitti-eigen, kitti-eigen-50m, kitti-eigen-improved, nyu, sintel-depth, eth3d-depth, diode, tum-rgbd or
+            generic.
+        kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
+            factor) or affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer).
+        alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
+        json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
+    """
+    chosen = depth_protocol(protocol)
+    found = find_depth_scenes(scenes)
+    folders = _named(split_models(models))
+    methods = _load(folders, kind, [files.name for files in found])
+    with scene_progress() as progress:
+        task = progress.add_task("evaluating pictures", total=len(found))
+
+        def observe(scene: DepthScene, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
+            progress.advance(task)
+
+        report = evaluate_depth((files.load() for files in found), methods, chosen, alignment, observe)
+    print_tables(report)
+    for warning in _reversed(report, [name for name, folder in folders.items() if folder is not None]):
+        print(f"warning: {warning}", file=sys.stderr)
+    if json is not None:
+        write_report(json, report)
+
+
+def _named(models: Sequence[str]) -> dict[str, Path | None]:
+    """Name in tables -> folder of predictions, None for a trivial predictor."""
+    folders = {model: None if model in _TRIVIAL else Path(model) for model in models}
+    named = {model if folder is None else folder.resolve().name: folder for model, folder in folders.items()}
+    if len(named) < len(models):
+        raise InputError(f"expected folders of different names in --models, got {', '.join(models)}; rename one")
+    return named
+
+
+def _load(
+    folders: Mapping[str, Path | None], kind: DepthKind | None, scene_names: Sequence[str]
+) -> dict[str, DepthMethod]:
+    given = [folder for folder in folders.values() if folder is not None]
+    if kind is not None and not given:
+        raise InputError(f"expected a folder of predictions for --kind {kind}, got {', '.join(folders)}; leave it out")
+    methods: dict[str, DepthMethod] = {}
+    for name, folder in folders.items():
+        if folder is None:
+            methods[name] = _TRIVIAL[name]
+        elif kind is None:
+            raise InputError(
+                f"expected --kind metric, up_to_scale or affine_inverse for the predictions in {folder}, got none; say "
+                "what their numbers mean"
+            )
+        else:
+            methods[name] = _made_beforehand(folder, kind, scene_names)
+    return methods
+
+
+def _made_beforehand(folder: Path, kind: DepthKind, scene_names: Sequence[str]) -> DepthMethod:
+    """Predictions from a folder, one for each scene, in the order in which the evaluation asks for them."""
+    if not folder.is_dir():
+        raise InputError(f"expected {', '.join(_TRIVIAL)} or a folder of predictions, got {folder}; check the path")
+    # Found before the first is scored: a missing one shall not come to light after an hour.
+    paths = iter([_find(folder, name) for name in scene_names])
+    return lambda _: _read(next(paths), kind)
+
+
+def _find(folder: Path, name: str) -> Path:
+    candidates = [folder / f"{name}{suffix}" for suffix in _READERS]
+    for path in candidates:
+        if path.is_file():
+            return path
+    names = " or ".join(path.name for path in candidates)
+    raise InputError(f"expected a prediction {names} in {folder}, got no such file; predict every picture")
+
+
+def _read(path: Path, kind: DepthKind) -> DepthMap:
+    values = _READERS[path.suffix](path)
+    valid = np.isfinite(values)
+    if kind != "affine_inverse":
+        valid &= values > 0
+    return DepthMap(values, valid, kind)
+
+
+def _reversed(report: Report, names: Iterable[str]) -> list[str]:
+    """The models whose predictions had to be turned round to fit: an alignment would hide it."""
+    warnings: list[str] = []
+    for name in names:
+        scales = {row.scene: row.scale for row in report.rows if row.method == name and row.scale is not None}
+        turned = sum(scale < 0 for scale in scales.values())
+        if turned:
+            warnings.append(
+                f"{name} fits only with a negative scale on {turned} of {len(scales)} pictures: near and far are "
+                "confused; affine_inverse is larger where it is closer, depth where it is farther"
+            )
+    return warnings

