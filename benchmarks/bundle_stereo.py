@@ -30,11 +30,14 @@ from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
 GROUPS = ("dreamed", "motorcycle", "stereo", "kitti2012")
 PATHS = ("data", "validation", "scenes")
-SUMMARY = "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2."
+SUMMARY = (
+    "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
+    "on pictures enlarged {enlarge:g} times."
+)
 LIMITS = [
     "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
     "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
-    "Disparities beyond 192 px go through an image pyramid and are coarser at thin things.",
+    "Disparities beyond its range go through an image pyramid and are coarser at thin things.",
 ]
 
 
@@ -44,7 +47,9 @@ def main(
     data: str,
     scenes: list[Path],
     note: list[str] | None = None,
-    went_on_from: Path | None = None,
+    began_with: Path | None = None,
+    earlier_card: Path | None = None,
+    enlarge: float | None = None,
     name: str = "leadline-fast",
     output: Path = BUNDLED,
 ) -> None:
@@ -55,27 +60,30 @@ def main(
         data: The command that makes the training data, for the card.
         scenes: Folders of real scenes with truth.
         note: What else the card should say about the run.
-        went_on_from: Card of the model that the run went on from, whose curve comes first.
+        began_with: Checkpoint whose weights the run began with; its steps and hours count as well.
+        earlier_card: Card whose curve led to that checkpoint.
+        enlarge: How much larger the network sees pictures, instead of the recipe's value.
         name: Name of the model.
         output: Where the ONNX file and the card go.
     """
-    deployed = load_deployed(run / CHECKPOINT_NAME)
+    deployed = load_deployed(run / CHECKPOINT_NAME, enlarge)
     weights = output / f"{name}.onnx"
     parity_px = export_stereo(deployed, weights)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         deployed(*(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2)))
     card = ModelCard(
         name=name,
-        summary=SUMMARY,
+        summary=SUMMARY.format(enlarge=float(deployed.enlarge)),
         licence="Apache-2.0",
         weights=weights.name,
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
         max_disparity=deployed.max_disparity,
+        enlarge=float(deployed.enlarge),
         parameters=sum(p.numel() for p in deployed.parameters()),
         gflop=round(counter.get_total_flops() / 1e9, 2),
-        training={**_training(run, data), "notes": note or [], "parity_px": round(parity_px, 5)},
-        curve=_joined(went_on_from, _curve(run)),
-        scores=_scores(weights, scenes, deployed.max_disparity),
+        training={**_training(run, began_with, data), "notes": note or [], "parity_px": round(parity_px, 5)},
+        curve=_joined(earlier_card, began_with, _curve(run)),
+        scores=_scores(weights, scenes),
         limits=LIMITS,
     )
     (output / f"{name}.json").write_text(card.to_json())
@@ -83,18 +91,29 @@ def main(
         print(score)
 
 
-def _training(run: Path, data: str) -> dict[str, Any]:
-    state = torch.load(run / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
-    timer = state["callbacks"]["Timer"]["time_elapsed"]
+def _training(run: Path, began_with: Path | None, data: str) -> dict[str, Any]:
+    state = _checkpoint(run / CHECKPOINT_NAME)
     recipe = {key: value for key, value in state["hyper_parameters"]["recipe"].items() if key not in PATHS}
+    steps, hours = _spent(state)
+    earlier_steps, earlier_hours = (0, 0.0) if began_with is None else _spent(_checkpoint(began_with))
     return {
         "recipe": recipe,
         "data": data,
-        "steps": state["global_step"],
-        "hours": round((timer["train"] + timer.get("validate", 0.0)) / 3600.0, 2),
+        "steps": earlier_steps + steps,
+        "hours": round(earlier_hours + hours, 2),
         "processor": f"{torch.get_num_threads()} threads, {platform.machine()}",
         "torch": torch.__version__,
     }
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _spent(state: dict[str, Any]) -> tuple[int, float]:
+    """Steps and hours behind a checkpoint."""
+    timer = state["callbacks"]["Timer"]["time_elapsed"]
+    return state["global_step"], (timer["train"] + timer.get("validate", 0.0)) / 3600.0
 
 
 def _curve(run: Path) -> list[dict[str, Any]]:
@@ -116,16 +135,18 @@ def _curve(run: Path) -> list[dict[str, Any]]:
     return curve
 
 
-def _joined(card: Path | None, curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The earlier model's curve up to where this one begins, and this one."""
+def _joined(card: Path | None, began_with: Path | None, curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The curve up to the checkpoint that the run began with, and this run's, whose steps are counted on."""
+    before = 0 if began_with is None else _spent(_checkpoint(began_with))[0]
     earlier = [] if card is None else json.loads(card.read_text())["curve"]
-    return [point for point in earlier if point["step"] < curve[0]["step"]] + curve
+    went_on = [{**point, "step": before + point["step"]} for point in curve]
+    return [point for point in earlier if point["step"] <= before] + went_on
 
 
-def _scores(weights: Path, folders: Iterable[Path], max_disparity: int) -> list[dict[str, Any]]:
+def _scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
     groups: dict[str, list[StereoScene]] = {"motorcycle": [motorcycle()[0]]}
     groups.update({folder.resolve().name: list(load_scenes(folder)) for folder in folders})
-    methods = {"network": StereoSession(weights), "sgbm-3way": ClassicalStereo("sgbm-3way", max_disparity)}
+    methods = {"network": StereoSession(weights), "sgbm-3way": ClassicalStereo("sgbm-3way")}
     rows: list[dict[str, Any]] = []
     for group, scenes in groups.items():
         report = evaluate(scenes, methods, stereo_protocol("middlebury2014"))

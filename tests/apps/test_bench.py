@@ -28,10 +28,10 @@ def test_rows_hold_what_is_promised(tmp_path, capsys):
     assert "GFLOP/s" in capsys.readouterr().out
 
 
-def test_work_grows_with_the_padded_area():
+def test_work_grows_with_the_area():
     card = bundled_cards()["leadline-fast"]
-    assert network_gflop("leadline-fast", 480, 640, 192) == pytest.approx(card.gflop)
-    assert network_gflop("leadline-fast", 500, 741, 96) == pytest.approx(card.gflop * 512 * 768 / (480 * 640))
+    assert network_gflop("leadline-fast", 480, 640, card.max_disparity) == pytest.approx(card.gflop)
+    assert network_gflop("leadline-fast", 240, 640, 96) == pytest.approx(card.gflop / 2)
 
 
 @pytest.mark.parametrize(

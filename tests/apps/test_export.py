@@ -7,18 +7,24 @@ from leadline.export import onnx
 
 
 def test_a_checkpoint_is_exported(tmp_path, monkeypatch, capsys):
-    def export_checkpoint(checkpoint, output):
+    def export_checkpoint(checkpoint, output, enlarge):
+        assert enlarge == 1.5
         output.write_bytes(bytes(2_000_000))
         return 0.00051
 
     monkeypatch.setattr(onnx, "export_checkpoint", export_checkpoint)
-    assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx")]) == 0
+    assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx"), "--enlarge", "1.5"]) == 0
     assert capsys.readouterr().out.endswith("my.onnx: 2.0 MB, within 0.00051 px of torch\n")
 
 
 def test_a_name_that_model_would_not_take_is_refused(tmp_path, capsys):
     assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.pt")]) == 2
     assert "ends in .onnx" in capsys.readouterr().err
+
+
+def test_shrinking_is_refused(tmp_path, capsys):
+    assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx"), "--enlarge", "0.5"]) == 2
+    assert "--enlarge of at least 1, got 0.5" in capsys.readouterr().err
 
 
 def test_a_missing_checkpoint_is_told_in_one_line(tmp_path, capsys):

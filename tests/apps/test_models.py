@@ -16,6 +16,7 @@ CARD = ModelCard(
     weights="toy.onnx",
     sha256="ab" * 32,
     max_disparity=64,
+    enlarge=1.0,
     parameters=1_230_000,
     gflop=0.5,
     training={"steps": 7, "recipe": {"seed": 3}},

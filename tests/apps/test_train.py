@@ -14,8 +14,8 @@ def calls(monkeypatch):
     """What would be trained."""
     made = []
 
-    def train_stereo(recipe, output, start_from):
-        made.append((recipe, output, start_from))
+    def train_stereo(recipe, output, start_from, weights):
+        made.append((recipe, output, start_from, weights))
         return output / "last.ckpt"
 
     monkeypatch.setattr(run, "train_stereo", train_stereo)
@@ -24,18 +24,18 @@ def calls(monkeypatch):
 
 def test_a_bundled_recipe_runs_as_it_is(calls, capsys):
     assert main(["train", "leadline-fast"]) == 0
-    ((recipe, output, start_from),) = calls
-    assert (recipe.model, recipe.data, start_from) == ("leadline-fast", "dreams/train", None)
+    ((recipe, output, start_from, weights),) = calls
+    assert (recipe.model, recipe.data, start_from, weights) == ("leadline-fast", "dreams/train", None, None)
     assert output == Path("runs/leadline-fast")
     assert "leadline export runs/leadline-fast/last.ckpt" in capsys.readouterr().out
 
 
 def test_options_replace_values(calls):
     words = ["--data", "a", "--validation", "b", "--scenes", "c", "d", "--steps", "9", "--output", "e"]
-    assert main(["train", "leadline-fast", *words, "--start-from", "f.ckpt"]) == 0
-    ((recipe, output, start_from),) = calls
+    assert main(["train", "leadline-fast", *words, "--start-from", "f.ckpt", "--weights", "g.ckpt"]) == 0
+    ((recipe, output, start_from, weights),) = calls
     assert (recipe.data, recipe.validation, recipe.scenes, recipe.steps) == ("a", "b", ("c", "d"), 9)
-    assert (output, start_from) == (Path("e"), Path("f.ckpt"))
+    assert (output, start_from, weights) == (Path("e"), Path("f.ckpt"), Path("g.ckpt"))
 
 
 def test_a_recipe_that_is_not_there_is_refused(calls, capsys):

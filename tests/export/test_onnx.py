@@ -49,6 +49,12 @@ def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3)
 
 
+def test_enlarging_is_part_of_the_graph(tmp_path: Path):
+    assert export_stereo(Deployed(Brightness(), 1.25), tmp_path / "toy.onnx") < 1e-3
+    session = GraphSession(tmp_path / "toy.onnx")
+    assert (session.max_disparity, session.enlarge) == (51, 1.25)
+
+
 def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.03)
     with pytest.raises(InputError, match=r"within 0.02 px, got 0.0300 px"):
@@ -70,6 +76,13 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path, content):
     with pytest.raises(InputError, match="checkpoint of `leadline train`") as refused:
         load_deployed(path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
+    state = {"average.module.weight": torch.zeros(1)}
+    torch.save({"hyper_parameters": {"recipe": {"model": "leadline-fast"}}, "state_dict": state}, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match="network of this leadline"):
+        load_deployed(tmp_path / "a.ckpt")
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path):

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS, build_model
-from leadline.models.stereo import Deployed, LeadlineFast
+from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,34 @@ def test_deployed_takes_any_size(fast, size):
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 
+class Ramp(torch.nn.Module):
+    """Says where it is: the disparity of a pixel is its column."""
+
+    max_disparity, input_stride = 64, 8
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> StereoPrediction:
+        column = torch.arange(left.shape[3], dtype=torch.float32).expand(1, 1, left.shape[2], -1)
+        return StereoPrediction(column, torch.zeros_like(column), column, (column,))
+
+
+@pytest.mark.parametrize(("enlarge", "wide", "range_px"), [(1.0, 50, 64), (1.25, 50, 51), (1.5, 37, 42), (2.0, 50, 32)])
+def test_enlarged_pictures_give_disparities_of_the_picture(enlarge, wide, range_px):
+    deployed = Deployed(Ramp(), enlarge).eval()
+    left, right = torch.zeros(2, 21, wide, 3, dtype=torch.uint8)
+    disparity, confidence = deployed(left, right)
+    assert disparity.shape == confidence.shape == (21, wide)
+    assert deployed.max_disparity == range_px
+    # Pixel x of the picture lies at (x + 1/2) s - 1/2 of the enlarged one, where the ramp has that value.
+    column = torch.arange(wide, dtype=torch.float32)
+    expected = ((column + 0.5) * enlarge - 0.5) / enlarge
+    torch.testing.assert_close(disparity[0, 2:-2], expected[2:-2], atol=0.05, rtol=0)
+
+
 def test_fast_is_small(fast):
     assert sum(p.numel() for p in fast.parameters()) < 1_500_000
 
 
-def test_fast_takes_about_11_gflop_at_640x480(fast):
+def test_fast_takes_about_10_gflop_at_640x480(fast):
     picture = torch.rand(1, 3, 480, 640)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         fast(picture, picture)

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper
 from leadline.runtime.session import MAX_DISPARITY_KEY
 
 
-def write_graph(path: Path, metadata: dict[str, str]) -> Path:
-    """Disparity is the mean of a left pixel's channels, confidence a 255th of it."""
+def write_graph(path: Path, metadata: dict[str, str], confidence: bool = True) -> Path:
+    """Disparity is the mean of a left pixel's channels, confidence a 255th of it if there is one."""
     sides = [helper.make_tensor_value_info(side, TensorProto.UINT8, ["h", "w", 3]) for side in ("left", "right")]
     layers = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["h", "w"]) for n in ("disparity", "confidence")]
     nodes = [
@@ -18,6 +18,8 @@ def write_graph(path: Path, metadata: dict[str, str]) -> Path:
         helper.make_node("ReduceMean", ["float", "axes"], ["disparity"], keepdims=0),
         helper.make_node("Div", ["disparity", "white"], ["confidence"]),
     ]
+    if not confidence:
+        del layers[1], nodes[2]
     constants = [
         helper.make_tensor("axes", TensorProto.INT64, [1], [2]),
         helper.make_tensor("white", TensorProto.FLOAT, [], [255.0]),
@@ -32,6 +34,12 @@ def write_graph(path: Path, metadata: dict[str, str]) -> Path:
 @pytest.fixture(scope="session")
 def toy_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_graph(tmp_path_factory.mktemp("graphs") / "toy.onnx", {MAX_DISPARITY_KEY: "64"})
+
+
+@pytest.fixture(scope="session")
+def unsure_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("graphs") / "unsure.onnx"
+    return write_graph(path, {MAX_DISPARITY_KEY: "64"}, confidence=False)
 
 
 @pytest.fixture(scope="session")

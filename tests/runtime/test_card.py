@@ -18,6 +18,7 @@ CARD = ModelCard(
     weights="toy.onnx",
     sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     max_disparity=64,
+    enlarge=1.0,
     parameters=3,
     gflop=0.5,
     training={},

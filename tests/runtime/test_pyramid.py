@@ -59,6 +59,17 @@ def test_tiles_blend_to_exact_constants():
     assert max(width for _, width in sizes) <= 1024 + 2 * 64 + RANGE
 
 
+def test_a_network_that_enlarges_is_given_smaller_tiles():
+    sizes: list[tuple[int, int]] = []
+    picture = np.zeros((700, 1000, 3), np.uint8)
+    disparity, _ = match_pyramid(constant(5.0, 0.25, sizes), picture, picture, RANGE, RANGE, enlarge=2.0)
+    np.testing.assert_allclose(disparity, 5.0, rtol=1e-6)
+    assert len(sizes) == 4  # 700 x 1000 px are 2.8 million for the network, and 512 px of them a tile's side
+    sizes.clear()
+    match_pyramid(constant(5.0, 0.25, sizes), picture[:500], picture[:500], RANGE, RANGE, enlarge=2.0)
+    assert sizes == [(500, 1000)]
+
+
 def test_tiles_are_put_where_they_were_taken():
     left = np.repeat(np.random.default_rng(0).integers(0, 200, (1100, 2100, 1), dtype=np.uint8), 3, axis=2)
     disparity, _ = match_pyramid(

@@ -21,6 +21,16 @@ def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
     assert (session.max_disparity, session.threads, session.provider) == (64, 1, "cpu")
 
 
+def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Path, toy_graph: Path):
+    session = GraphSession(unsure_graph, threads=1)
+    disparity, confidence = session(PICTURE, PICTURE)
+    np.testing.assert_allclose(disparity, PICTURE.mean(2), rtol=1e-5)
+    assert confidence.shape == disparity.shape
+    assert (confidence == 0.5).all()
+    assert not session.has_confidence
+    assert GraphSession(toy_graph, threads=1).has_confidence
+
+
 def test_views_with_strides_are_taken(toy_graph: Path):
     disparity, _ = GraphSession(toy_graph, threads=1)(PICTURE[:, ::-1], PICTURE)
     np.testing.assert_allclose(disparity, PICTURE[:, ::-1].mean(2), rtol=1e-5)

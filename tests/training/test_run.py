@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from leadline.data.samples import StereoSample
 from leadline.data.torch_stereo import StereoStream
 from leadline.errors import InputError, LeadlineError, OutputError
+from leadline.models.checkpoint import averaged_weights
 from leadline.training import stereo
 from leadline.training.recipe import StereoRecipe
 from leadline.training.run import LOGS_NAME, train_stereo
@@ -80,7 +81,28 @@ def test_ctrl_c_stays_ctrl_c(toy_recipe: StereoRecipe, tmp_path: Path, monkeypat
 def test_a_start_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
     with pytest.raises(InputError, match="checkpoint to start from"):
         train_stereo(toy_recipe, tmp_path / "run", tmp_path / "none.ckpt")
+    with pytest.raises(InputError, match="checkpoint to start from"):
+        train_stereo(toy_recipe, tmp_path / "run", weights=tmp_path / "none.ckpt")
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_are_taken_over_where_they_fit(toy_recipe: StereoRecipe):
+    learner = stereo.SupervisedStereo(toy_recipe)
+    named = {name: torch.full_like(value, 0.5) for name, value in learner.model.state_dict().items()}
+    named["match.bias"] = torch.zeros(7)
+    assert learner.adopt(named) == ["match.bias"]
+    changed = learner.model.state_dict()
+    assert (changed["match.weight"] == 0.5).all()
+    assert changed["match.bias"].shape != (7,)
+
+
+def test_a_run_begins_with_the_weights_of_another(toy_recipe: StereoRecipe, tmp_path: Path):
+    first = train_stereo(replace(toy_recipe, steps=1), tmp_path / "first")
+    still = replace(toy_recipe, steps=1, learning_rate=1e-12)
+    second = train_stereo(still, tmp_path / "second", weights=first)
+    before, after = averaged_weights(first)[1], averaged_weights(second)[1]
+    floats = [name for name, value in before.items() if value.is_floating_point() and "running" not in name]
+    assert [name for name in floats if not torch.allclose(before[name], after[name], atol=1e-6)] == []
 
 
 def test_data_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):

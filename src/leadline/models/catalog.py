@@ -8,7 +8,17 @@ from torch import nn
 from leadline.errors import InputError
 
 #: Name -> module and class, imported only when it is built.
-BUILDERS: Mapping[str, str] = {"leadline-fast": "leadline.models.stereo.leadline_fast:LeadlineFast"}
+BUILDERS: Mapping[str, str] = {
+    "leadline-fast": "leadline.models.stereo.leadline_fast:LeadlineFast",
+    "plain": "leadline.models.stereo.plain:PlainStereo",
+    "unet": "leadline.models.stereo.unet:UNetStereo",
+    "resnet": "leadline.models.stereo.resnet:ResNetStereo",
+    "dispnet-s": "leadline.models.stereo.dispnet:DispNetS",
+    "dispnet-c": "leadline.models.stereo.dispnet:DispNetC",
+    "psmnet": "leadline.models.stereo.psmnet:PSMNet",
+    "anynet": "leadline.models.stereo.anynet:AnyNet",
+    "edgestereo": "leadline.models.stereo.edgestereo:EdgeStereo",
+}
 
 
 def build_model(name: str) -> nn.Module:

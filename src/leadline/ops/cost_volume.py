@@ -14,7 +14,7 @@ def correlation_volume(
     """Inner product of each left feature with the right features on its row: V(d, y, x) = <L(y, x), R(y, x - d)>.
 
     One matrix product per row compares every pair of columns; the wanted band of that matrix is cut out by
-    reshaping, so there is neither a gather nor a loop over disparities, in torch or in ONNX.
+    reshaping, so there is no loop over disparities, in torch or in ONNX.
 
     Args:
         left: Features of the left picture; normalise them over channels for a cosine volume.
@@ -26,11 +26,16 @@ def correlation_volume(
     """
     batch, _, height, width = left.shape
     stride = width + disparities
-    # Column j of `mirrored` holds right column width - 1 - j, so the band starts at column width - 1 - x of row x.
-    mirrored = functional.pad(right.flip(3), (0, disparities)).permute(0, 2, 1, 3)
-    similarity = (left.permute(0, 2, 3, 1) @ mirrored).reshape(batch, height, width * stride)
-    skewed = similarity[:, :, width - 1 : width - 1 + width * (stride - 1)].reshape(batch, height, width, stride - 1)
-    return skewed[:, :, :, :disparities].permute(0, 3, 1, 2)
+    # Column j of `moved` holds right column j + 1 - disparities, so row x's band begins at its column x and holds the
+    # largest disparity first. The row more that `rows` has lets the product be cut into rows one element longer.
+    moved = functional.pad(right, (disparities - 1, 1)).permute(0, 2, 1, 3)
+    rows = functional.pad(left, (0, 1)).permute(0, 2, 3, 1)
+    similarity = (rows @ moved).reshape(batch, height, (width + 1) * stride)
+    skewed = similarity[:, :, : width * (stride + 1)].reshape(batch, height, width, stride + 1)
+    descending = skewed[..., :disparities].permute(0, 3, 1, 2)
+    if torch.compiler.is_exporting():  # runtimes flip slowly, but the gradient of a selection is a slow scatter
+        return descending.index_select(1, torch.arange(disparities - 1, -1, -1, device=left.device))
+    return descending.flip(1)
 
 
 def sampled_correlation(
@@ -49,6 +54,7 @@ def sampled_correlation(
     columns = torch.arange(width, device=disparities.device, dtype=disparities.dtype)
     # Cutting off x - d + 1/2 rounds it, since it is never negative.
     right_columns = (columns - disparities.detach() + 0.5).clamp(0, width - 1)
-    candidates = functional.embedding(row_index(right_columns), as_rows(right))
-    similarity = candidates @ as_rows(left).unsqueeze(2)
-    return similarity.reshape(batch, height, width, count).permute(0, 3, 1, 2)
+    # One candidate after the other: runtimes are slow at a product of many tiny matrices.
+    index, table, own = row_index(right_columns), as_rows(right), as_rows(left)
+    similarity = (functional.embedding(index, table) * own).sum(dim=2)
+    return similarity.reshape(count, batch, height, width).transpose(0, 1)

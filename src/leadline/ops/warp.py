@@ -21,7 +21,7 @@ def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, 
     lower = position.detach().floor().clamp(max=max(width - 2, 0))
     # Reading rows of a table is much faster than `grid_sample`, above all in ONNX Runtime.
     index = row_index(torch.cat([lower, (lower + 1).clamp(max=width - 1)], dim=1))
-    first, second = functional.embedding(index, as_rows(right)).unbind(1)
+    first, second = functional.embedding(index, as_rows(right)).unbind(0)
     warped = first + (second - first) * (position - lower).reshape(-1, 1)
     return warped.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
@@ -31,8 +31,8 @@ def as_rows(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "pixels c"]:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def row_index(columns: Float[Tensor, "b k h w"]) -> Int[Tensor, "pixels k"]:
+def row_index(columns: Float[Tensor, "b k h w"]) -> Int[Tensor, "k pixels"]:
     """The rows in `as_rows` of whole-numbered columns in each pixel's own line."""
-    batch, count, height, width = columns.shape
-    lines = torch.arange(batch * height, device=columns.device).view(batch, 1, height, 1) * width
-    return (columns.long() + lines).permute(0, 2, 3, 1).reshape(-1, count)
+    batch, count, height, _ = columns.shape
+    lines = torch.arange(batch * height, device=columns.device).view(batch, 1, height, 1) * columns.shape[3]
+    return (columns.long() + lines).transpose(0, 1).reshape(count, -1)

@@ -21,6 +21,7 @@ class ModelCard:
         weights: File name of the ONNX graph beside the card.
         sha256: Of that file.
         max_disparity: Largest disparity in px that the network sees without a pyramid.
+        enlarge: How much larger than they are the network sees pictures.
         parameters: Number of trained weights.
         gflop: Of one pass at 640x480, in 1e9 floating-point operations (a multiply-add is two).
         training: Recipe, seed, data, steps, hours and machine.
@@ -35,6 +36,7 @@ class ModelCard:
     weights: str
     sha256: str
     max_disparity: int
+    enlarge: float
     parameters: int
     gflop: float
     training: dict[str, Any]

@@ -17,9 +17,9 @@ Layer = Float32[np.ndarray, "h w"]
 Network = Callable[[Picture, Picture], tuple[Layer, Layer]]
 
 _TILE_PX: Final = 1024
-"""Side of a tile's own part. Together with its margins it takes less than about 2 GB."""
+"""Side of a tile's own part, as the network sees it. Together with its margins it takes less than about 2 GB."""
 WHOLE_PX: Final = 2_000_000
-"""A picture of at most so many pixels is computed in one piece."""
+"""A picture of at most so many pixels, as the network sees it, is computed in one piece."""
 _MARGIN_PX: Final = 64
 """Context around a tile; half of it is blended with the neighbour."""
 
@@ -36,7 +36,7 @@ class _Tile:
 
 
 def match_pyramid(
-    network: Network, left: Picture, right: Picture, network_range: int, max_disparity: int
+    network: Network, left: Picture, right: Picture, network_range: int, max_disparity: int, enlarge: float = 1.0
 ) -> tuple[Layer, Layer]:
     """Disparity and confidence of a pair of any size, for any range of disparities.
 
@@ -46,6 +46,7 @@ def match_pyramid(
         right: Right picture, of the same size.
         network_range: Largest disparity in px that the network sees.
         max_disparity: Largest disparity in px that is looked for.
+        enlarge: How much larger the network makes the pictures that it is given, and so its use of memory.
     Returns:
         Disparity in px and confidence in [0, 1].
     """
@@ -54,13 +55,13 @@ def match_pyramid(
     for _ in range(levels):
         pairs.append((_halved(pairs[-1][0]), _halved(pairs[-1][1])))
     coarse_left, coarse_right = pairs[-1]
-    disparity, confidence = _match_level(network, coarse_left, coarse_right, None, network_range)
+    disparity, confidence = _match_level(network, coarse_left, coarse_right, None, network_range, enlarge)
     for finer_left, finer_right in reversed(pairs[:-1]):
         height, width = finer_left.shape[:2]
         scale = width / disparity.shape[1]
         guess = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(scale)
         trust = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_LINEAR)
-        found, certain = _match_level(network, finer_left, finer_right, guess, network_range)
+        found, certain = _match_level(network, finer_left, finer_right, guess, network_range, enlarge)
         # A tile sees only a window of disparities: what lies outside of it, or contradicts a sure coarse value
         # without being sure itself, keeps the coarse value.
         keep = (np.abs(found - guess) > 4.0 * scale) & (certain < trust)
@@ -74,15 +75,15 @@ def _halved(picture: Picture) -> UInt8[np.ndarray, "half_h half_w 3"]:
 
 
 def _match_level(
-    network: Network, left: Picture, right: Picture, guess: Layer | None, network_range: int
+    network: Network, left: Picture, right: Picture, guess: Layer | None, network_range: int, enlarge: float
 ) -> tuple[Layer, Layer]:
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
-    small = height * width <= WHOLE_PX
+    small = height * width * enlarge**2 <= WHOLE_PX
     if small and (guess is None or float(guess.max()) < network_range - _MARGIN_PX):
         return network(left, right)
     totals = np.zeros((3, height, width), np.float32)
-    for tile in _tiles(height, width, network_range):
+    for tile in _tiles(height, width, network_range, round(_TILE_PX / enlarge)):
         view = np.s_[tile.top : tile.bottom, tile.first : tile.last]
         shift = 0 if guess is None else _shift(guess[view], network_range)
         columns = np.clip(np.arange(tile.first, tile.last) - shift, 0, width - 1)
@@ -104,9 +105,9 @@ def _shift(guess: Layer, network_range: int) -> int:
     return max(0, round(min(farthest - _MARGIN_PX // 2, nearest - network_range / 2)))
 
 
-def _tiles(height: int, width: int, network_range: int) -> Iterator[_Tile]:
+def _tiles(height: int, width: int, network_range: int, side: int) -> Iterator[_Tile]:
     """Tiles that cover the picture; each sees `network_range` more columns on its left, where its matches lie."""
-    rows, columns = _cuts(height), _cuts(width)
+    rows, columns = _cuts(height, side), _cuts(width, side)
     for top, bottom in rows:
         for first, last in columns:
             outer = (
@@ -121,8 +122,8 @@ def _tiles(height: int, width: int, network_range: int) -> Iterator[_Tile]:
             yield _Tile(*outer, weight.astype(np.float32))
 
 
-def _cuts(length: int) -> list[tuple[int, int]]:
-    edges = np.linspace(0, length, -(-length // _TILE_PX) + 1).round().astype(int)
+def _cuts(length: int, side: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, length, -(-length // side) + 1).round().astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 

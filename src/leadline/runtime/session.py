@@ -1,4 +1,4 @@
-"""One ONNX graph in ONNX Runtime: pictures in, disparity and confidence out."""
+"""One ONNX graph in ONNX Runtime: pictures in, disparity and any confidence out."""
 
 import os
 from pathlib import Path
@@ -22,6 +22,10 @@ _PROVIDERS: Final = {
 }
 MAX_DISPARITY_KEY: Final = "leadline.max_disparity"
 """Metadata by which an exported graph is known as ours: the largest disparity that it sees, px."""
+ENLARGE_KEY: Final = "leadline.enlarge"
+"""Metadata: how much larger the graph makes its pictures; 1 if absent."""
+_UNKNOWN: Final = 0.5
+"""As likely right as wrong: what stands for the confidence of a network that has none."""
 
 
 def default_threads() -> int:
@@ -64,11 +68,16 @@ class GraphSession:
         if MAX_DISPARITY_KEY not in metadata:
             raise InputError(f"expected an ONNX file from `leadline export`, got another network in {path}")
         self.max_disparity = int(metadata[MAX_DISPARITY_KEY])
+        self.enlarge = float(metadata.get(ENLARGE_KEY, 1.0))
+        self.has_confidence = "confidence" in [layer.name for layer in self._session.get_outputs()]
 
     def __call__(
         self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-        """Disparity in px and confidence in [0, 1] of one pair, in one piece."""
+        """Disparity in px and confidence in [0, 1] of one pair, in one piece; 0.5 from a network that cannot tell."""
         inputs = {"left": np.ascontiguousarray(left), "right": np.ascontiguousarray(right)}
-        disparity, confidence = self._session.run(["disparity", "confidence"], inputs)
-        return np.asarray(disparity), np.asarray(confidence)
+        if self.has_confidence:
+            disparity, confidence = self._session.run(["disparity", "confidence"], inputs)
+            return np.asarray(disparity), np.asarray(confidence)
+        (disparity,) = self._session.run(["disparity"], inputs)
+        return np.asarray(disparity), np.full_like(disparity, _UNKNOWN)

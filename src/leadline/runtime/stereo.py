@@ -19,7 +19,8 @@ from leadline.runtime.session import GraphSession, Provider
 DEFAULT_MODEL: Final = "leadline-fast"
 _MIN_SIDE_PX: Final = 16
 _DISPARITY_SHARE: Final = 0.125
-"""Where the caller names no range, a near thing may be shifted by this share of the width."""
+_LEAST_RANGE_PX: Final = 128
+"""Where the caller names no range, a near thing may be shifted by this share of the width, and by this many pixels."""
 
 
 @runtime_checkable
@@ -37,7 +38,7 @@ class StereoSession:
 
     Args:
         model: A bundled name or the path of an ONNX file that `leadline export` wrote.
-        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least the network's own.
+        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least 128 and the network's own.
         threads: Threads to use; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
@@ -73,8 +74,8 @@ class StereoSession:
         check_pictures(left, right)
         left, right = _as_rgb(left), _as_rgb(right)
         native = self._graph.max_disparity
-        wanted = self.max_disparity or max(native, round(_DISPARITY_SHARE * left.shape[1]))
-        disparity, confidence = match_pyramid(self._graph, left, right, native, wanted)
+        wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
+        disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
         disparity = fill_unseen_border(disparity, confidence)
         return DisparityMap(disparity, np.ones(disparity.shape, dtype=bool), confidence)
 

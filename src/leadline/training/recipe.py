@@ -30,6 +30,7 @@ class StereoRecipe:
         warmup_steps: Steps from zero to the full learning rate.
         decay_steps: Steps from the full learning rate to zero at the end.
         weight_decay: Of AdamW.
+        enlarge: How much larger the deployed network sees the pictures; augmentation.log2_scale should suit it.
         ema_decay: Of the moving average of weights that is validated and exported.
         occluded_weight: Weight of a pixel that the right view does not see.
         quarter_weight: Of the disparity at 1/4.
@@ -55,6 +56,7 @@ class StereoRecipe:
     warmup_steps: int = 300
     decay_steps: int = 3000
     weight_decay: float = 1e-4
+    enlarge: float = 1.0
     ema_decay: float = 0.998
     occluded_weight: float = 0.4
     quarter_weight: float = 0.3
@@ -74,6 +76,8 @@ class StereoRecipe:
                 raise InputError(f"expected {name} of at least 1 in the recipe, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise InputError(f"expected a positive learning_rate in the recipe, got {self.learning_rate}")
+        if self.enlarge < 1:
+            raise InputError(f"expected enlarge of at least 1 in the recipe, got {self.enlarge}")
 
 
 def recipe_names() -> list[str]:

@@ -1,6 +1,7 @@
 """Runs a recipe: Lightning does the work."""
 
 import ctypes
+import logging
 import multiprocessing
 import sys
 import warnings
@@ -12,21 +13,26 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
+from leadline.models.checkpoint import averaged_weights
 from leadline.training.recipe import StereoRecipe
 from leadline.training.stereo import SupervisedStereo
 
+_LOG = logging.getLogger(__name__)
 CHECKPOINT_NAME = "last.ckpt"
 _LIGHTNING_INTERRUPTED = 1  # how Lightning exits after Ctrl-C
 LOGS_NAME = "logs"
 
 
-def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = None) -> Path:
+def train_stereo(
+    recipe: StereoRecipe, output: Path, start_from: Path | None = None, weights: Path | None = None
+) -> Path:
     """Train until the recipe's last step; a run that was stopped goes on from its last checkpoint.
 
     Args:
         recipe: What to learn.
         output: Folder of the checkpoint and the TensorBoard logs.
         start_from: Checkpoint of another run to go on from, where `output` holds none yet.
+        weights: Checkpoint whose averaged weights a new run begins with, as far as they fit.
     Returns:
         The last checkpoint.
     Raises:
@@ -35,8 +41,9 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         LeadlineError: If the loss is not finite.
         KeyboardInterrupt: After Ctrl-C.
     """
-    if start_from is not None and not start_from.is_file():
-        raise InputError(f"expected a checkpoint to start from at {start_from}, got no such file; check the name")
+    for path in (start_from, weights):
+        if path is not None and not path.is_file():
+            raise InputError(f"expected a checkpoint to start from at {path}, got no such file; check the name")
     make_output_folder(output)
     _keep_freed_memory()
     multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.torch_stereo"])
@@ -63,13 +70,17 @@ def train_stereo(recipe: StereoRecipe, output: Path, start_from: Path | None = N
         log_every_n_steps=min(10, recipe.epoch_steps),
     )
     resume = checkpoint if checkpoint.exists() else start_from
+    learner = SupervisedStereo(recipe)
+    if weights is not None and resume is None:
+        fresh = learner.adopt(averaged_weights(weights)[1])
+        _LOG.warning("weights of %s; afresh start: %s", weights, ", ".join(fresh) or "none")
     try:
         with warnings.catch_warnings():
             # The logs are in it already, and a run that goes on has its checkpoint there.
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
             # The stream of samples goes on at the right one, wherever in an epoch that is.
             warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before", UserWarning)
-            trainer.fit(SupervisedStereo(recipe), ckpt_path=resume, weights_only=True)
+            trainer.fit(learner, ckpt_path=resume, weights_only=True)
     except SystemExit as error:
         if error.code == _LIGHTNING_INTERRUPTED:
             raise KeyboardInterrupt from None

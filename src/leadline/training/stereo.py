@@ -1,7 +1,8 @@
 """Supervised training of stereo networks."""
 
 import copy
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 import lightning
 import numpy as np
@@ -23,6 +24,8 @@ from leadline.training.recipe import StereoRecipe, resolved
 from leadline.training.validation import StereoValidation, StereoValidationItem
 from leadline.visual.colormap import plasma
 
+_SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
+
 
 class SupervisedStereo(lightning.LightningModule):
     """Learns disparity and its confidence from samples with truth; validates a moving average of the weights."""
@@ -32,17 +35,33 @@ class SupervisedStereo(lightning.LightningModule):
         self.save_hyperparameters({"recipe": resolved(recipe)})
         self.recipe = recipe
         model = build_model(recipe.model)
-        self.model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.max_disparity = cast(StereoModel, model).max_disparity
+        # Not the whole network at once: the weights of 3D convolutions know no such layout.
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.model = model
         self.average = AveragedModel(
             copy.deepcopy(self.model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
         )
         if recipe.compile:
             self.model.compile()
 
+    def adopt(self, weights: Mapping[str, Tensor]) -> list[str]:
+        """Starts with another network's weights where name and shape agree.
+
+        Returns:
+            Names of the weights that start afresh.
+        """
+        own = self.model.state_dict()
+        fitting = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
+        self.model.load_state_dict(fitting, strict=False)
+        return [name for name in own if name not in fitting]
+
     @property
     def deployed(self) -> Deployed:
         """The averaged network as users call it."""
-        return Deployed(cast(StereoModel, self.average.module)).eval()
+        return Deployed(cast(StereoModel, self.average.module), self.recipe.enlarge).eval()
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -50,7 +69,7 @@ class SupervisedStereo(lightning.LightningModule):
         left, right = pair.chunk(2)
         prediction = cast(StereoPrediction, self.model(left, right))
         with torch.autocast(left.device.type, enabled=False):
-            terms = stereo_terms(prediction, batch, self.recipe)
+            terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             values = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
@@ -72,20 +91,22 @@ class SupervisedStereo(lightning.LightningModule):
             disparity, confidence = self.deployed(batch["left"], batch["right"])
         error = (disparity.double() - truth).abs()[valid]
         scores = {"epe": error.mean(), "bad2": 100.0 * (error > 2.0).double().mean()}
-        scores["confidence_gap"] = confidence[valid].double().mean() - (error < 1.0).double().mean()
+        if confidence is not None:
+            scores["confidence_gap"] = confidence[valid].double().mean() - (error < 1.0).double().mean()
         for name, score in scores.items():
             self.log(f"{group}/{name}", score.float(), batch_size=1, on_epoch=True)
         if batch["shown"]:
             self._show(batch, disparity, confidence)
 
-    def _show(self, batch: StereoValidationItem, disparity: Tensor, confidence: Tensor) -> None:
+    def _show(self, batch: StereoValidationItem, disparity: Tensor, confidence: Tensor | None) -> None:
         for logger in self.loggers:
             if isinstance(logger, TensorBoardLogger):
                 colors = plasma(disparity.float().cpu().numpy(), np.ones(disparity.shape, dtype=bool))
-                grey = (confidence * 255).byte().cpu().numpy()[..., None].repeat(3, 2)
-                sheet = np.hstack([batch["left"].cpu().numpy(), colors, grey])
+                panels = [batch["left"].cpu().numpy(), colors]
+                if confidence is not None:
+                    panels.append((confidence * 255).byte().cpu().numpy()[..., None].repeat(3, 2))
                 tag = f"{batch['group']}/{batch['name']}"
-                logger.experiment.add_image(tag, sheet, self.global_step, dataformats="HWC")
+                logger.experiment.add_image(tag, np.hstack(panels), self.global_step, dataformats="HWC")
 
     def train_dataloader(self) -> DataLoader[StereoBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
@@ -120,21 +141,39 @@ class SupervisedStereo(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
-def stereo_terms(prediction: StereoPrediction, batch: StereoBatch, recipe: StereoRecipe) -> dict[str, Tensor]:
-    """The weighted terms of the supervised loss, by name."""
+def stereo_terms(
+    prediction: StereoPrediction, batch: StereoBatch, recipe: StereoRecipe, max_disparity: int
+) -> dict[str, Tensor]:
+    """The weighted terms of the supervised loss, by name: one for everything that the network says.
+
+    Args:
+        prediction: What the network says.
+        batch: The truth.
+        recipe: Weights of the terms; a disparity coarser than 1/4 weighs half as much as the next finer one.
+        max_disparity: Pixels at least so near do not count: the network cannot see them.
+    """
     truth = batch["disparity"].unsqueeze(1)
     weight = batch["valid"].unsqueeze(1).float() * torch.where(batch["occluded"], recipe.occluded_weight, 1.0)[:, None]
-    weight = weight * (truth < prediction.scores.shape[1] * truth.shape[2] / prediction.scores.shape[2])
-    # Stride-2 convolutions centre output i on input 2 i, so the truth of a coarse pixel is its top-left one.
-    coarse = [
-        (2**level, truth[..., :: 2**level, :: 2**level], weight[..., :: 2**level, :: 2**level]) for level in (2, 1)
-    ]
-    quarter, half = prediction.coarse
-    return {
-        "full": smooth_l1(prediction.disparity, truth, weight),
-        "half": recipe.half_weight * smooth_l1(half, coarse[1][1], coarse[1][2]),
-        "quarter": recipe.quarter_weight * smooth_l1(quarter, coarse[0][1], coarse[0][2]),
-        "volume": recipe.volume_weight * disparity_cross_entropy(prediction.scores, coarse[0][1] / 4.0, coarse[0][2]),
-        "confidence": recipe.confidence_weight
-        * confidence_cross_entropy(prediction.confidence_logit, prediction.disparity, truth, (weight > 0).float()),
-    }
+    weight = weight * (truth < max_disparity)
+    terms = {"full": smooth_l1(prediction.disparity, truth, weight)}
+    for disparity in reversed(prediction.coarse):
+        stride = truth.shape[2] // disparity.shape[2]
+        share = recipe.half_weight if stride == 2 else recipe.quarter_weight * 4.0 / stride
+        term = share * smooth_l1(disparity, _at(truth, stride), _at(weight, stride))
+        name = _SCALE_NAMES[stride]
+        terms[name] = terms[name] + term if name in terms else term
+    if (scores := prediction.scores) is not None:
+        stride = truth.shape[2] // scores.shape[2]
+        cross_entropy = disparity_cross_entropy(scores, _at(truth, stride) / stride, _at(weight, stride))
+        terms["volume"] = recipe.volume_weight * cross_entropy
+    if (logit := prediction.confidence_logit) is not None:
+        seen = (weight > 0).float()
+        terms["confidence"] = recipe.confidence_weight * confidence_cross_entropy(
+            logit, prediction.disparity, truth, seen
+        )
+    return terms
+
+
+def _at(layer: Float[Tensor, "b 1 h w"], stride: int) -> Float[Tensor, "b 1 hs ws"]:
+    """Stride-2 convolutions centre output i on input 2 i, so what is true of a coarse pixel is so of its top-left."""
+    return layer[..., ::stride, ::stride]

@@ -34,7 +34,6 @@ Picture = UInt8[np.ndarray, "_ _ 3"]
 _REST_S: Final = 0.05
 """Pause before each timed run: ONNX Runtime's threads wait actively for a while after theirs."""
 _CARD_AREA_PX: Final = 640 * 480
-_STRIDE_PX: Final = 32
 _PRODUCT_SIDE: Final = 2048
 
 
@@ -88,26 +87,43 @@ def stereo_bench(
         json: File for the rows, as a list.
     """
     names = [*bundled_cards(), *MATCHERS] if models is None else [name.strip() for name in models.split(",")]
-    if repeats < 1:
-        raise InputError(f"expected --repeats of at least 1, got {repeats}")
     wanted = [parse_size(size) for size in sizes.split(",")]
-    scene, _ = motorcycle()
-    used = default_threads() if threads is None else threads
-    rows: list[BenchRow] = []
-    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("measuring", total=len(wanted) * len(names) * 2)
-        for height, width in wanted:
-            left, right = (_resized(view, height, width) for view in (scene.left, scene.right))
-            seconds = _interleaved_seconds(names, left, right, max_disparity, used, repeats)
-            progress.advance(task, len(names))
-            for name in names:
-                peak_mb = _peak_mb_of_child(name, left, right, max_disparity, used)
-                rows.append(_row(name, (height, width), max_disparity, used, seconds[name], peak_mb))
-                progress.advance(task)
+    rows = measure(names, wanted, max_disparity, default_threads() if threads is None else threads, repeats)
     Console().print(_table(rows, repeats))
     if json is not None:
         with atomic_write(json) as stream:
             stream.write((json_module.dumps([asdict(row) for row in rows], indent=1) + "\n").encode())
+
+
+def measure(
+    names: Sequence[str], sizes: Sequence[tuple[int, int]], max_disparity: int, threads: int, repeats: int
+) -> list[BenchRow]:
+    """One row for each method and size; the methods take turns.
+
+    Args:
+        names: The methods.
+        sizes: Heights and widths.
+        max_disparity: Largest disparity to look for, px.
+        threads: Threads to use.
+        repeats: Timed runs of each method, after a first one that is not counted.
+    Raises:
+        InputError: If there is no such method, or no repeat.
+    """
+    if repeats < 1:
+        raise InputError(f"expected --repeats of at least 1, got {repeats}")
+    scene, _ = motorcycle()
+    rows: list[BenchRow] = []
+    with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("measuring", total=len(sizes) * len(names) * 2)
+        for height, width in sizes:
+            left, right = (_resized(view, height, width) for view in (scene.left, scene.right))
+            seconds = _interleaved_seconds(names, left, right, max_disparity, threads, repeats)
+            progress.advance(task, len(names))
+            for name in names:
+                peak_mb = _peak_mb_of_child(name, left, right, max_disparity, threads)
+                rows.append(_row(name, (height, width), max_disparity, threads, seconds[name], peak_mb))
+                progress.advance(task)
+    return rows
 
 
 def _resized(picture: Picture, height: int, width: int) -> Picture:
@@ -151,16 +167,15 @@ def _row(
 
 
 def network_gflop(name: str, height: int, width: int, max_disparity: int) -> float | None:
-    """Work of a bundled network on a picture, from its card: it grows with the padded area.
+    """Work of a bundled network on a picture, from its card: it grows with the area.
 
     Returns:
         1e9 operations; None if the method is no bundled network, or runs it more than once (tiles, pyramid).
     """
     card = bundled_cards().get(name)
-    if card is None or max_disparity > card.max_disparity or height * width > WHOLE_PX:
+    if card is None or max_disparity > card.max_disparity or height * width * card.enlarge**2 > WHOLE_PX:
         return None
-    rows, columns = (-(-side // _STRIDE_PX) * _STRIDE_PX for side in (height, width))
-    return card.gflop * rows * columns / _CARD_AREA_PX
+    return card.gflop * height * width / _CARD_AREA_PX
 
 
 def _peak_mb_of_child(name: str, left: Picture, right: Picture, max_disparity: int, threads: int) -> float:
@@ -203,7 +218,7 @@ def peak_mb(name: str, pair: str, max_disparity: str, threads: str) -> float:
 def _table(rows: Sequence[BenchRow], repeats: int) -> Table:
     table = Table(
         title=f"Motorcycle, {rows[0].threads} threads, disparities up to {rows[0].max_disparity} px, {repeats} runs",
-        caption=f"float32 matrix product of numpy ({_PRODUCT_SIDE} squared): {_product_gflop_per_s():.0f} GFLOP/s; "
+        caption=f"float32 matrix product of numpy ({_PRODUCT_SIDE} squared): {product_gflop_per_s():.0f} GFLOP/s; "
         "spread: between the quartiles",
         title_justify="left",
         caption_justify="left",
@@ -225,7 +240,7 @@ def _table(rows: Sequence[BenchRow], repeats: int) -> Table:
     return table
 
 
-def _product_gflop_per_s() -> float:
+def product_gflop_per_s() -> float:
     """What this machine reaches where nothing but arithmetic counts."""
     matrix = np.random.default_rng(0).random((_PRODUCT_SIDE, _PRODUCT_SIDE), dtype=np.float32)
     seconds: list[float] = []

@@ -18,6 +18,7 @@ def train(
     scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     steps: int | None = None,
     start_from: Path | None = None,
+    weights: Path | None = None,
 ) -> None:
     """Train a network from a recipe; a run that was stopped goes on from its last checkpoint.
 
@@ -31,6 +32,7 @@ def train(
         scenes: Folders of real scenes with truth to validate on as well.
         steps: Optimiser steps in all, instead of the recipe's.
         start_from: Checkpoint of another run to go on from, where the output folder holds none yet.
+        weights: Checkpoint whose weights a new run begins with, as far as they fit; steps count from 0.
     """
     with needs_extra("train"):
         from leadline.training.recipe import load_recipe
@@ -42,5 +44,5 @@ def train(
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    checkpoint = train_stereo(resolved, output or Path("runs") / Path(recipe).stem, start_from)
+    checkpoint = train_stereo(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights)
     print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")

@@ -1,5 +1,6 @@
-"""A stereo network as its users call it: pictures of any size in, disparity and confidence out."""
+"""A stereo network as its users call it: pictures of any size in, disparity and any confidence out."""
 
+from fractions import Fraction
 from typing import cast
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.stereo.prediction import StereoModel
+from leadline.models.stereo.prediction import StereoModel, StereoPrediction
 
 
 class Deployed(nn.Module):
@@ -15,22 +16,55 @@ class Deployed(nn.Module):
 
     Args:
         model: A stereo network, which is a torch module.
+        enlarge: How much larger the network sees the pictures: finer for more work. A fraction of small numbers, at
+            least 1.
     """
 
-    def __init__(self, model: StereoModel) -> None:
+    def __init__(self, model: StereoModel, enlarge: float = 1.0) -> None:
         super().__init__()
         self.model = cast(nn.Module, model)
         self.stride = model.input_stride
-        self.max_disparity = model.max_disparity
+        self.enlarge = Fraction(enlarge).limit_denominator(8)
+        self.max_disparity = int(model.max_disparity / self.enlarge)
 
     def forward(
         self, left: UInt8[Tensor, "h w 3"], right: UInt8[Tensor, "h w 3"]
-    ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
-        """Disparity in px and P(|error| < 1 px) in [0, 1], at the pictures' size."""
-        height, width = left.shape[0], left.shape[1]
-        rows, columns = -height % self.stride, -width % self.stride
+    ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
+        """Disparity in px, and P(|error| < 1 px) in [0, 1] if the network judges itself; at the pictures' size."""
         pair = torch.stack([left, right]).permute(0, 3, 1, 2).float() / 255.0
-        pair = functional.pad(pair, (0, columns, 0, rows), mode="replicate")
-        prediction = self.model(pair[:1], pair[1:])
-        confidence = prediction.confidence_logit.sigmoid()
-        return prediction.disparity[0, 0, :height, :width], confidence[0, 0, :height, :width]
+        pair = _pad(self._enlarged(pair), self.stride)
+        prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:]))
+        disparity = self._at_size(prediction.disparity / float(self.enlarge), left)
+        if prediction.confidence_logit is None:
+            return disparity, None
+        return disparity, self._at_size(prediction.confidence_logit.sigmoid(), left)
+
+    def _enlarged(self, pair: Float[Tensor, "2 3 h w"]) -> Float[Tensor, "2 3 h2 w2"]:
+        """Whole multiples of the fraction first, so that every pixel grows alike."""
+        if self.enlarge == 1:
+            return pair
+        over, under = self.enlarge.numerator, self.enlarge.denominator
+        pair = _pad(pair, under)
+        size = pair.shape[2] // under * over, pair.shape[3] // under * over
+        return functional.interpolate(pair, size=size, mode="bilinear", align_corners=False)
+
+    def _at_size(self, layer: Float[Tensor, "1 1 h2 w2"], picture: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
+        """A layer of the enlarged picture, at the size of the picture itself."""
+        height, width = picture.shape[0], picture.shape[1]
+        if self.enlarge != 1:
+            over, under = self.enlarge.numerator, self.enlarge.denominator
+            # Not -(-side // under): in ONNX a division of a negative number rounds the other way.
+            rows, columns = ((side + under - 1) // under for side in (height, width))
+            layer = functional.interpolate(
+                layer[:, :, : rows * over, : columns * over],
+                size=(rows * under, columns * under),
+                mode="bilinear",
+                align_corners=False,
+            )
+        return layer[0, 0, :height, :width]
+
+
+def _pad(pictures: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
+    """Repeats the last row and column until both sides are whole multiples."""
+    rows, columns = -pictures.shape[2] % multiple, -pictures.shape[3] % multiple
+    return functional.pad(pictures, (0, columns, 0, rows), mode="replicate")

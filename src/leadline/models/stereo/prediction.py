@@ -9,19 +9,22 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class StereoPrediction:
-    """Disparities of one forward pass, from coarse to fine.
+    """Disparities of one forward pass, from coarse to fine, and what else the network says.
 
     Args:
         disparity: Final left-view disparity in input pixels.
-        confidence_logit: Logit of P(|error| < 1 px).
-        scores: Unnormalised log-probabilities of the disparities 0, s, 2s, ... at stride s, in input pixels.
+        confidence_logit: Logit of P(|error| < 1 px), if the network judges itself.
+        scores: Unnormalised log-probabilities of the disparities 0, s, 2s, ... at stride s, in input pixels, if the
+            network scores them.
         coarse: Earlier disparities at lower resolution, in input pixels, coarsest first.
+        edges_logit: Logit of P(there is an edge) in the left picture, if the network looks for edges.
     """
 
     disparity: Float[Tensor, "b 1 h w"]
-    confidence_logit: Float[Tensor, "b 1 h w"]
-    scores: Float[Tensor, "b d hs ws"]
-    coarse: tuple[Float[Tensor, "b 1 _ _"], ...]
+    confidence_logit: Float[Tensor, "b 1 h w"] | None = None
+    scores: Float[Tensor, "b d hs ws"] | None = None
+    coarse: tuple[Float[Tensor, "b 1 _ _"], ...] = ()
+    edges_logit: Float[Tensor, "b 1 h w"] | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,34 @@
+"""What the networks are built of."""
+
+from leadline.models.blocks.convolution import batch_conv, batch_conv3d, conv_relu, instance_conv
+from leadline.models.blocks.correlation import CorrelationLayer
+from leadline.models.blocks.decoder import Decoder, DecoderStage
+from leadline.models.blocks.disparity import CostHead, DisparityHead
+from leadline.models.blocks.encoder import Encoder, batch_stage, plain_stage
+from leadline.models.blocks.hourglass import Hourglass3d
+from leadline.models.blocks.pictures import centred, six_channels
+from leadline.models.blocks.pyramid_pooling import SpatialPyramidPooling
+from leadline.models.blocks.residual import ResidualBlock
+from leadline.models.blocks.upsample import double, enlarge
+
+__all__ = [
+    "CorrelationLayer",
+    "CostHead",
+    "Decoder",
+    "DecoderStage",
+    "DisparityHead",
+    "Encoder",
+    "Hourglass3d",
+    "ResidualBlock",
+    "SpatialPyramidPooling",
+    "batch_conv",
+    "batch_conv3d",
+    "batch_stage",
+    "centred",
+    "conv_relu",
+    "double",
+    "enlarge",
+    "instance_conv",
+    "plain_stage",
+    "six_channels",
+]

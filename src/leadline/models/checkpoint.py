@@ -1,0 +1,28 @@
+"""What a checkpoint of `leadline train` holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from leadline.errors import InputError
+
+_AVERAGE = "average.module."
+
+
+def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """The recipe of a training run, and its averaged weights by name.
+
+    Raises:
+        InputError: If the file is not a checkpoint of `leadline train`.
+    """
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        recipe: Mapping[str, Any] = state["hyper_parameters"]["recipe"]
+        named: Mapping[str, Tensor] = state["state_dict"]
+        return recipe, {k.removeprefix(_AVERAGE): v for k, v in named.items() if k.startswith(_AVERAGE)}
+    except Exception as error:  # whatever torch raises on a foreign file
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"expected a checkpoint of `leadline train`, could not read {checkpoint}: {reason}") from None

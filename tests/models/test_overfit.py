@@ -1,0 +1,88 @@
+"""Every network can learn: one small dreamed pair by heart. And `leadline train` takes it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from leadline.data.augment import StereoAugmentation
+from leadline.data.dreams.generate import generate_stereo
+from leadline.data.dreams.stereo import dream_stereo
+from leadline.data.torch_stereo import StereoBatch, to_tensors
+from leadline.models.catalog import BUILDERS, build_model
+from leadline.training.recipe import StereoRecipe
+from leadline.training.run import train_stereo
+from leadline.training.stereo import stereo_terms
+
+#: Learning rate of Adam, and steps: a few seconds of one core each.
+SCHEDULES = {
+    "leadline-fast": (3e-3, 90),
+    "plain": (3e-3, 60),
+    "unet": (3e-3, 60),
+    "resnet": (3e-3, 60),
+    "dispnet-s": (1e-3, 90),
+    "dispnet-c": (1e-3, 90),
+    "psmnet": (5e-3, 80),
+    "anynet": (1e-2, 100),
+    "edgestereo": (3e-3, 75),
+}
+
+
+@pytest.fixture(scope="module")
+def table() -> StereoBatch:
+    """A table with things on it, 1 to 12 px."""
+    sample, _ = dream_stereo(1, (64, 128), sensor=False)
+    return default_collate([to_tensors(sample)])
+
+
+def test_one_disparity_for_all_pixels_is_not_enough(table):
+    disparity = table["disparity"][table["valid"]]
+    assert (disparity - disparity.median()).abs().mean() > 2.0
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_pair_is_learned_by_heart_to_less_than_1_px(name, table, recipe):
+    torch.manual_seed(0)
+    model = build_model(name).train()
+    rate, steps = SCHEDULES[name]
+    left, right = (table[side].permute(0, 3, 1, 2).float() / 255.0 for side in ("left", "right"))
+    optimizer = torch.optim.Adam(model.parameters(), rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        terms = stereo_terms(model(left, right), table, recipe, model.max_disparity)
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+        schedule.step()
+    with torch.inference_mode():
+        disparity = model.eval()(left, right).disparity[:, 0]
+    assert (disparity - table["disparity"])[table["valid"]].abs().mean() < 1.0
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dreams")
+    generate_stereo(2, 1, folder, workers=0, size=(64, 128))
+    return folder
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_recipe_trains_it_and_validates_it(name, shards: Path, recipe: StereoRecipe, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("leadline.training.validation.find_spec", lambda _: None)
+    toy = replace(
+        recipe,
+        model=name,
+        data=str(shards),
+        validation=str(shards),
+        validation_pairs=1,
+        steps=1,
+        batch_size=2,
+        epoch_steps=1,
+        validate_epochs=1,
+        compile=False,
+        workers=0,
+        augmentation=StereoAugmentation((64, 64)),
+    )
+    assert train_stereo(toy, tmp_path / "run").is_file()
