@@ -18,6 +18,7 @@ from leadline.runtime.card import bundled_cards
 from leadline.runtime.session import default_threads
 
 REFERENCE = "sgbm-3way"
+TABLE_WIDTH = 110
 CASES = (((480, 640), 192), ((500, 741), 96), ((120, 160), 64))
 """Sizes with the largest disparity that is looked for."""
 
@@ -37,7 +38,7 @@ def main(*, models: str | None = None, threads: int | None = None, repeats: int 
     used = default_threads() if threads is None else threads
     limit = product_gflop_per_s()
     rows = [row for size, reach in CASES for row in measure(names, [size], reach, used, repeats)]
-    Console().print(table(rows, limit, used, repeats))
+    Console(width=max(Console().width, TABLE_WIDTH)).print(table(rows, limit, used, repeats))
     if json is not None:
         write_json(
             json,

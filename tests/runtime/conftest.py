@@ -33,13 +33,13 @@ def write_graph(path: Path, metadata: dict[str, str], confidence: bool = True) -
 
 @pytest.fixture(scope="session")
 def toy_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_graph(tmp_path_factory.mktemp("graphs") / "toy.onnx", {MAX_DISPARITY_KEY: "64"})
+    return write_graph(tmp_path_factory.mktemp("graphs") / "toy.onnx", {MAX_DISPARITY_KEY: "128"})
 
 
 @pytest.fixture(scope="session")
 def unsure_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("graphs") / "unsure.onnx"
-    return write_graph(path, {MAX_DISPARITY_KEY: "64"}, confidence=False)
+    return write_graph(path, {MAX_DISPARITY_KEY: "128"}, confidence=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Sessions: what runs, where it runs, and what is refused."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
     disparity, confidence = session(PICTURE, PICTURE)
     np.testing.assert_allclose(disparity, PICTURE.mean(2), rtol=1e-5)
     np.testing.assert_allclose(confidence, PICTURE.mean(2) / 255.0, rtol=1e-5)
-    assert (session.max_disparity, session.threads, session.provider) == (64, 1, "cpu")
+    assert (session.max_disparity, session.threads, session.provider) == (128, 1, "cpu")
 
 
 def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Path, toy_graph: Path):
@@ -128,3 +129,17 @@ def test_the_short_call_takes_files_and_matchers(toy_graph: Path):
         leadline.stereo(PICTURE, PICTURE, model=str(toy_graph)).disparity, PICTURE.mean(2), rtol=1e-5
     )
     assert leadline.stereo(PICTURE, PICTURE, model="bm", max_disparity=16).confidence is None
+
+
+@pytest.mark.parametrize(("wide", "wanted"), [(40, 128), (2000, 250)])
+def test_where_no_range_is_named_an_eighth_of_the_width_is_looked_for(toy_graph: Path, monkeypatch, wide, wanted):
+    asked: list[tuple[float, ...]] = []
+
+    def match_pyramid(_network, left, _right, *numbers):
+        asked.append(numbers)
+        return np.zeros(left.shape[:2], np.float32), np.ones(left.shape[:2], np.float32)
+
+    monkeypatch.setattr(sys.modules[StereoSession.__module__], "match_pyramid", match_pyramid)
+    picture = np.zeros((20, wide, 3), np.uint8)
+    StereoSession(toy_graph)(picture, picture)
+    assert asked == [(128, wanted, 1.0)]

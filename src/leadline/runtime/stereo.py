@@ -38,7 +38,8 @@ class StereoSession:
 
     Args:
         model: A bundled name or the path of an ONNX file that `leadline export` wrote.
-        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least 128 and the network's own.
+        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least 128 px and the
+            network's own range.
         threads: Threads to use; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
@@ -89,7 +90,7 @@ def stereo_method(
     """A stereo method by name: bundled network, ONNX file, or classical matcher.
 
     Args:
-        name: `leadline-fast`, a path ending in .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
+        name: `leadline-fast`, `leadline-accurate`, a path ending in .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
         max_disparity: As for `StereoSession`; 192 px for a classical matcher if absent.
         threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
         provider: As for `StereoSession`; classical matchers only run on the cpu.

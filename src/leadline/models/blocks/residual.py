@@ -32,6 +32,6 @@ class ResidualBlock(nn.Module):
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Module:
-    # The stride apart from the convolution: torch 2.13 corrupts memory in a strided 1x1 one on 6 channels-last channels.
+    # The stride apart from the convolution: torch 2.13 corrupts memory in a strided 1x1 one of 6 channels-last inputs.
     every = nn.AvgPool2d(1, stride) if stride > 1 else nn.Identity()
     return nn.Sequential(every, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
