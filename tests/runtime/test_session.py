@@ -32,6 +32,12 @@ def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Pa
     assert GraphSession(toy_graph, threads=1).has_confidence
 
 
+def test_a_network_that_cannot_tell_gives_no_confidence(unsure_graph: Path):
+    found = StereoSession(unsure_graph)(PICTURE, PICTURE)
+    np.testing.assert_allclose(found.disparity, PICTURE.mean(2), rtol=1e-5)
+    assert found.confidence is None
+
+
 def test_views_with_strides_are_taken(toy_graph: Path):
     disparity, _ = GraphSession(toy_graph, threads=1)(PICTURE[:, ::-1], PICTURE)
     np.testing.assert_allclose(disparity, PICTURE[:, ::-1].mean(2), rtol=1e-5)

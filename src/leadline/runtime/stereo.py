@@ -77,8 +77,10 @@ class StereoSession:
         native = self._graph.max_disparity
         wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
-        disparity = fill_unseen_border(disparity, confidence)
-        return DisparityMap(disparity, np.ones(disparity.shape, dtype=bool), confidence)
+        valid = np.ones(disparity.shape, dtype=bool)
+        if not self._graph.has_confidence:
+            return DisparityMap(disparity, valid)
+        return DisparityMap(fill_unseen_border(disparity, confidence), valid, confidence)
 
 
 def stereo_method(
