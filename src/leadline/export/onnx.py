@@ -114,8 +114,8 @@ def _parity(deployed: Deployed, content: bytes) -> float:
         rng = np.random.default_rng(0)
         for height, width in _PARITY_SIZES:
             # Smooth as pictures are: in white noise nothing matches clearly, and ties break either way.
-            noise = cv2.GaussianBlur(rng.random((height, width + 9, 3), dtype=np.float32), (0, 0), 2.0)
-            texture = np.asarray(cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)).astype(np.uint8)
+            noise = np.asarray(cv2.GaussianBlur(rng.random((height, width + 9, 3), dtype=np.float32), (0, 0), 2.0))
+            texture = (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
             left, right = texture[:, :-9], texture[:, 9:]
             with torch.inference_mode():
                 wanted, _ = deployed(torch.from_numpy(left.copy()), torch.from_numpy(right.copy()))
