@@ -11,8 +11,7 @@ from leadline.io.hdf5 import read_hdf5_plane
 from leadline.io.images import Picture, read_image, write_depth_mm_png, write_image
 from leadline.io.kitti_png import read_kitti_disparity, write_kitti_disparity
 from leadline.io.kitti_raw import read_kitti_camera, read_kitti_projection
-from leadline.io.npy import read_npy
-from leadline.io.npy_plane import read_npy_plane
+from leadline.io.npy import read_npy, read_npy_plane
 from leadline.io.pairs import PicturePair, read_pair
 from leadline.io.pfm import read_pfm, write_pfm
 from leadline.io.ply import read_ply, write_ply
