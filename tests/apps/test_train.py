@@ -14,11 +14,11 @@ def calls(monkeypatch):
     """What would be trained."""
     made = []
 
-    def train_stereo(recipe, output, start_from, weights):
+    def train(recipe, output, start_from, weights):
         made.append((recipe, output, start_from, weights))
         return output / "last.ckpt"
 
-    monkeypatch.setattr(run, "train_stereo", train_stereo)
+    monkeypatch.setattr(run, "train", train)
     return made
 
 

@@ -13,7 +13,7 @@ from leadline.data.dreams.stereo import dream_stereo
 from leadline.data.torch_stereo import StereoBatch, to_tensors
 from leadline.models.catalog import BUILDERS, build_model
 from leadline.training.recipe import StereoRecipe
-from leadline.training.run import train_stereo
+from leadline.training.run import train
 from leadline.training.stereo import stereo_terms
 
 #: Learning rate of Adam, and steps: a few seconds of one core each.
@@ -85,4 +85,4 @@ def test_a_recipe_trains_it_and_validates_it(name, shards: Path, recipe: StereoR
         workers=0,
         augmentation=StereoAugmentation((64, 64)),
     )
-    assert train_stereo(toy, tmp_path / "run").is_file()
+    assert train(toy, tmp_path / "run").is_file()

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS
-from leadline.training.recipe import StereoRecipe, load_recipe, recipe_names, resolved
+from leadline.training.recipe import load_recipe, recipe_names, resolved
 
 MINIMAL = "model: leadline-fast\ndata: train\nvalidation: val\n"
 
@@ -26,13 +27,20 @@ def test_bundled_recipes_load(name):
     assert load_recipe(name).model in BUILDERS
 
 
-def test_values_are_read_and_overridden(recipe):
+def test_values_are_read_and_overridden(recipe, tmp_path):
     path = recipe(MINIMAL + "scenes: [a, b]\nlearning_rate: 1\naugmentation: {crop: [64, 96], erase: 0}\n")
     read = load_recipe(path, {"steps": 7, "data": "other"})
     assert (read.data, read.scenes, read.steps) == ("other", ("a", "b"), 7)
     assert isinstance(read.learning_rate, float)
     assert read.augmentation.crop == (64, 96)
-    assert StereoRecipe(**{**resolved(read), "augmentation": read.augmentation}) == read
+    again = tmp_path / "resolved.yaml"
+    again.write_text(yaml.safe_dump(resolved(read)))
+    assert load_recipe(again) == read
+
+
+def test_an_unknown_way_of_learning_is_refused(recipe):
+    with pytest.raises(InputError, match="expected learning to be one of stereo"):
+        load_recipe(recipe(MINIMAL + "learning: by-heart\n"))
 
 
 @pytest.mark.parametrize(

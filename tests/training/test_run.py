@@ -15,7 +15,7 @@ from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
 from leadline.training import stereo
 from leadline.training.recipe import StereoRecipe
-from leadline.training.run import LOGS_NAME, train_stereo
+from leadline.training.run import LOGS_NAME, train
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -30,7 +30,7 @@ def curve(run: Path, name: str) -> list[tuple[int, float]]:
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    straight = weights(train_stereo(toy_recipe, tmp_path / "straight"))
+    straight = weights(train(toy_recipe, tmp_path / "straight"))
     read = StereoStream.__getitem__
 
     def power_cut(self: StereoStream, index: int) -> dict[str, torch.Tensor]:
@@ -41,9 +41,9 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     with monkeypatch.context() as patched:
         patched.setattr(StereoStream, "__getitem__", power_cut)
         with pytest.raises(ConnectionAbortedError):
-            train_stereo(toy_recipe, tmp_path / "cut")
+            train(toy_recipe, tmp_path / "cut")
     half_way = weights(tmp_path / "cut" / "last.ckpt")
-    resumed = weights(train_stereo(toy_recipe, tmp_path / "cut"))
+    resumed = weights(train(toy_recipe, tmp_path / "cut"))
     assert any(not torch.equal(half_way[name], straight[name]) for name in straight)
     assert [name for name in straight if not torch.equal(resumed[name], straight[name])] == []
     assert len(list((tmp_path / "cut" / LOGS_NAME).glob("events*"))) == 2  # what the first start logged is kept
@@ -52,7 +52,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
 def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("leadline.training.validation.find_spec", lambda name: None)
     recipe = replace(toy_recipe, steps=2, validate_epochs=1, scenes=(str(tmp_path / "absent"),))
-    train_stereo(recipe, tmp_path / "run")
+    train(recipe, tmp_path / "run")
     for name in ("epe", "bad2", "confidence_gap"):
         ((step, score),) = curve(tmp_path / "run", f"dreamed/{name}")
         assert step == 1
@@ -62,7 +62,7 @@ def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tm
 def test_a_loss_that_is_not_finite_ends_the_run(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(stereo, "stereo_terms", lambda *_: {"full": torch.tensor(math.nan)})
     with pytest.raises(LeadlineError, match="finite loss at step 0, got full nan"):
-        train_stereo(toy_recipe, tmp_path / "run")
+        train(toy_recipe, tmp_path / "run")
 
 
 def test_ctrl_c_stays_ctrl_c(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
@@ -73,16 +73,16 @@ def test_ctrl_c_stays_ctrl_c(toy_recipe: StereoRecipe, tmp_path: Path, monkeypat
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            train_stereo(toy_recipe, tmp_path / "run")
+            train(toy_recipe, tmp_path / "run")
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning ignores Ctrl-C from then on
 
 
 def test_a_start_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
     with pytest.raises(InputError, match="checkpoint to start from"):
-        train_stereo(toy_recipe, tmp_path / "run", tmp_path / "none.ckpt")
+        train(toy_recipe, tmp_path / "run", tmp_path / "none.ckpt")
     with pytest.raises(InputError, match="checkpoint to start from"):
-        train_stereo(toy_recipe, tmp_path / "run", weights=tmp_path / "none.ckpt")
+        train(toy_recipe, tmp_path / "run", weights=tmp_path / "none.ckpt")
     assert not (tmp_path / "run").exists()
 
 
@@ -97,9 +97,9 @@ def test_weights_are_taken_over_where_they_fit(toy_recipe: StereoRecipe):
 
 
 def test_a_run_begins_with_the_weights_of_another(toy_recipe: StereoRecipe, tmp_path: Path):
-    first = train_stereo(replace(toy_recipe, steps=1), tmp_path / "first")
+    first = train(replace(toy_recipe, steps=1), tmp_path / "first")
     still = replace(toy_recipe, steps=1, learning_rate=1e-12)
-    second = train_stereo(still, tmp_path / "second", weights=first)
+    second = train(still, tmp_path / "second", weights=first)
     before, after = averaged_weights(first)[1], averaged_weights(second)[1]
     floats = [name for name, value in before.items() if value.is_floating_point() and "running" not in name]
     assert [name for name in floats if not torch.allclose(before[name], after[name], atol=1e-6)] == []
@@ -107,10 +107,10 @@ def test_a_run_begins_with_the_weights_of_another(toy_recipe: StereoRecipe, tmp_
 
 def test_data_that_is_not_there_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
     with pytest.raises(InputError, match="expected shards"):
-        train_stereo(replace(toy_recipe, data=str(tmp_path / "none")), tmp_path / "run")
+        train(replace(toy_recipe, data=str(tmp_path / "none")), tmp_path / "run")
 
 
 def test_a_file_in_place_of_the_output_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):
     (tmp_path / "run").write_text("")
     with pytest.raises(OutputError, match="file in its place"):
-        train_stereo(toy_recipe, tmp_path / "run")
+        train(toy_recipe, tmp_path / "run")

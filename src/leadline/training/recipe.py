@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -14,34 +15,27 @@ from leadline.errors import InputError
 
 
 @dataclass(frozen=True)
-class StereoRecipe:
-    """Supervised training of a stereo network.
+class Recipe:
+    """What every way of learning needs to know.
 
     Args:
         model: Name in the catalog.
-        data: Folder of stereo shards, as `leadline dream stereo` writes them.
-        validation: Folder of stereo shards to validate on.
+        data: Folder of shards, as `leadline dream` writes them.
+        validation: Folder of shards to validate on.
         scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
-        validation_pairs: How many of the validation shards' pairs are used.
+        validation_pairs: How many of the validation shards' samples are used.
         seed: Seeds the weights, the order of the data and the augmentation.
         steps: Optimiser steps in all.
-        batch_size: Pairs a step.
+        batch_size: Samples a step.
         learning_rate: Reached after the warm-up, held, and lowered to zero over the last steps.
         warmup_steps: Steps from zero to the full learning rate.
         decay_steps: Steps from the full learning rate to zero at the end.
         weight_decay: Of AdamW.
-        enlarge: How much larger the deployed network sees the pictures; augmentation.log2_scale should suit it.
         ema_decay: Of the moving average of weights that is validated and exported.
-        occluded_weight: Weight of a pixel that the right view does not see.
-        quarter_weight: Of the disparity at 1/4.
-        half_weight: Of the disparity at 1/2.
-        volume_weight: Of the cross-entropy on the cost volume.
-        confidence_weight: Of the confidence's cross-entropy.
         epoch_steps: Steps between two checkpoints.
         validate_epochs: Epochs between two validations.
         compile: Fuse the network's operators with torch.compile; needs a C++ compiler.
         workers: Processes that load and augment; 0 does it in the training process.
-        augmentation: How samples are changed.
     """
 
     model: str
@@ -56,18 +50,11 @@ class StereoRecipe:
     warmup_steps: int = 300
     decay_steps: int = 3000
     weight_decay: float = 1e-4
-    enlarge: float = 1.0
     ema_decay: float = 0.998
-    occluded_weight: float = 0.4
-    quarter_weight: float = 0.3
-    half_weight: float = 0.5
-    volume_weight: float = 1.0
-    confidence_weight: float = 0.3
     epoch_steps: int = 250
     validate_epochs: int = 4
     compile: bool = True
     workers: int = 1
-    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
@@ -76,8 +63,42 @@ class StereoRecipe:
                 raise InputError(f"expected {name} of at least 1 in the recipe, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise InputError(f"expected a positive learning_rate in the recipe, got {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class StereoRecipe(Recipe):
+    """Supervised training of a stereo network.
+
+    Args:
+        enlarge: How much larger the deployed network sees the pictures; augmentation.log2_scale should suit it.
+        occluded_weight: Weight of a pixel that the right view does not see.
+        quarter_weight: Of the disparity at 1/4.
+        half_weight: Of the disparity at 1/2.
+        volume_weight: Of the cross-entropy on the cost volume.
+        confidence_weight: Of the confidence's cross-entropy.
+        augmentation: How samples are changed.
+    """
+
+    enlarge: float = 1.0
+    occluded_weight: float = 0.4
+    quarter_weight: float = 0.3
+    half_weight: float = 0.5
+    volume_weight: float = 1.0
+    confidence_weight: float = 0.3
+    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        super().__post_init__()
         if self.enlarge < 1:
             raise InputError(f"expected enlarge of at least 1 in the recipe, got {self.enlarge}")
+
+
+#: Way of learning, the recipe's key `learning` -> its recipe and its learner, imported only when they are asked for.
+WAYS: Mapping[str, tuple[str, str]] = {
+    "stereo": ("leadline.training.recipe:StereoRecipe", "leadline.training.stereo:SupervisedStereo"),
+}
+_DEFAULT_WAY = "stereo"
 
 
 def recipe_names() -> list[str]:
@@ -89,8 +110,10 @@ def recipe_names() -> list[str]:
     )
 
 
-def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> StereoRecipe:
+def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Recipe:
     """Read a recipe, check every key and type, and apply overrides.
+
+    Its key `learning` names one of `WAYS`, supervised stereo if absent, and so which other keys there are.
 
     Args:
         recipe: Name of a bundled recipe or path of a YAML file.
@@ -108,12 +131,29 @@ def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = Non
         ) from None
     if not isinstance(values, dict):
         raise InputError(f"expected a recipe of keys and values, got {type(values).__name__} in {recipe}")
-    return _build(StereoRecipe, {**values, **(overrides or {})}, str(recipe))
+    way = values.pop("learning", _DEFAULT_WAY)
+    if way not in WAYS:
+        raise InputError(f"expected learning to be one of {', '.join(WAYS)} in {recipe}, got {way!r}")
+    return _build(_imported(WAYS[way][0]), {**values, **(overrides or {})}, str(recipe))
 
 
-def resolved(recipe: StereoRecipe) -> dict[str, Any]:
-    """The recipe with every default filled in, as plain values."""
-    return asdict(recipe)
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """The recipe with every default filled in, as plain values that `load_recipe` takes."""
+    return {"learning": _way(recipe), **asdict(recipe)}
+
+
+def learner_type(recipe: Recipe) -> type:
+    """The LightningModule that learns what the recipe says."""
+    return _imported(WAYS[_way(recipe)][1])
+
+
+def _way(recipe: Recipe) -> str:
+    return next(name for name, (place, _) in WAYS.items() if place.endswith(f":{type(recipe).__name__}"))
+
+
+def _imported(place: str) -> type:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _bundled(name: str) -> str:

@@ -14,8 +14,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.models.checkpoint import averaged_weights
-from leadline.training.recipe import StereoRecipe
-from leadline.training.stereo import SupervisedStereo
+from leadline.training.learner import Learner
+from leadline.training.recipe import Recipe, learner_type
 
 _LOG = logging.getLogger(__name__)
 CHECKPOINT_NAME = "last.ckpt"
@@ -23,9 +23,7 @@ _LIGHTNING_INTERRUPTED = 1  # how Lightning exits after Ctrl-C
 LOGS_NAME = "logs"
 
 
-def train_stereo(
-    recipe: StereoRecipe, output: Path, start_from: Path | None = None, weights: Path | None = None
-) -> Path:
+def train(recipe: Recipe, output: Path, start_from: Path | None = None, weights: Path | None = None) -> Path:
     """Train until the recipe's last step; a run that was stopped goes on from its last checkpoint.
 
     Args:
@@ -70,7 +68,7 @@ def train_stereo(
         log_every_n_steps=min(10, recipe.epoch_steps),
     )
     resume = checkpoint if checkpoint.exists() else start_from
-    learner = SupervisedStereo(recipe)
+    learner: Learner = learner_type(recipe)(recipe)
     if weights is not None and resume is None:
         fresh = learner.adopt(averaged_weights(weights)[1])
         _LOG.warning("weights of %s; afresh start: %s", weights, ", ".join(fresh) or "none")

@@ -1,62 +1,35 @@
 """Supervised training of stereo networks."""
 
-import copy
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Final, cast, final
 
-import lightning
 import numpy as np
 import torch
 from jaxtyping import Float
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from leadline.data.stereo_shards import StereoShards
 from leadline.data.torch_stereo import StereoBatch, StereoStream
-from leadline.errors import LeadlineError
 from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
 from leadline.models.catalog import build_model
 from leadline.models.stereo import Deployed, StereoModel, StereoPrediction
-from leadline.training.recipe import StereoRecipe, resolved
+from leadline.training.learner import Learner
+from leadline.training.recipe import StereoRecipe
 from leadline.training.validation import StereoValidation, StereoValidationItem
 from leadline.visual.colormap import plasma
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
 
 
-class SupervisedStereo(lightning.LightningModule):
+@final
+class SupervisedStereo(Learner):
     """Learns disparity and its confidence from samples with truth; validates a moving average of the weights."""
 
     def __init__(self, recipe: StereoRecipe) -> None:
-        super().__init__()
-        self.save_hyperparameters({"recipe": resolved(recipe)})
+        super().__init__(recipe, build_model(recipe.model))
         self.recipe = recipe
-        model = build_model(recipe.model)
-        self.max_disparity = cast(StereoModel, model).max_disparity
-        # Not the whole network at once: the weights of 3D convolutions know no such layout.
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                layer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.model = model
-        self.average = AveragedModel(
-            copy.deepcopy(self.model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
-        )
-        if recipe.compile:
-            self.model.compile()
-
-    def adopt(self, weights: Mapping[str, Tensor]) -> list[str]:
-        """Starts with another network's weights where name and shape agree.
-
-        Returns:
-            Names of the weights that start afresh.
-        """
-        own = self.model.state_dict()
-        fitting = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
-        self.model.load_state_dict(fitting, strict=False)
-        return [name for name in own if name not in fitting]
+        self.max_disparity = cast(StereoModel, self.model).max_disparity
 
     @property
     def deployed(self) -> Deployed:
@@ -70,19 +43,7 @@ class SupervisedStereo(lightning.LightningModule):
         prediction = cast(StereoPrediction, self.model(left, right))
         with torch.autocast(left.device.type, enabled=False):
             terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            values = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
-            raise LeadlineError(
-                f"expected a finite loss at step {self.global_step}, got {values}; lower the recipe's learning_rate"
-            )
-        self.log_dict({f"train/{name}": term for name, term in terms.items()}, on_step=True)
-        self.log("train/loss", loss, on_step=True, prog_bar=True)
-        return loss
-
-    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
-        """Moves the averaged weights; young averages follow faster."""
-        self.average.update_parameters(cast(nn.Module, self.model))
+        return self.checked(terms)
 
     def validation_step(self, batch: StereoValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one picture, all pixels with truth."""
@@ -113,32 +74,12 @@ class SupervisedStereo(lightning.LightningModule):
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
         shards = StereoShards(recipe.data)
-        # By step, not by epoch: Lightning restores the epoch's number one too low, and then ends that epoch early.
-        start = self.global_step * recipe.batch_size
-        stream = StereoStream(shards, recipe.augmentation, recipe.seed, start, count)
-        # Forked straight from here, a worker would inherit the dead threads of OpenCV and OpenMP.
-        return DataLoader(  # pyright: ignore
-            stream,
-            recipe.batch_size,
-            num_workers=recipe.workers,
-            prefetch_factor=8 if recipe.workers else None,
-            multiprocessing_context="forkserver" if recipe.workers else None,
-        )
+        stream = StereoStream(shards, recipe.augmentation, recipe.seed, self.samples_seen, count)
+        return self.loader(stream)
 
     def val_dataloader(self) -> DataLoader[StereoValidationItem]:
         """Dreamed pairs first, then the real scenes that are present."""
         return DataLoader(StereoValidation(self.recipe), batch_size=None)  # pyright: ignore
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW; warm-up, plateau, then a linear fall to zero, so a run can be extended from its plateau."""
-        recipe = self.recipe
-        optimizer = torch.optim.AdamW(self.model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-
-        def factor(step: int) -> float:
-            return max(0.0, min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / recipe.decay_steps))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def stereo_terms(

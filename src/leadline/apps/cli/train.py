@@ -36,7 +36,7 @@ def train(
     """
     with needs_extra("train"):
         from leadline.training.recipe import load_recipe
-        from leadline.training.run import train_stereo
+        from leadline.training.run import train as run_recipe
     overrides = {
         "data": None if data is None else str(data),
         "validation": None if validation is None else str(validation),
@@ -44,5 +44,5 @@ def train(
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    checkpoint = train_stereo(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights)
+    checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights)
     print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")
