@@ -1,4 +1,4 @@
-"""`leadline dream stereo`: shards to train on, scenes to evaluate on."""
+"""`leadline dream`: shards to train on, scenes to evaluate on."""
 
 import sys
 
@@ -8,6 +8,7 @@ import pytest
 from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.main import main
 from leadline.apps.cli.sizes import parse_size
+from leadline.data.depth_shards import DepthShards
 from leadline.data.dreams.stereo import dream_stereo
 from leadline.data.stereo_shards import StereoShards
 from leadline.errors import InputError, MissingExtraError
@@ -92,3 +93,32 @@ def test_only_what_is_not_ours_is_an_extra():
 def test_what_is_no_size_is_refused(word):
     with pytest.raises(InputError, match="480x640"):
         parse_size(word)
+
+
+MONO = ["dream", "mono", "--size", "32x48", "--workers", "0"]
+
+
+def test_mono_shards_hold_the_pictures_of_the_seeds(tmp_path, capsys):
+    assert main([*MONO, "--count", "2", "--seed", "5", "--output", str(tmp_path)]) == 0
+    assert "2 pictures in 1 shards" in capsys.readouterr().out
+    shards = DepthShards(tmp_path)
+    assert [shards.notes(i)["seed"] for i in range(len(shards))] == [5, 6]
+    assert shards.read(0).image.shape == (32, 48, 3)
+    assert read_image(tmp_path / "contact_sheet.png").pixels.shape[1] > 4 * 48
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--count", "0"], "--count of at least 1"),
+        (["--seed", "-1"], "--seed"),
+        (["--workers", "-1"], "--workers"),
+        (["--size", "288"], "HEIGHTxWIDTH"),
+        (["--size", "16x48"], "at least 32 px"),
+    ],
+)
+def test_mono_mistakes_are_told_in_one_line(tmp_path, capsys, words, message):
+    asked = {"--count": "1", "--seed": "1", "--output": str(tmp_path / "out"), **dict([words])}
+    assert main(["dream", "mono", *(word for pair in asked.items() for word in pair)]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

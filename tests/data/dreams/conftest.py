@@ -2,9 +2,14 @@
 
 import pytest
 
-from leadline.data.dreams.textures import TextureBank, texture_bank
+from leadline.data.dreams.textures import TextureBank, household_bank, texture_bank
 
 
 @pytest.fixture(scope="session")
 def bank() -> TextureBank:
     return texture_bank()
+
+
+@pytest.fixture(scope="session")
+def household() -> TextureBank:
+    return household_bank()

@@ -9,6 +9,7 @@ from leadline.errors import InputError
 from leadline.io.images import write_image
 
 _SHEET_PAIRS: Final = 8
+_SHEET_PICTURES: Final = 24
 _SMALLEST_PX: Final = 32
 
 
@@ -34,13 +35,7 @@ def stereo_dream(
         workers: Processes that render; 0 renders in this one.
         format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
     """
-    height, width = parse_size(size)
-    if count < 1 or seed < 0 or workers < 0:
-        raise InputError(
-            f"expected --count of at least 1, --seed and --workers of at least 0, got {count}, {seed} and {workers}"
-        )
-    if min(height, width) < _SMALLEST_PX:
-        raise InputError(f"expected pictures of at least {_SMALLEST_PX} px a side, got --size {size}")
+    height, width = _checked(count, seed, workers, size)
     with needs_extra("train"):
         from leadline.data.dreams.generate import contact_sheet, generate_stereo, generate_stereo_scenes
     generate = generate_stereo if format == "shards" else generate_stereo_scenes
@@ -48,3 +43,36 @@ def stereo_dream(
     sheet = output / "contact_sheet.png"
     write_image(sheet, contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
     print(f"{output}: {count} pairs in {len(paths)} {format}; look at {sheet}")
+
+
+def mono_dream(*, count: int, seed: int, output: Path, size: str = "288x384", workers: int = 2) -> None:
+    """Render single pictures with exact metric depth: rooms, desks, corridors, streets, landscapes.
+
+    A seed gives the same picture on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
+    shows the first pictures beside their inverse depth.
+
+    Args:
+        count: How many pictures.
+        seed: Seed of the first picture; the others follow one by one.
+        output: Output folder for the shards.
+        size: Height x width in pixels.
+        workers: Processes that render; 0 renders in this one.
+    """
+    height, width = _checked(count, seed, workers, size)
+    with needs_extra("train"):
+        from leadline.data.dreams.generate import generate_mono, mono_contact_sheet
+    paths = generate_mono(count, seed, output, workers, (height, width))
+    sheet = output / "contact_sheet.png"
+    write_image(sheet, mono_contact_sheet(range(seed, seed + min(count, _SHEET_PICTURES)), (height, width)))
+    print(f"{output}: {count} pictures in {len(paths)} shards; look at {sheet}")
+
+
+def _checked(count: int, seed: int, workers: int, size: str) -> tuple[int, int]:
+    height, width = parse_size(size)
+    if count < 1 or seed < 0 or workers < 0:
+        raise InputError(
+            f"expected --count of at least 1, --seed and --workers of at least 0, got {count}, {seed} and {workers}"
+        )
+    if min(height, width) < _SMALLEST_PX:
+        raise InputError(f"expected pictures of at least {_SMALLEST_PX} px a side, got --size {size}")
+    return height, width

@@ -1,4 +1,4 @@
-"""Render many pairs into shards or scene folders, with several processes."""
+"""Render many pairs or single pictures into shards or scene folders, with several processes."""
 
 import multiprocessing
 import signal
@@ -13,8 +13,10 @@ from jaxtyping import UInt8
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from leadline.data.depth_shards import write_depth_shard
+from leadline.data.dreams.mono import dream_mono
 from leadline.data.dreams.stereo import DreamRig, dream_stereo
-from leadline.data.samples import StereoSample
+from leadline.data.samples import DepthSample, StereoSample
 from leadline.data.stereo_scenes import write_stereo_scene
 from leadline.data.stereo_shards import write_stereo_shard
 from leadline.geometry.camera import Pinhole
@@ -27,7 +29,7 @@ from leadline.visual.sheet import Panel, sheet
 
 @dataclass(frozen=True)
 class _Task:
-    """Pairs that become one shard, or one pair that becomes a scene folder."""
+    """Pairs or pictures that become one shard, or one pair that becomes a scene folder."""
 
     path: Path
     first: int
@@ -61,15 +63,54 @@ def generate_stereo(
         OutputError: If the folder cannot be written.
         InputError: If a shard of an earlier run is damaged.
     """
+    tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor)
+    _run(_render_shard, _unfinished(tasks), workers, count, "rendering pairs")
+    return [task.path for task in tasks]
+
+
+def generate_mono(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (288, 384),
+    shard_size: int = 100,
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` pictures with metric depth; finished shards are kept, as by ``generate_stereo``.
+
+    Args:
+        count: How many pictures.
+        seed: Seed of the first picture; the others follow one by one.
+        output: Folder for the shards.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        shard_size: Pictures a shard.
+        sensor: Whether to add the faults of real cameras.
+    Returns:
+        All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged.
+    """
+    tasks = _shard_tasks("mono", count, seed, output, size, shard_size, sensor)
+    _run(_render_mono_shard, _unfinished(tasks), workers, count, "rendering pictures")
+    return [task.path for task in tasks]
+
+
+def _shard_tasks(
+    stem: str, count: int, seed: int, output: Path | str, size: tuple[int, int], shard_size: int, sensor: bool
+) -> list[_Task]:
     folder = make_output_folder(output)
-    tasks = [
-        _Task(folder / f"stereo-{seed + start:08d}.tar", seed + start, min(shard_size, count - start), size, sensor)
+    return [
+        _Task(folder / f"{stem}-{seed + start:08d}.tar", seed + start, min(shard_size, count - start), size, sensor)
         for start in range(0, count, shard_size)
     ]
-    # The last shard of a shorter run holds fewer pairs.
-    todo = [task for task in tasks if not task.path.exists() or len(ShardReader([task.path])) != task.count]
-    _run(_render_shard, todo, workers, count)
-    return [task.path for task in tasks]
+
+
+def _unfinished(tasks: Sequence[_Task]) -> list[_Task]:
+    # The last shard of a shorter run holds fewer samples.
+    return [task for task in tasks if not task.path.exists() or len(ShardReader([task.path])) != task.count]
 
 
 def generate_stereo_scenes(
@@ -96,15 +137,15 @@ def generate_stereo_scenes(
     """
     folder = make_output_folder(output)
     tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor) for one in range(seed, seed + count)]
-    _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count)
+    _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count, "rendering pairs")
     return [task.path for task in tasks]
 
 
-def _run(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int, count: int) -> None:
+def _run(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int, count: int, title: str) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         finished = count - sum(task.count for task in tasks)
-        bar = progress.add_task("rendering pairs", total=count, completed=finished)
+        bar = progress.add_task(title, total=count, completed=finished)
         for done in _map(render, tasks, workers):
             progress.advance(bar, done)
 
@@ -136,6 +177,17 @@ def _pairs(task: _Task) -> Iterator[tuple[str, StereoSample, dict[str, object]]]
         yield f"{seed:08d}", sample, asdict(rig)
 
 
+def _render_mono_shard(task: _Task) -> int:
+    write_depth_shard(task.path, _pictures(task))
+    return task.count
+
+
+def _pictures(task: _Task) -> Iterator[tuple[DepthSample, dict[str, object]]]:
+    for seed in range(task.first, task.first + task.count):
+        sample, view = dream_mono(seed, task.size, task.sensor)
+        yield sample, asdict(view)
+
+
 def _render_scene(task: _Task) -> int:
     sample, rig = dream_stereo(task.first, task.size, task.sensor)
     write_stereo_scene(task.path, sample, _cameras(rig, task.size))
@@ -165,3 +217,18 @@ def contact_sheet(
             ]
         )
     return sheet(rows, panel_width=min(size[1], 480))
+
+
+def mono_contact_sheet(
+    seeds: Sequence[int], size: tuple[int, int] = (288, 384), sensor: bool = True, across: int = 3
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Pictures of some seeds, each beside its inverse depth (bright is near, black is unknown), some across."""
+    panels: list[Panel] = []
+    for seed in seeds:
+        sample, view = dream_mono(seed, size, sensor)
+        inverse = np.where(sample.valid, 1.0 / np.where(sample.valid, sample.depth, 1.0), 0.0)
+        near, far = np.quantile(sample.depth[sample.valid], [0.01, 0.99])
+        panels.append(Panel(f"{seed}, {view.world}", sample.image, photo=True))
+        panels.append(Panel(f"{near:.1f} to {far:.1f} m", plasma(inverse, sample.valid)))
+    rows = [panels[i : i + 2 * across] for i in range(0, len(panels), 2 * across)]
+    return sheet(rows, panel_width=min(size[1], 320))

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32
 
 from leadline.data.dreams.render import Camera, Hits, Renderer
 from leadline.data.dreams.scene import Scene
-from leadline.data.dreams.sensor import apply_sensor, encode, random_sensor_pair
+from leadline.data.dreams.sensor import apply_sensor, encode, exposure_gain, random_sensor_pair
 from leadline.data.dreams.textures import TextureBank, texture_bank
 from leadline.data.dreams.worlds import dream_scene
 from leadline.data.samples import StereoSample
@@ -71,7 +71,9 @@ def dream_stereo(
     right, right_hits, baseline_m = placed
     pictures = [renderer.view(c, h).colour for c, h in ((left, left_hits), (right, right_hits))]
     rng = np.random.Generator(np.random.PCG64([seed, attempt, 1]))
-    pictures = _expose(pictures, float(rng.uniform(0.36, 0.55)))
+    # Both pictures alike, by the left one.
+    gain = exposure_gain(pictures[0], float(rng.uniform(0.36, 0.55)))
+    pictures = [p * gain for p in pictures]
     sensors = random_sensor_pair(rng) if sensor else None
     coded = (
         [apply_sensor(p, s, rng) for p, s in zip(pictures, sensors, strict=True)]
@@ -166,13 +168,3 @@ def _varied(scene: Scene, hits: Hits, inverse: np.ndarray) -> bool:
     shares = np.sort(np.bincount(owner + 1))[::-1] / len(owner)
     low, high = np.quantile(inverse[::13], [0.1, 0.95])
     return bool(shares[0] < 0.8 and (shares > 0.004).sum() >= 5 and high > 1.35 * low)
-
-
-def _expose(pictures: list[np.ndarray], target: float) -> list[np.ndarray]:
-    """Scale both pictures alike so that the coded mean of the left one is about the target."""
-    luminance = pictures[0][::3, ::3].mean(-1)
-    gain = 1.0
-    for _ in range(4):
-        coded = float(np.sqrt(np.clip(gain * luminance, 0, 1)).mean())
-        gain *= (target / max(coded, 1e-3)) ** 2
-    return [p * np.float32(min(gain, 50.0)) for p in pictures]

@@ -101,7 +101,25 @@ def _wrap(t: np.ndarray, period: np.ndarray) -> np.ndarray:
 @cache
 def texture_bank() -> TextureBank:
     """The bank: the same in every process, built on the first call (seconds)."""
+    return _pack(*_common_entries(np.random.Generator(np.random.PCG64(_BANK_SEED))))
+
+
+@cache
+def household_bank() -> TextureBank:
+    """The bank with grey patterns of known scale besides, to be coloured by the material; built likewise.
+
+    Groups "wood" (grain along u), "plaster" and "carpet" have no scale; a tile shows 4 boards along u ("planks"),
+    4 x 4 pieces ("tiles", "setts"), 8 courses of 4 bricks ("brickwork"), or 4 storeys of 4 windows ("windows").
+    """
     rng = np.random.Generator(np.random.PCG64(_BANK_SEED))
+    entries, missing = _common_entries(rng)
+    for name, maker, count in _HOUSEHOLD:
+        entries += [(name, False, _grey(maker(rng))) for _ in range(count)]
+    entries += [("windows", False, _facade(rng, (4, 4))) for _ in range(10)]
+    return _pack(entries, missing)
+
+
+def _common_entries(rng: np.random.Generator) -> tuple[list[tuple[str, bool, np.ndarray]], int]:
     entries: list[tuple[str, bool, np.ndarray]] = []
     photographs, missing = _photographs(rng)
     entries += [("photo", True, p) for p in photographs]
@@ -126,7 +144,7 @@ def texture_bank() -> TextureBank:
         entries.append(("noise", False, _palette(rng, maker(rng))))
     entries += [("facade", False, _facade(rng)) for _ in range(6)]
     entries += [("sky", False, _clouds(rng)) for _ in range(4)]
-    return _pack(entries, missing)
+    return entries, missing
 
 
 def _pack(entries: list[tuple[str, bool, np.ndarray]], missing: int) -> TextureBank:
@@ -329,11 +347,11 @@ def _leaf_litter(rng: np.random.Generator) -> np.ndarray:
     return _unit(canvas + 30 * _spectrum(rng, 0.8))
 
 
-def _facade(rng: np.random.Generator) -> UInt8[np.ndarray, "t t 3"]:
+def _facade(rng: np.random.Generator, counts: tuple[int, int] | None = None) -> UInt8[np.ndarray, "t t 3"]:
     """Rows of windows on a wall."""
     wall = _palette(rng, _spectrum(rng, 1.0) if rng.random() < 0.5 else _bricks(rng)).astype(np.float32)
     picture = 0.3 * wall + 0.7 * wall.mean((0, 1))
-    columns, floors = 2 ** rng.integers(1, 4, 2)
+    columns, floors = 2 ** rng.integers(1, 4, 2) if counts is None else counts
     w, h = TILE_PX // columns, TILE_PX // floors
     x0, y0 = int(w * rng.uniform(0.12, 0.3)), int(h * rng.uniform(0.12, 0.3))
     frame = tuple(float(c) for c in rng.uniform(40, 240, 3))
@@ -352,3 +370,59 @@ def _clouds(rng: np.random.Generator) -> UInt8[np.ndarray, "t t 3"]:
     cover = np.clip((_spectrum(rng, 1.5) - rng.uniform(0.2, 0.7)) * 3, 0, 1)[..., None]
     blue = np.array([90, 140, 220]) * rng.uniform(0.6, 1.1)
     return np.clip((1 - cover) * blue + cover * rng.uniform(190, 250), 0, 255).astype(np.uint8)
+
+
+def _grey(values: np.ndarray) -> UInt8[np.ndarray, "t t 3"]:
+    return np.repeat((np.clip(values, 0, 1) * 255).astype(np.uint8)[..., None], 3, -1)
+
+
+def _plaster(rng: np.random.Generator) -> np.ndarray:
+    return 0.25 + 0.5 * _unit(_spectrum(rng, rng.uniform(0.8, 1.8)) + 0.3 * _spectrum(rng, 0.3))
+
+
+def _carpet(rng: np.random.Generator) -> np.ndarray:
+    return _unit(_spectrum(rng, rng.uniform(0.1, 0.7)) + rng.uniform(0, 0.6) * _spectrum(rng, 1.5))
+
+
+def _planks(rng: np.random.Generator) -> np.ndarray:
+    y, x = np.mgrid[0:TILE_PX, 0:TILE_PX] / TILE_PX
+    board = np.floor(4 * y).astype(int)
+    # Each board starts elsewhere along its length.
+    along = (x + rng.random(4)[board]) % 1.0
+    tone = rng.random((4, 2))[board, np.floor(2 * along).astype(int)]
+    gap = (4 * y % 1 < 0.03) | (2 * along % 1 < 0.006)
+    return np.where(gap, 0.1, 0.25 + 0.4 * tone + 0.3 * _wood(rng))
+
+
+def _pieces(rng: np.random.Generator, rows: int, shift: float, joint: float) -> np.ndarray:
+    y, x = np.mgrid[0:TILE_PX, 0:TILE_PX] / TILE_PX
+    row = np.floor(rows * y).astype(int)
+    across = (4 * x + shift * (row % 2)) % 4
+    tone = rng.random((rows, 4))[row, np.floor(across).astype(int)]
+    gap = (across % 1 < joint) | (rows * y % 1 < joint * rows / 4)
+    value = 0.4 + rng.uniform(0.05, 0.5) * (tone - 0.5) + 0.25 * _spectrum(rng, rng.uniform(0.8, 1.5))
+    return np.asarray(cv2.GaussianBlur(np.where(gap, rng.uniform(0.05, 0.95), value), (0, 0), 0.8))
+
+
+def _tiles(rng: np.random.Generator) -> np.ndarray:
+    return _pieces(rng, 4, 0.0, rng.uniform(0.015, 0.05))
+
+
+def _brickwork(rng: np.random.Generator) -> np.ndarray:
+    return _pieces(rng, 8, 0.5, rng.uniform(0.04, 0.07))
+
+
+def _setts(rng: np.random.Generator) -> np.ndarray:
+    return _pieces(rng, 4, 0.5, rng.uniform(0.05, 0.12))
+
+
+#: Group, maker, how many.
+_HOUSEHOLD = (
+    ("wood", _wood, 4),
+    ("plaster", _plaster, 4),
+    ("carpet", _carpet, 4),
+    ("planks", _planks, 4),
+    ("tiles", _tiles, 4),
+    ("brickwork", _brickwork, 3),
+    ("setts", _setts, 2),
+)
