@@ -25,6 +25,42 @@ def real_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mono_graph(tmp_path_factory: pytest.TempPathFactory):
+    """Makes an exported graph for single pictures: gain times the mean of a pixel's channels, and a 255th of it."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    folder = tmp_path_factory.mktemp("mono")
+
+    def write(kind="affine_inverse", gain=1.0, confidence=True, name=None, output=None, after="Identity"):
+        output = output or ("inverse_depth" if kind == "affine_inverse" else "depth")
+        image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["h", "w", 3])
+        layers = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in (output, "confidence")]
+        nodes = [
+            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "gain"], ["scaled"]),
+            helper.make_node(after, ["scaled"], [output]),
+            helper.make_node("Div", ["mean", "white"], ["confidence"]),
+        ]
+        if not confidence:
+            del layers[1], nodes[4]
+        constants = [
+            helper.make_tensor("axes", TensorProto.INT64, [1], [2]),
+            helper.make_tensor("gain", TensorProto.FLOAT, [], [gain]),
+            helper.make_tensor("white", TensorProto.FLOAT, [], [255.0]),
+        ]
+        graph = helper.make_graph(nodes, "toy", [image], layers, constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        helper.set_model_props(model, {} if kind is None else {"leadline.depth_kind": kind})
+        path = folder / (name or f"{kind}-{gain}-{confidence}-{output}-{after}.onnx")
+        onnx.save(model, path)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middlebury Motorcycle: left and right picture (RGB, uint8), left disparity (px, float32, NaN unknown)."""
     from skimage.data import stereo_motorcycle

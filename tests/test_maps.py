@@ -136,6 +136,8 @@ def test_cloud_needs_camera_scale_and_picture() -> None:
     """Affine-inverse depth has no shape, and colours must fit."""
     with pytest.raises(CalibrationError, match="known camera and scale"):
         DepthMap(constant(1.0), everywhere(), "affine_inverse", camera=CAMERA).to_cloud(IMAGE)
+    with pytest.raises(CalibrationError, match="affine_depth"):
+        DepthMap(constant(1.0), everywhere(), "affine_depth", camera=CAMERA).to_cloud(IMAGE)
     with pytest.raises(CalibrationError, match="known camera and scale"):
         DepthMap(constant(1.0), everywhere(), "metric").to_cloud(IMAGE)
     with pytest.raises(InputError, match="picture of"):

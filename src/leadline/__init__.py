@@ -6,19 +6,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leadline.geometry.rig import StereoRig
     from leadline.maps import DepthMap, DisparityMap
+    from leadline.runtime.mono import MonoSession, mono, mono_method
     from leadline.runtime.stereo import StereoSession, stereo, stereo_method
 
 #: Public name -> module. Loaded at first use, so that `import leadline` costs next to nothing.
 _LAZY = {
     "DepthMap": "leadline.maps",
     "DisparityMap": "leadline.maps",
+    "MonoSession": "leadline.runtime.mono",
     "StereoRig": "leadline.geometry.rig",
     "StereoSession": "leadline.runtime.stereo",
+    "mono": "leadline.runtime.mono",
+    "mono_method": "leadline.runtime.mono",
     "stereo": "leadline.runtime.stereo",
     "stereo_method": "leadline.runtime.stereo",
 }
 
-__all__ = ["DepthMap", "DisparityMap", "StereoRig", "StereoSession", "stereo", "stereo_method"]
+__all__ = [
+    "DepthMap",
+    "DisparityMap",
+    "MonoSession",
+    "StereoRig",
+    "StereoSession",
+    "mono",
+    "mono_method",
+    "stereo",
+    "stereo_method",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes have any type

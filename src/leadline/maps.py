@@ -1,7 +1,7 @@
 """What every method returns: disparity and depth with their validity and confidence."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -11,7 +11,10 @@ from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.geometry.unproject import PointCloud, depth_from_disparity, points_from_depth
 
-DepthKind = Literal["metric", "up_to_scale", "affine_inverse"]
+DepthKind = Literal["metric", "up_to_scale", "affine_inverse", "affine_depth"]
+
+DISTANCE_KINDS: Final[tuple[DepthKind, ...]] = ("metric", "up_to_scale")
+"""Kinds whose numbers are distances but for a factor: only positive ones can be true, and they give a point cloud."""
 
 _BAND_ROWS = 256
 
@@ -66,7 +69,8 @@ class DepthMap:
     """Depth along the optical axis, or what its kind says.
 
     Args:
-        depth: float32. Metres for kind metric, an unknown multiple for up_to_scale, a s/Z + t for affine_inverse.
+        depth: float32. Metres for kind metric, an unknown multiple for up_to_scale, a s/Z + t for affine_inverse, a
+            s Z + t for affine_depth; s > 0 and t unknown.
         valid: Where the method stands by its value.
         kind: What the numbers mean.
         confidence: In [0, 1], if the method gives one.
@@ -96,10 +100,10 @@ class DepthMap:
             max_edge_ratio: A pixel is flying if its depth differs by more than this share from both the
                 pixels on opposite sides of it.
         Raises:
-            CalibrationError: If the depth is affine-inverse or its camera is unknown.
+            CalibrationError: If the depth has an unknown shift or its camera is unknown.
             InputError: If the picture has another size.
         """
-        if self.kind == "affine_inverse" or self.camera is None:
+        if self.kind not in DISTANCE_KINDS or self.camera is None:
             raise CalibrationError(
                 f"expected depth with a known camera and scale, got kind {self.kind!r} and camera {self.camera}"
             )

@@ -1,6 +1,7 @@
 """`leadline bench stereo`: every method on the same pair."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,32 @@ def test_rows_hold_what_is_promised(tmp_path, capsys):
     assert matcher["gflop"] is None
     assert network["gflop"] == pytest.approx(bundled_cards()["leadline-fast"].gflop * 64 * 96 / (640 * 480))
     assert "GFLOP/s" in capsys.readouterr().out
+
+
+def test_rows_of_single_pictures(tmp_path, capsys, mono_graph):
+    rows_file, model = tmp_path / "rows.json", str(mono_graph())
+    words = ["bench", "mono", "--sizes", "32x48", "--models", model, "--threads", "1", "--repeats", "2"]
+    assert main([*words, "--json", str(rows_file)]) == 0
+    (row,) = json.loads(rows_file.read_text())
+    assert list(row) == [key for key in KEYS if key != "max_disparity"]
+    assert (row["model"], row["height"], row["width"], row["threads"], row["gflop"]) == (model, 32, 48, 1, None)
+    assert 20 < row["peak_mb"] < 1000
+    assert "disparities" not in capsys.readouterr().out
+
+
+def test_single_pictures_take_networks_for_them(monkeypatch, capsys):
+    assert main(["bench", "mono", "--models", "leadline-fast"]) == 2
+    assert "`leadline stereo`" in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.setattr("leadline.apps.cli.bench.bundled_cards", lambda _: {})
+    assert main(["bench", "mono"]) == 2
+    assert "name an ONNX file with --models" in capsys.readouterr().err
+
+
+def test_a_monocular_network_works_at_a_size_of_its_own(monkeypatch):
+    card = replace(bundled_cards()["leadline-fast"], task="mono", name="toy", gflop=1.5)
+    monkeypatch.setattr("leadline.apps.cli.bench.bundled_cards", lambda task: {"toy": card} if task == "mono" else {})
+    assert network_gflop("toy", 480, 640, None) == network_gflop("toy", 4800, 6400, None) == 1.5
+    assert network_gflop("toy", 480, 640, 96) is None
 
 
 def test_work_grows_with_the_area():

@@ -126,15 +126,64 @@ def test_what_is_no_depth_is_no_prediction(leadline, scenes, predict, tmp_path, 
     assert (sparse["pixels"], sparse["density"]) == (11, pytest.approx(11 / 12))
 
 
+@pytest.fixture
+def large_scene(tmp_path):
+    """A picture of 16x20 whose brightness is inverse depth: 100 / Z + 20."""
+    room = tmp_path / "large" / "room"
+    for child in ("images", "depth"):
+        (room / child).mkdir(parents=True)
+    brightness = np.repeat(np.arange(40, 40 + 16 * 10, 10, dtype=np.uint8)[:, None], 20, axis=1)
+    assert cv2.imwrite(str(room / "images" / "1.png"), np.repeat(brightness[..., None], 3, axis=2))
+    assert cv2.imwrite(str(room / "depth" / "1.png"), np.rint(1e5 / (brightness - 20.0)).astype(np.uint16))
+    return tmp_path / "large"
+
+
+def test_an_onnx_file_is_run(leadline, large_scene, mono_graph, tmp_path):
+    model = str(mono_graph())
+    words = ["--models", f"constant,{model}", "--threads", 1, "--json", tmp_path / "scores.json"]
+    assert leadline("eval", "mono", large_scene, *words).code == 0
+    rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
+    errors = {
+        row["method"]: row["value"]
+        for row in rows
+        if (row["scene"], row["rule"], row["metric"]) == (None, "dense", "AbsRel")
+    }
+    # The depth file is rounded to millimetres.
+    assert errors[model] < 1e-3 < 0.1 < errors["constant"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--alignment", "none"], "got affine_inverse"),
+        (["--kind", "metric"], "leave it out"),
+        (["--threads", "0"], "at least 1 thread"),
+    ],
+)
+def test_an_onnx_file_that_cannot_be_scored_so(leadline, large_scene, mono_graph, words, message):
+    done = leadline("eval", "mono", large_scene, "--models", mono_graph(), *words)
+    assert done.code == 2
+    assert message in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def test_networks_for_pairs_and_missing_files_are_refused(leadline, large_scene):
+    assert "`leadline stereo`" in leadline("eval", "mono", large_scene, "--models", "leadline-fast").one_line
+    assert "the path of an ONNX file" in leadline("eval", "mono", large_scene, "--models", "none.onnx").one_line
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--models", "constant,"], "separated by commas"),
         (["--models", "constant,constant"], "separated by commas"),
-        (["--models", "nonsense", "--kind", "metric"], "constant, ramp or a folder of predictions, got nonsense"),
+        (
+            ["--models", "nonsense", "--kind", "metric"],
+            "constant, ramp, an ONNX file or a folder of predictions, got nonsense",
+        ),
         (["--models", "PREDICTIONS,PREDICTIONS/../predictions", "--kind", "metric"], "folders of different names"),
         (["--models", "constant", "--kind", "metric"], "leave it out"),
-        (["--models", "PREDICTIONS"], "expected --kind metric, up_to_scale or affine_inverse"),
+        (["--models", "PREDICTIONS"], "expected --kind metric, up_to_scale, affine_inverse or affine_depth"),
         (["--models", "PREDICTIONS", "--kind", "relative"], "affine_inverse"),
         (["--protocol", "nonsense"], "kitti-eigen"),
         (["--alignment", "nonsense"], "lsq-disparity"),

@@ -10,7 +10,7 @@ def test_a_checkpoint_is_exported(tmp_path, monkeypatch, capsys):
     def export_checkpoint(checkpoint, output, enlarge):
         assert enlarge == 1.5
         output.write_bytes(bytes(2_000_000))
-        return 0.00051
+        return "0.00051 px"
 
     monkeypatch.setattr(onnx, "export_checkpoint", export_checkpoint)
     assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx"), "--enlarge", "1.5"]) == 0

@@ -1,7 +1,7 @@
 """`leadline models`: the cards."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -48,6 +48,17 @@ def test_json_is_the_card(toys, capsys):
     assert json.loads(capsys.readouterr().out) == asdict(CARD)
     assert main(["models", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [asdict(CARD)]
+
+
+def test_a_monocular_network_has_no_disparities(monkeypatch, capsys):
+    card = replace(CARD, task="mono", max_disparity=0)
+    monkeypatch.setattr(models_module, "bundled_cards", lambda: {"toy": card})
+    assert main(["models"]) == 0
+    assert "mono" in (shown := capsys.readouterr().out)
+    assert "0-" not in shown
+    assert main(["models", "toy"]) == 0
+    assert "leadline mono" in (shown := capsys.readouterr().out)
+    assert "disparities" not in shown
 
 
 def test_bundled_cards_can_be_shown(capsys):

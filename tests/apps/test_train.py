@@ -14,8 +14,8 @@ def calls(monkeypatch):
     """What would be trained."""
     made = []
 
-    def train(recipe, output, start_from, weights):
-        made.append((recipe, output, start_from, weights))
+    def train(recipe, output, start_from, weights, team):
+        made.append((recipe, output, start_from, weights, team))
         return output / "last.ckpt"
 
     monkeypatch.setattr(run, "train", train)
@@ -24,17 +24,20 @@ def calls(monkeypatch):
 
 def test_a_bundled_recipe_runs_as_it_is(calls, capsys):
     assert main(["train", "leadline-fast"]) == 0
-    ((recipe, output, start_from, weights),) = calls
+    ((recipe, output, start_from, weights, team),) = calls
+    assert team == run.Team(1, 1, "ddp")
     assert (recipe.model, recipe.data, start_from, weights) == ("leadline-fast", "dreams/train", None, None)
     assert output == Path("runs/leadline-fast")
     assert "leadline export runs/leadline-fast/last.ckpt" in capsys.readouterr().out
 
 
 def test_options_replace_values(calls):
-    words = ["--data", "a", "--validation", "b", "--scenes", "c", "d", "--steps", "9", "--output", "e"]
-    assert main(["train", "leadline-fast", *words, "--start-from", "f.ckpt", "--weights", "g.ckpt"]) == 0
-    ((recipe, output, start_from, weights),) = calls
-    assert (recipe.data, recipe.validation, recipe.scenes, recipe.steps) == ("a", "b", ("c", "d"), 9)
+    many = ["--processes", "2", "--nodes", "3"]
+    words = ["--data", "s3://a/b", "--validation", "b", "--scenes", "c", "d", "--steps", "9", "--output", "e"]
+    assert main(["train", "leadline-fast", *words, "--start-from", "f.ckpt", "--weights", "g.ckpt", *many]) == 0
+    ((recipe, output, start_from, weights, team),) = calls
+    assert (recipe.data, recipe.validation, recipe.scenes, recipe.steps) == ("s3://a/b", "b", ("c", "d"), 9)
+    assert (team.size, team.strategy) == (6, "ddp")
     assert (output, start_from, weights) == (Path("e"), Path("f.ckpt"), Path("g.ckpt"))
 
 
@@ -54,3 +57,9 @@ def test_without_lightning_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "leadline.training.run")
     assert main(["train", "leadline-fast"]) == 2
     assert "leadline[train]" in capsys.readouterr().err
+
+
+def test_only_the_first_process_speaks(calls, capsys, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["train", "leadline-fast"]) == 0
+    assert capsys.readouterr().out == ""

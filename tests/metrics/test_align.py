@@ -133,7 +133,8 @@ def test_sigma_goes_through_the_alignment() -> None:
 @pytest.mark.parametrize("name", get_args(AlignmentName))
 @pytest.mark.parametrize("kind", get_args(DepthKind))
 def test_kinds(name: AlignmentName, kind: DepthKind) -> None:
-    given = {"metric": TRUTH, "up_to_scale": TRUTH / 5.4, "affine_inverse": 3.0 / TRUTH + 7.0}[kind]
+    relative = {"affine_inverse": 3.0 / TRUTH + 7.0, "affine_depth": TRUTH / 4.0 - 1.0}
+    given = {"metric": TRUTH, "up_to_scale": TRUTH / 5.4, **relative}[kind]
     if kind in ACCEPTED_KINDS[name]:
         aligned = align(depth_map(given, kind), TRUTH, MASK, name, CAP)
         np.testing.assert_allclose(aligned.depth, TRUTH, rtol=1e-5)

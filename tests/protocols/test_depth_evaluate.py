@@ -395,7 +395,7 @@ def test_a_method_that_changes_its_kind() -> None:
 
 
 def test_inverse_depth_cannot_be_clamped_in_metres() -> None:
-    with pytest.raises(InputError, match="got lsq-disparity, huber-disparity"):
+    with pytest.raises(InputError, match="got lsq-disparity, lsq-depth, huber-disparity"):
         replace(GENERIC, clamp="before-alignment")
 
 

@@ -42,6 +42,21 @@ def test_a_card_comes_back_as_it_was_stored(folder):
     verify(CARD)
 
 
+def test_cards_are_chosen_by_task(folder):
+    mono = replace(CARD, name="other", task="mono")
+    (folder / "other.json").write_text(mono.to_json())
+    assert bundled_cards() == {"toy": CARD, "other": mono}
+    assert bundled_cards("stereo") == {"toy": CARD}
+    assert bundled_cards("mono") == {"other": mono}
+
+
+def test_a_card_without_a_task_is_of_a_stereo_network(folder):
+    content = json.loads(CARD.to_json())
+    del content["task"]
+    (folder / "toy.json").write_text(json.dumps(content))
+    assert bundled_cards("stereo") == {"toy": CARD}
+
+
 def test_weights_that_differ_are_refused(folder):
     (folder / "toy.onnx").write_bytes(b"other")
     with pytest.raises(InputError, match=r"sha256 .* got d9298a10d1b0"):

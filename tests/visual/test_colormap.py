@@ -51,6 +51,9 @@ def test_closer_depth_is_hotter_for_every_kind() -> None:
     assert metric[0, 3].tolist() == [0, 0, 0]
     inverse = plasma_depth(DepthMap(values, valid, "affine_inverse"))
     assert warmth(inverse[0, 2]) > warmth(inverse[0, 0])
+    # Depth with a shift may be 0 or less, and is still nearer where it is smaller.
+    shifted = plasma_depth(DepthMap(values - 2, valid, "affine_depth"))
+    assert warmth(shifted[0, 0]) > warmth(shifted[0, 1]) > warmth(shifted[0, 2])
 
 
 def test_confidence_is_grey_with_white_certain() -> None:

@@ -75,12 +75,16 @@ def find_pairs(left: str, right: str | None) -> list[PairFiles]:
             f"expected as many right pictures as left ones, got {len(lefts)} in {left} and {len(rights)} in {right}; "
             "remove those without a partner"
         )
-    names = _names(lefts)
+    names = short_names(lefts)
     return [PairFiles(*row) for row in zip(names, lefts, rights, strict=True)]
 
 
-def _names(paths: list[Path]) -> list[str]:
-    """The parts of the paths that differ: `a/1.png a/2.png` are 1 and 2, `a/im0.png b/im0.png` are a and b."""
+def short_names(paths: list[Path]) -> list[str]:
+    """The parts of the paths that differ: `a/1.png a/2.png` are 1 and 2, `a/im0.png b/im0.png` are a and b.
+
+    Raises:
+        InputError: If two would have one name.
+    """
     if len(paths) == 1:
         return [paths[0].stem]
     shared = len(Path(os.path.commonpath([path.parent.absolute() for path in paths])).parts)

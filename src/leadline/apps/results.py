@@ -1,9 +1,9 @@
-"""The folder of files that a matched pair becomes, and its summary."""
+"""The folder of files that a result becomes, and its summary."""
 
 import json
 import platform
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import onnxruntime
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from leadline.classical import ClassicalStereo
 from leadline.errors import OutputError
@@ -97,6 +97,41 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
+def write_confidence(folder: Path, confidence: Float32[np.ndarray, "h w"]) -> None:
+    """Writes confidence.png and confidence.pfm.
+
+    Args:
+        folder: Where.
+        confidence: In [0, 1].
+    Raises:
+        OutputError: If they cannot be written.
+    """
+    write_image(folder / "confidence.png", confidence_grey(confidence)[..., 0])
+    write_pfm(folder / "confidence.pfm", confidence)
+
+
+@contextmanager
+def whole_result(folder: Path, names: Sequence[str]) -> Generator[None]:
+    """Makes a folder for a block that writes files into it; after a failure or Ctrl-C none of them remains.
+
+    Files of an earlier result in the same folder are removed first, so that nothing of it can be taken for new.
+
+    Args:
+        folder: Made if need be.
+        names: All that the block may write, the summary last.
+    Raises:
+        OutputError: If the folder cannot be made or an earlier file cannot be removed.
+    """
+    make_output_folder(folder)
+    remove_files(folder, reversed(names))
+    try:
+        yield
+    except BaseException:
+        with suppress(OutputError):
+            remove_files(folder, names)
+        raise
+
+
 def write_result(
     folder: Path,
     left: UInt8[np.ndarray, "h w 3"],
@@ -104,9 +139,7 @@ def write_result(
     rig: StereoRig | None,
     summary: Mapping[str, Any],
 ) -> None:
-    """Writes all files of one pair, the summary last; after a failure or Ctrl-C none of them remains.
-
-    Files of an earlier result in the same folder are removed first, so that nothing of it can be taken for new.
+    """Writes all files of one pair, the summary last, as `whole_result` does.
 
     Args:
         folder: Made if need be.
@@ -117,17 +150,11 @@ def write_result(
     Raises:
         OutputError: If something cannot be written.
     """
-    make_output_folder(folder)
-    remove_files(folder, reversed(RESULT_FILES))
-    try:
+    with whole_result(folder, RESULT_FILES):
         _write_disparity(folder, disparity)
         points = None if rig is None else _write_depth(folder, left, disparity, rig)
         written = {name: unit for name, unit in _UNITS.items() if (folder / name).exists()}
         write_json(folder / SUMMARY_FILE, {**summary, **_shares(disparity), "points": points, "units": written})
-    except BaseException:
-        with suppress(OutputError):
-            remove_files(folder, RESULT_FILES)
-        raise
 
 
 def _write_disparity(folder: Path, disparity: DisparityMap) -> None:
@@ -135,8 +162,7 @@ def _write_disparity(folder: Path, disparity: DisparityMap) -> None:
     write_image(folder / "valid.png", disparity.valid.astype(np.uint8) * np.uint8(255))
     write_image(folder / "disparity_plasma.png", plasma(disparity.disparity, has_prediction(disparity)))
     if disparity.confidence is not None:
-        write_image(folder / "confidence.png", confidence_grey(disparity.confidence)[..., 0])
-        write_pfm(folder / "confidence.pfm", disparity.confidence)
+        write_confidence(folder, disparity.confidence)
 
 
 def _write_depth(folder: Path, left: UInt8[np.ndarray, "h w 3"], disparity: DisparityMap, rig: StereoRig) -> int:

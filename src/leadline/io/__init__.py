@@ -6,11 +6,13 @@ from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.calib_opencv import write_opencv_calibration
 from leadline.io.colmap import ColmapCamera, read_colmap_cameras, read_colmap_images
 from leadline.io.dpt import read_dpt, read_sintel_camera
+from leadline.io.exif import ExifFocal, read_exif_focal
 from leadline.io.grey_png import read_depth_png, read_grey8, read_png16
 from leadline.io.hdf5 import read_hdf5_plane
 from leadline.io.images import Picture, read_image, write_depth_mm_png, write_image
 from leadline.io.kitti_png import read_kitti_disparity, write_kitti_disparity
 from leadline.io.kitti_raw import read_kitti_camera, read_kitti_projection
+from leadline.io.known_depths import read_known_points, read_tof_zones
 from leadline.io.npy import read_npy, read_npy_plane
 from leadline.io.pairs import PicturePair, read_pair
 from leadline.io.pfm import read_pfm, write_pfm
@@ -21,6 +23,7 @@ from leadline.io.velodyne import read_velodyne
 
 __all__ = [
     "ColmapCamera",
+    "ExifFocal",
     "Picture",
     "PicturePair",
     "atomic_write",
@@ -30,12 +33,14 @@ __all__ = [
     "read_colmap_images",
     "read_depth_png",
     "read_dpt",
+    "read_exif_focal",
     "read_grey8",
     "read_hdf5_plane",
     "read_image",
     "read_kitti_camera",
     "read_kitti_disparity",
     "read_kitti_projection",
+    "read_known_points",
     "read_lines",
     "read_matrix",
     "read_npy",
@@ -46,6 +51,7 @@ __all__ = [
     "read_png16",
     "read_raw_float32",
     "read_sintel_camera",
+    "read_tof_zones",
     "read_velodyne",
     "write_depth_mm_png",
     "write_image",

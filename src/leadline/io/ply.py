@@ -19,12 +19,13 @@ _TYPES = {
 _PROPERTY = re.compile(r"property (\w+) (\w+)")
 
 
-def write_ply(path: Path | str, cloud: PointCloud) -> None:
-    """Writes a binary little-endian PLY: x y z as float (metres), red green blue as uchar.
+def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres") -> None:
+    """Writes a binary little-endian PLY: x y z as float, red green blue as uchar.
 
     Args:
         path: The file; replaced whole if it exists.
         cloud: The points in the left camera's frame: x right, y down, z forward.
+        unit: Of the points, for the comment in the file.
     Raises:
         OutputError: If it cannot be written.
     """
@@ -35,7 +36,7 @@ def write_ply(path: Path | str, cloud: PointCloud) -> None:
         vertices[name] = cloud.colors[:, channel]
     header = (
         "ply\nformat binary_little_endian 1.0\n"
-        "comment metres; x right, y down, z forward\n"
+        f"comment {unit}; x right, y down, z forward\n"
         f"element vertex {len(vertices)}\n"
         "property float x\nproperty float y\nproperty float z\n"
         "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"

@@ -1,6 +1,7 @@
 """Shards: plain tar files in WebDataset naming, written whole or not at all, readable at random.
 
-A sample is the files of one key, ``KEY.left.png``, ``KEY.json`` and so on.
+A sample is the files of one key, ``KEY.left.png``, ``KEY.json`` and so on; the key ends at the first dot of the file's
+name, whatever dots its folder has.
 """
 
 import io
@@ -11,6 +12,7 @@ from typing import final
 
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.remote import is_remote, local_shards
 
 
 def write_shard(path: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> None:
@@ -42,11 +44,13 @@ class ShardReader:
         """Index the shards.
 
         Args:
-            source: A folder with ``*.tar`` files, or the files.
+            source: A folder with ``*.tar`` files, or the files; or an address (``s3://``, ``https://`` ...) whose
+                shards are fetched once, see `leadline.io.remote.local_shards`.
         Raises:
-            InputError: If there is no shard, or one is no whole tar file.
+            InputError: If there is no shard, or one is no whole tar file or cannot be fetched.
+            MissingExtraError: If the address needs a package that is not installed.
         """
-        paths = sorted(Path(source).glob("*.tar")) if isinstance(source, str | Path) else sorted(source)
+        paths = _paths(source)
         if not paths:
             raise InputError(
                 f"expected shards (*.tar) in {source}, found none; write some with `leadline dream stereo`"
@@ -84,14 +88,22 @@ class ShardReader:
         return found
 
 
+def _paths(source: Path | str | Iterable[Path]) -> list[Path]:
+    if isinstance(source, str) and is_remote(source):
+        return local_shards(source)
+    return sorted(Path(source).glob("*.tar")) if isinstance(source, str | Path) else sorted(source)
+
+
 def _index(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
     """Offsets and sizes of the files of each sample in a shard."""
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     try:
         with tarfile.open(path, "r:") as tar:
             for entry in tar:
-                key, _, name = entry.name.partition(".")
-                samples.setdefault(key, {})[name] = (entry.offset_data, entry.size)
+                folder, slash, file = entry.name.rpartition("/")
+                key, dot, name = file.partition(".")
+                if entry.isfile() and key and dot:
+                    samples.setdefault(f"{folder}{slash}{key}", {})[name] = (entry.offset_data, entry.size)
     except (OSError, tarfile.TarError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"expected a shard (a tar file) at {path}, got {reason}; write or fetch it again") from error

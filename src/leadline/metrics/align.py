@@ -1,7 +1,7 @@
 """Alignments: what a prediction may be told about the truth before it is scored. Their name is part of the score's.
 
-A network that saw one picture knows depth up to a scale, or inverse depth up to a scale and a shift. Each alignment
-fits what is missing on the pixels that count, in float64, one picture at a time.
+A network that saw one picture knows depth up to a scale, or depth or inverse depth up to a scale and a shift. Each
+alignment fits what is missing on the pixels that count, in float64, one picture at a time.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,13 @@ ACCEPTED_KINDS: Final[Mapping[AlignmentName, tuple[DepthKind, ...]]] = MappingPr
         "none": ("metric",),
         "median": ("metric", "up_to_scale"),
         "x5.4": ("up_to_scale",),
-        "lsq-depth": ("metric", "up_to_scale"),
+        "lsq-depth": ("metric", "up_to_scale", "affine_depth"),
         "lsq-disparity": ("metric", "up_to_scale", "affine_inverse"),
         "huber-disparity": ("metric", "up_to_scale", "affine_inverse"),
     }
 )
-"""Which kinds of depth an alignment makes metric. Only the two in disparity can undo the shift of affine_inverse."""
+"""Which kinds of depth an alignment makes metric. Only the two in disparity can undo the shift of affine_inverse,
+only lsq-depth that of affine_depth."""
 
 STEREO_SCALE: Final = 5.4
 """Metres per unit of networks that were trained on KITTI stereo with a nominal baseline of 0.1: it is 0.54 m."""

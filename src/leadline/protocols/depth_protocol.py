@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from leadline.errors import InputError
-from leadline.maps import DepthKind
+from leadline.maps import DISTANCE_KINDS, DepthKind
 from leadline.metrics.align import ACCEPTED_KINDS, AlignmentName
 from leadline.metrics.depth import abs_rel, delta, delta_outliers, log10, rmse, rmse_log, silog_kitti, sq_rel
 from leadline.protocols.crops import Crop
@@ -31,7 +31,7 @@ class DepthProtocol:
         rules: Under which treatments of missing predictions.
         averaging: How pictures become one number.
     Raises:
-        InputError: If predictions would be clamped, in metres, before an alignment that takes inverse depth.
+        InputError: If predictions would be clamped, in metres, before an alignment that takes depth of unknown shift.
     """
 
     name: str
@@ -47,11 +47,11 @@ class DepthProtocol:
 
     def __post_init__(self) -> None:
         """Refuses a clamp that has no meaning."""
-        inverse = [name for name in self.alignments if "affine_inverse" in ACCEPTED_KINDS[name]]
-        if self.clamp == "before-alignment" and inverse:
+        shifting = [name for name in self.alignments if not set(ACCEPTED_KINDS[name]) <= set(DISTANCE_KINDS)]
+        if self.clamp == "before-alignment" and shifting:
             raise InputError(
-                f"expected alignments in depth where predictions are clamped before, got {', '.join(inverse)}; "
-                "clamp after-alignment"
+                f"expected alignments by a scale alone where predictions are clamped before, got {', '.join(shifting)}"
+                "; clamp after-alignment"
             )
 
     def alignment_for(self, kind: DepthKind, wanted: AlignmentName | None = None) -> AlignmentName:

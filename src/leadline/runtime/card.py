@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from leadline.errors import InputError
 
+Task = Literal["stereo", "mono"]
+"""What a network is for: two pictures or one."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """Where a trained network comes from and how good it is.
 
@@ -20,8 +24,9 @@ class ModelCard:
         licence: SPDX identifier.
         weights: File name of the ONNX graph beside the card.
         sha256: Of that file.
-        max_disparity: Largest disparity in px that the network sees without a pyramid.
-        enlarge: How much larger than they are the network sees pictures.
+        task: stereo or mono.
+        max_disparity: Largest disparity in px that a stereo network sees without a pyramid; 0 for mono.
+        enlarge: How much larger than they are a stereo network sees pictures; a mono graph resizes them itself.
         parameters: Number of trained weights.
         gflop: Of one pass at 640x480, in 1e9 floating-point operations (a multiply-add is two).
         training: Recipe, seed, data, steps, hours and machine.
@@ -35,8 +40,9 @@ class ModelCard:
     licence: str
     weights: str
     sha256: str
-    max_disparity: int
-    enlarge: float
+    task: Task = "stereo"
+    max_disparity: int = 0
+    enlarge: float = 1.0
     parameters: int
     gflop: float
     training: dict[str, Any]
@@ -54,10 +60,45 @@ class ModelCard:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
-def bundled_cards() -> dict[str, ModelCard]:
-    """The cards of all networks that come with leadline, by name."""
+def bundled_cards(task: Task | None = None) -> dict[str, ModelCard]:
+    """The cards of the networks that come with leadline, by name.
+
+    Args:
+        task: Only those for it; all if absent.
+    """
     cards = [ModelCard(**json.loads(path.read_text())) for path in sorted(_bundled_folder().glob("*.json"))]
-    return {card.name: card for card in cards}
+    return {card.name: card for card in cards if task in (None, card.task)}
+
+
+def find_graph(model: str | Path, task: Task, others: Sequence[str] = ()) -> Path:
+    """The ONNX file that a name stands for.
+
+    Args:
+        model: A bundled name, or the path of a file that ends in .onnx.
+        task: What it is wanted for.
+        others: Names that the caller takes besides, for the message.
+    Raises:
+        InputError: If there is no such network, it is for another task, or its weights are damaged.
+    """
+    name, cards = str(model), bundled_cards()
+    if name in cards:
+        if cards[name].task != task:
+            raise InputError(wrong_task(name, task))
+        verify(cards[name])
+        return cards[name].path
+    path = Path(model)
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    known = [*bundled_cards(task), *others]
+    one_of = f"one of {', '.join(known)}, or " if known else ""
+    raise InputError(f"expected {one_of}the path of an ONNX file of ours, as the model; got {name!r}")
+
+
+def wrong_task(name: str, wanted: Task) -> str:
+    """What to say of a network that is for the other task."""
+    named = {"stereo": "a stereo network", "mono": "a monocular network"}
+    other: Task = "mono" if wanted == "stereo" else "stereo"
+    return f"expected {named[wanted]}, got {name}, which is {named[other]}; use it with `leadline {other}`"
 
 
 def verify(card: ModelCard) -> None:

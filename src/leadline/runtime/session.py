@@ -1,6 +1,7 @@
-"""One ONNX graph in ONNX Runtime: pictures in, disparity and any confidence out."""
+"""ONNX graphs in ONNX Runtime: pictures in, disparity or depth and any confidence out."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
@@ -9,6 +10,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
+from leadline.runtime.card import Task, wrong_task
 
 _ORT: Final[Any] = onnxruntime  # it comes without types
 
@@ -24,6 +26,8 @@ MAX_DISPARITY_KEY: Final = "leadline.max_disparity"
 """Metadata by which an exported graph is known as ours: the largest disparity that it sees, px."""
 ENLARGE_KEY: Final = "leadline.enlarge"
 """Metadata: how much larger the graph makes its pictures; 1 if absent."""
+DEPTH_KIND_KEY: Final = "leadline.depth_kind"
+"""Metadata by which a graph for single pictures is known as ours: metric, up_to_scale or affine_inverse."""
 _UNKNOWN: Final = 0.5
 """As likely right as wrong: what stands for the confidence of a network that has none."""
 
@@ -34,18 +38,19 @@ def default_threads() -> int:
 
 
 @final
-class GraphSession:
-    """An exported stereo graph, loaded once.
+class LoadedGraph:
+    """Any ONNX graph of ours, loaded once.
 
     Args:
-        path: ONNX file that `leadline export` wrote.
+        path: ONNX file.
+        task: What it must be for.
         threads: Threads inside an operator; all processors if absent.
         provider: Where it runs; never another one than asked for.
     Raises:
         InputError: If the file is not such a graph, or the provider is not installed or refuses.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, provider: Provider = "cpu") -> None:
+    def __init__(self, path: Path, task: Task, threads: int | None = None, provider: Provider = "cpu") -> None:
         wanted = _PROVIDERS[provider] if provider in _PROVIDERS else None
         available: list[str] = _ORT.get_available_providers()
         if wanted is None or wanted not in available:
@@ -56,7 +61,7 @@ class GraphSession:
         options = _ORT.SessionOptions()
         options.intra_op_num_threads = threads or default_threads()
         options.log_severity_level = 3
-        self.threads, self.provider = options.intra_op_num_threads, provider
+        self.path, self.threads, self.provider = path, options.intra_op_num_threads, provider
         try:
             self._session = _ORT.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
@@ -64,20 +69,52 @@ class GraphSession:
             raise InputError(f"expected an ONNX file from `leadline export`, could not load {path}: {reason}") from None
         if self._session.get_providers()[0] != wanted:
             raise InputError(f"expected {provider} to take the network, got {self._session.get_providers()[0]}")
-        metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        if MAX_DISPARITY_KEY not in metadata:
-            raise InputError(f"expected an ONNX file from `leadline export`, got another network in {path}")
-        self.max_disparity = int(metadata[MAX_DISPARITY_KEY])
-        self.enlarge = float(metadata.get(ENLARGE_KEY, 1.0))
-        self.has_confidence = "confidence" in [layer.name for layer in self._session.get_outputs()]
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.outputs: list[str] = [layer.name for layer in self._session.get_outputs()]
+        self._check_task(task)
+
+    def _check_task(self, task: Task) -> None:
+        keys: dict[Task, str] = {"stereo": MAX_DISPARITY_KEY, "mono": DEPTH_KIND_KEY}
+        if keys[task] in self.metadata:
+            return
+        if any(key in self.metadata for key in keys.values()):
+            raise InputError(wrong_task(str(self.path), task))
+        raise InputError(f"expected an ONNX file from `leadline export`, got another network in {self.path}")
+
+    def run(
+        self, names: Sequence[str], pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
+    ) -> list[Float32[np.ndarray, "..."]]:
+        """The named outputs for the named pictures."""
+        inputs = {name: np.ascontiguousarray(picture) for name, picture in pictures.items()}
+        return [np.asarray(layer) for layer in self._session.run(list(names), inputs)]
+
+
+@final
+class GraphSession:
+    """An exported stereo graph, loaded once.
+
+    Args:
+        path: ONNX file that `leadline export` wrote.
+        threads: As for `LoadedGraph`.
+        provider: As for `LoadedGraph`.
+    Raises:
+        InputError: As for `LoadedGraph`.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, provider: Provider = "cpu") -> None:
+        self._graph = LoadedGraph(path, "stereo", threads, provider)
+        self.threads, self.provider = self._graph.threads, self._graph.provider
+        self.max_disparity = int(self._graph.metadata[MAX_DISPARITY_KEY])
+        self.enlarge = float(self._graph.metadata.get(ENLARGE_KEY, 1.0))
+        self.has_confidence = "confidence" in self._graph.outputs
 
     def __call__(
         self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
         """Disparity in px and confidence in [0, 1] of one pair, in one piece; 0.5 from a network that cannot tell."""
-        inputs = {"left": np.ascontiguousarray(left), "right": np.ascontiguousarray(right)}
+        pictures = {"left": left, "right": right}
         if self.has_confidence:
-            disparity, confidence = self._session.run(["disparity", "confidence"], inputs)
-            return np.asarray(disparity), np.asarray(confidence)
-        (disparity,) = self._session.run(["disparity"], inputs)
-        return np.asarray(disparity), np.full_like(disparity, _UNKNOWN)
+            disparity, confidence = self._graph.run(["disparity", "confidence"], pictures)
+            return disparity, confidence
+        (disparity,) = self._graph.run(["disparity"], pictures)
+        return disparity, np.full_like(disparity, _UNKNOWN)

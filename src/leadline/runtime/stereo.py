@@ -12,12 +12,12 @@ from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.border import fill_unseen_border
-from leadline.runtime.card import bundled_cards, verify
+from leadline.runtime.card import find_graph
+from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
 from leadline.runtime.pyramid import match_pyramid
 from leadline.runtime.session import GraphSession, Provider
 
 DEFAULT_MODEL: Final = "leadline-fast"
-_MIN_SIDE_PX: Final = 16
 _DISPARITY_SHARE: Final = 0.125
 _LEAST_RANGE_PX: Final = 128
 """Where the caller names no range, a near thing may be shifted by this share of the width, and by this many pixels."""
@@ -56,7 +56,7 @@ class StereoSession:
         if max_disparity is not None and max_disparity < 1:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.name, self.max_disparity = str(model), max_disparity
-        self._graph = GraphSession(_find_graph(model), threads, provider)
+        self._graph = GraphSession(find_graph(model, "stereo", MATCHERS), threads, provider)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class StereoSession:
             InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
         """
         check_pictures(left, right)
-        left, right = _as_rgb(left), _as_rgb(right)
+        left, right = as_rgb(left), as_rgb(right)
         native = self._graph.max_disparity
         wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
@@ -144,29 +144,10 @@ def check_pictures(left: np.ndarray, right: np.ndarray) -> None:
         InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
     """
     for picture, side in ((left, "left"), (right, "right")):
-        is_picture = picture.dtype == np.uint8 and (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3))
-        if not is_picture:
-            raise InputError(f"expected 8-bit RGB or grey for the {side} picture, got {picture.dtype} {picture.shape}")
+        require_8bit(picture, f"the {side} picture")
     if left.shape[:2] != right.shape[:2]:
         raise InputError(
             f"expected two pictures of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
             "crop or resize them alike"
         )
-    if min(left.shape[:2]) < _MIN_SIDE_PX:
-        raise InputError(f"expected pictures of at least {_MIN_SIDE_PX} px a side, got {left.shape[:2]}")
-
-
-def _as_rgb(picture: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h w 3"]:
-    return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-
-
-def _find_graph(model: str | Path) -> Path:
-    cards = bundled_cards()
-    if str(model) in cards:
-        verify(cards[str(model)])
-        return cards[str(model)].path
-    path = Path(model)
-    if path.suffix == ".onnx" and path.is_file():
-        return path
-    known = ", ".join((*cards, *MATCHERS))
-    raise InputError(f"expected one of {known}, or the path of an ONNX file of ours, as the model; got {str(model)!r}")
+    require_sides(left)

@@ -58,8 +58,9 @@ def plasma_depth(depth: DepthMap, value_range: tuple[float, float] | None = None
     """Plasma colours over inverse depth, so that hotter is closer here too.
 
     Args:
-        depth: Any kind; affine-inverse depth is inverse already.
-        value_range: Inverse depths (1/m for metric depth) of the first and the last colour; robust if absent.
+        depth: Any kind; affine-inverse depth is inverse already, affine depth cannot be inverted and is negated.
+        value_range: Inverse depths (1/m for metric depth; negated affine depth) of the first and the last colour;
+            robust if absent.
     Returns:
         RGB; black where invalid or not in front of the camera.
     Raises:
@@ -67,6 +68,8 @@ def plasma_depth(depth: DepthMap, value_range: tuple[float, float] | None = None
     """
     if depth.kind == "affine_inverse":
         return plasma(depth.depth, depth.valid, value_range)
+    if depth.kind == "affine_depth":
+        return plasma(-depth.depth, depth.valid, value_range)
     valid = depth.valid & (depth.depth > 0)
     inverse = np.zeros(depth.depth.shape)
     np.divide(1.0, depth.depth, out=inverse, where=valid)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -24,7 +24,8 @@ from leadline.classical import MATCHERS
 from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
 from leadline.protocols.motorcycle import motorcycle
-from leadline.runtime.card import bundled_cards
+from leadline.runtime.card import Task, bundled_cards
+from leadline.runtime.mono import mono_method
 from leadline.runtime.pyramid import WHOLE_PX
 from leadline.runtime.session import default_threads
 from leadline.runtime.stereo import stereo_method
@@ -45,7 +46,7 @@ class BenchRow:
         model: The method.
         height: Rows of the pictures.
         width: Columns of the pictures.
-        max_disparity: Largest disparity that was looked for, px.
+        max_disparity: Largest disparity that was looked for, px; None for single pictures.
         threads: Threads that it might use.
         seconds_median: Of a warm run.
         seconds_spread: Between the first and the third quartile of the runs.
@@ -56,7 +57,7 @@ class BenchRow:
     model: str
     height: int
     width: int
-    max_disparity: int
+    max_disparity: int | None
     threads: int
     seconds_median: float
     seconds_spread: float
@@ -86,24 +87,61 @@ def stereo_bench(
         repeats: Timed runs of each method.
         json: File for the rows, as a list.
     """
-    names = [*bundled_cards(), *MATCHERS] if models is None else [name.strip() for name in models.split(",")]
+    names = [*bundled_cards("stereo"), *MATCHERS] if models is None else [name.strip() for name in models.split(",")]
     wanted = [parse_size(size) for size in sizes.split(",")]
     rows = measure(names, wanted, max_disparity, default_threads() if threads is None else threads, repeats)
+    _report(rows, repeats, json)
+
+
+def mono_bench(
+    *,
+    sizes: str = "480x640",
+    models: str | None = None,
+    threads: int | None = None,
+    repeats: int = 9,
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+) -> None:
+    """Seconds, memory and work of every bundled network for single pictures on one real picture.
+
+    The methods take turns within one run, each after a warm-up, so that they share whatever else the machine does.
+    Memory is measured in a process of its own for each.
+
+    Args:
+        sizes: Height x width of the picture (Middlebury's Motorcycle, left view, resized); several are separated by
+            commas.
+        models: Bundled networks or ONNX files of ours, separated by commas; every bundled network if absent.
+        threads: Threads to use; all processors if absent.
+        repeats: Timed runs of each method.
+        json: File for the rows, as a list.
+    """
+    names = [*bundled_cards("mono")] if models is None else [name.strip() for name in models.split(",")]
+    if not names:
+        raise InputError("expected a bundled network for single pictures, got none; name an ONNX file with --models")
+    wanted = [parse_size(size) for size in sizes.split(",")]
+    _report(measure(names, wanted, None, default_threads() if threads is None else threads, repeats), repeats, json)
+
+
+def _report(rows: Sequence[BenchRow], repeats: int, json: Path | None) -> None:
     Console().print(_table(rows, repeats))
-    if json is not None:
-        with atomic_write(json) as stream:
-            stream.write((json_module.dumps([asdict(row) for row in rows], indent=1) + "\n").encode())
+    if json is None:
+        return
+    shown = [asdict(row) for row in rows]
+    for row in shown:
+        if row["max_disparity"] is None:
+            del row["max_disparity"]
+    with atomic_write(json) as stream:
+        stream.write((json_module.dumps(shown, indent=1) + "\n").encode())
 
 
 def measure(
-    names: Sequence[str], sizes: Sequence[tuple[int, int]], max_disparity: int, threads: int, repeats: int
+    names: Sequence[str], sizes: Sequence[tuple[int, int]], max_disparity: int | None, threads: int, repeats: int
 ) -> list[BenchRow]:
     """One row for each method and size; the methods take turns.
 
     Args:
         names: The methods.
         sizes: Heights and widths.
-        max_disparity: Largest disparity to look for, px.
+        max_disparity: Largest disparity to look for, px; None for methods that see single pictures.
         threads: Threads to use.
         repeats: Timed runs of each method, after a first one that is not counted.
     Raises:
@@ -116,11 +154,12 @@ def measure(
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("measuring", total=len(sizes) * len(names) * 2)
         for height, width in sizes:
-            left, right = (_resized(view, height, width) for view in (scene.left, scene.right))
-            seconds = _interleaved_seconds(names, left, right, max_disparity, threads, repeats)
+            views = (scene.left,) if max_disparity is None else (scene.left, scene.right)
+            pictures = [_resized(view, height, width) for view in views]
+            seconds = _interleaved_seconds(names, pictures, max_disparity, threads, repeats)
             progress.advance(task, len(names))
             for name in names:
-                peak_mb = _peak_mb_of_child(name, left, right, max_disparity, threads)
+                peak_mb = _peak_mb_of_child(name, pictures, max_disparity, threads)
                 rows.append(_row(name, (height, width), max_disparity, threads, seconds[name], peak_mb))
                 progress.advance(task)
     return rows
@@ -133,24 +172,28 @@ def _resized(picture: Picture, height: int, width: int) -> Picture:
     )
 
 
+def _load(name: str, max_disparity: int | None, threads: int) -> Callable[..., object]:
+    return mono_method(name, threads) if max_disparity is None else stereo_method(name, max_disparity, threads)
+
+
 def _interleaved_seconds(
-    names: Sequence[str], left: Picture, right: Picture, max_disparity: int, threads: int, repeats: int
+    names: Sequence[str], pictures: Sequence[Picture], max_disparity: int | None, threads: int, repeats: int
 ) -> dict[str, list[float]]:
     """Seconds of each method's runs; the methods take turns."""
-    methods = {name: stereo_method(name, max_disparity, threads) for name in names}
+    methods = {name: _load(name, max_disparity, threads) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repeats + 1):
         for name, method in methods.items():
             time.sleep(_REST_S)
             start = time.perf_counter()
-            method(left, right)
+            method(*pictures)
             if turn > 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
 def _row(
-    name: str, size: tuple[int, int], max_disparity: int, threads: int, seconds: list[float], peak_mb: float
+    name: str, size: tuple[int, int], max_disparity: int | None, threads: int, seconds: list[float], peak_mb: float
 ) -> BenchRow:
     first, third = np.percentile(seconds, (25, 75))
     return BenchRow(
@@ -166,24 +209,32 @@ def _row(
     )
 
 
-def network_gflop(name: str, height: int, width: int, max_disparity: int) -> float | None:
-    """Work of a bundled network on a picture, from its card: it grows with the area.
+def network_gflop(name: str, height: int, width: int, max_disparity: int | None) -> float | None:
+    """Work of a bundled network on a picture, from its card.
+
+    A stereo network's grows with the area. One for single pictures resizes them to a resolution of its own: its work
+    is the card's, but for the picture's shape.
 
     Returns:
         1e9 operations; None if the method is no bundled network, or runs it more than once (tiles, pyramid).
     """
-    card = bundled_cards().get(name)
-    if card is None or max_disparity > card.max_disparity or height * width * card.enlarge**2 > WHOLE_PX:
+    task: Task = "mono" if max_disparity is None else "stereo"
+    card = bundled_cards(task).get(name)
+    if card is None:
+        return None
+    if max_disparity is None:
+        return card.gflop
+    if max_disparity > card.max_disparity or height * width * card.enlarge**2 > WHOLE_PX:
         return None
     return card.gflop * height * width / _CARD_AREA_PX
 
 
-def _peak_mb_of_child(name: str, left: Picture, right: Picture, max_disparity: int, threads: int) -> float:
+def _peak_mb_of_child(name: str, pictures: Sequence[Picture], max_disparity: int | None, threads: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        pair = Path(folder) / "pair.npy"
-        np.save(pair, np.stack([left, right]))
+        stored = Path(folder) / "pictures.npy"
+        np.save(stored, np.stack(pictures))
         code = f"from {__name__} import peak_mb; import sys; print(peak_mb(*sys.argv[1:]))"
-        words = [sys.executable, "-c", code, name, str(pair), str(max_disparity), str(threads)]
+        words = [sys.executable, "-c", code, name, str(stored), str(max_disparity or ""), str(threads)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -191,19 +242,19 @@ def _peak_mb_of_child(name: str, left: Picture, right: Picture, max_disparity: i
     return float(done.stdout)
 
 
-def peak_mb(name: str, pair: str, max_disparity: str, threads: str) -> float:
+def peak_mb(name: str, stored: str, max_disparity: str, threads: str) -> float:
     """Largest resident memory of this process after it has run a method twice, in 1e6 bytes; a child calls it.
 
     Args:
         name: The method.
-        pair: A .npy file with both pictures.
-        max_disparity: As for `stereo_method`.
+        stored: A .npy file with its pictures.
+        max_disparity: As for `stereo_method`; empty for a method that sees single pictures.
         threads: As for `stereo_method`.
     """
-    left, right = np.load(pair)
-    method = stereo_method(name, int(max_disparity), int(threads))
+    pictures = np.load(stored)
+    method = _load(name, int(max_disparity) if max_disparity else None, int(threads))
     for _ in range(2):
-        method(left, right)
+        method(*pictures)
     status = Path("/proc/self/status")
     if status.exists():
         # Linux's ru_maxrss would start from the size of the process that started this one.
@@ -216,8 +267,9 @@ def peak_mb(name: str, pair: str, max_disparity: str, threads: str) -> float:
 
 
 def _table(rows: Sequence[BenchRow], repeats: int) -> Table:
+    reach = "" if rows[0].max_disparity is None else f", disparities up to {rows[0].max_disparity} px"
     table = Table(
-        title=f"Motorcycle, {rows[0].threads} threads, disparities up to {rows[0].max_disparity} px, {repeats} runs",
+        title=f"Motorcycle, {rows[0].threads} threads{reach}, {repeats} runs",
         caption=f"float32 matrix product of numpy ({_PRODUCT_SIDE} squared): {product_gflop_per_s():.0f} GFLOP/s; "
         "spread: between the quartiles",
         title_justify="left",

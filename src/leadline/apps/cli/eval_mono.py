@@ -14,12 +14,14 @@ from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.errors import InputError
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
-from leadline.maps import DepthKind, DepthMap
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import depth_protocol
 from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.depth_scenes import DepthScene, find_depth_scenes
 from leadline.protocols.report import Report, Score
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.mono import mono_method
 
 _TRIVIAL: Final[Mapping[str, DepthMethod]] = MappingProxyType({"constant": constant_depth, "ramp": vertical_ramp})
 _READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
@@ -33,30 +35,33 @@ def mono_eval(
     protocol: str = "generic",
     kind: DepthKind | None = None,
     alignment: AlignmentName | None = None,
+    threads: int | None = None,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
 ) -> None:
     """Score depth from single pictures under a published protocol.
 
-    Any network can be scored by its output: a folder of predictions is a model, with one file NAME.pfm or NAME.npy for
-    each picture. NAME is the scene's: the RGB-D folder's name, a hyphen and the picture's name without its suffix, or,
-    for data.npz, the folder's name alone. Values are float and of the picture's size; NaN and inf are no prediction,
-    and neither is depth that is not positive.
+    Any other network can be scored by its output: a folder of predictions is a model, with one file NAME.pfm or
+    NAME.npy for each picture. NAME is the scene's: the RGB-D folder's name, a hyphen and the picture's name without its
+    suffix, or, for data.npz, the folder's name alone. Values are float and of the picture's size; NaN and inf are no
+    prediction, and neither is depth that is not positive.
 
     Args:
         scenes: Folder of RGB-D folders, or one of them: pictures in images, color or rgb, depth under the same names
             in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
-        models: constant (one distance), ramp (nearer towards the bottom), folders of predictions; separated by commas.
+        models: Bundled networks, ONNX files of ours, constant (one distance), ramp (nearer towards the bottom), folders
+            of predictions; separated by commas.
         protocol: kitti-eigen, kitti-eigen-50m, kitti-eigen-improved, nyu, sintel-depth, eth3d-depth, diode, tum-rgbd or
             generic.
         kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
-            factor) or affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer).
+            factor), affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer) or affine_depth (s Z + t).
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
+        threads: Threads of a network; all processors if absent.
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
     chosen = depth_protocol(protocol)
     found = find_depth_scenes(scenes)
     folders = _named(split_models(models))
-    methods = _load(folders, kind, [files.name for files in found])
+    methods = _load(folders, kind, [files.name for files in found], threads)
     with scene_progress() as progress:
         task = progress.add_task("evaluating pictures", total=len(found))
 
@@ -65,15 +70,16 @@ def mono_eval(
 
         report = evaluate_depth((files.load() for files in found), methods, chosen, alignment, observe)
     print_tables(report)
-    for warning in _reversed(report, [name for name, folder in folders.items() if folder is not None]):
+    for warning in _reversed(report, [name for name in folders if name not in _TRIVIAL]):
         print(f"warning: {warning}", file=sys.stderr)
     if json is not None:
         write_report(json, report)
 
 
 def _named(models: Sequence[str]) -> dict[str, Path | None]:
-    """Name in tables -> folder of predictions, None for a trivial predictor."""
-    folders = {model: None if model in _TRIVIAL else Path(model) for model in models}
+    """Name in tables -> folder of predictions, None for a method that predicts now."""
+    live = (*_TRIVIAL, *bundled_cards())
+    folders = {model: None if model in live or model.endswith(".onnx") else Path(model) for model in models}
     named = {model if folder is None else folder.resolve().name: folder for model, folder in folders.items()}
     if len(named) < len(models):
         raise InputError(f"expected folders of different names in --models, got {', '.join(models)}; rename one")
@@ -81,7 +87,7 @@ def _named(models: Sequence[str]) -> dict[str, Path | None]:
 
 
 def _load(
-    folders: Mapping[str, Path | None], kind: DepthKind | None, scene_names: Sequence[str]
+    folders: Mapping[str, Path | None], kind: DepthKind | None, scene_names: Sequence[str], threads: int | None
 ) -> dict[str, DepthMethod]:
     given = [folder for folder in folders.values() if folder is not None]
     if kind is not None and not given:
@@ -89,11 +95,11 @@ def _load(
     methods: dict[str, DepthMethod] = {}
     for name, folder in folders.items():
         if folder is None:
-            methods[name] = _TRIVIAL[name]
+            methods[name] = _TRIVIAL[name] if name in _TRIVIAL else mono_method(name, threads)
         elif kind is None:
             raise InputError(
-                f"expected --kind metric, up_to_scale or affine_inverse for the predictions in {folder}, got none; say "
-                "what their numbers mean"
+                f"expected --kind metric, up_to_scale, affine_inverse or affine_depth for the predictions in {folder}, "
+                "got none; say what their numbers mean"
             )
         else:
             methods[name] = _made_beforehand(folder, kind, scene_names)
@@ -103,7 +109,8 @@ def _load(
 def _made_beforehand(folder: Path, kind: DepthKind, scene_names: Sequence[str]) -> DepthMethod:
     """Predictions from a folder, one for each scene, in the order in which the evaluation asks for them."""
     if not folder.is_dir():
-        raise InputError(f"expected {', '.join(_TRIVIAL)} or a folder of predictions, got {folder}; check the path")
+        known = ", ".join((*bundled_cards("mono"), *_TRIVIAL))
+        raise InputError(f"expected {known}, an ONNX file or a folder of predictions, got {folder}; check the path")
     # Found before the first is scored: a missing one shall not come to light after an hour.
     paths = iter([_find(folder, name) for name in scene_names])
     return lambda _: _read(next(paths), kind)
@@ -121,7 +128,7 @@ def _find(folder: Path, name: str) -> Path:
 def _read(path: Path, kind: DepthKind) -> DepthMap:
     values = _READERS[path.suffix](path)
     valid = np.isfinite(values)
-    if kind != "affine_inverse":
+    if kind in DISTANCE_KINDS:
         valid &= values > 0
     return DepthMap(values, valid, kind)
 

@@ -9,14 +9,14 @@ from leadline.errors import InputError, OutputError
 def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None) -> None:
     """Turn a checkpoint of `leadline train` into an ONNX file that `--model` takes.
 
-    The exported network is compared with torch on random pairs of several sizes; more than 0.02 px apart, nothing is
-    written.
+    The exported network is compared with torch on random pictures of several sizes; more than 0.02 px apart for stereo,
+    or 0.1 % of the range of inverse depth for single pictures, nothing is written.
 
     Args:
         checkpoint: What `leadline train` saved, such as runs/leadline-fast/last.ckpt.
         output: The ONNX file; replaced if it exists.
-        enlarge: How much larger than it is the network sees a picture, instead of the recipe's value: finer, for more
-            work. At least 1; rounded to a fraction with a denominator of at most 8.
+        enlarge: How much larger than it is a stereo network sees a picture, instead of the recipe's value: finer, for
+            more work. At least 1; rounded to a fraction with a denominator of at most 8.
     """
     if output.suffix != ".onnx":
         raise OutputError(f"expected a name that ends in .onnx, got {output.name}; `--model` knows networks by it")
@@ -24,5 +24,5 @@ def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None) -
         raise InputError(f"expected --enlarge of at least 1, got {enlarge}")
     with needs_extra("train"):
         from leadline.export.onnx import export_checkpoint
-    parity_px = export_checkpoint(checkpoint, output, enlarge)
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, within {parity_px:.2g} px of torch")
+    difference = export_checkpoint(checkpoint, output, enlarge)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, within {difference} of torch")

@@ -20,6 +20,7 @@ _GROUPS: Final = {
 _COMMANDS: Final = {
     ("demo",): ("demo:demo", "A real pair with ground truth: network and SGBM side by side."),
     ("stereo",): ("stereo:stereo", "Disparity, depth and confidence of rectified pairs."),
+    ("mono",): ("mono:mono", "Depth from single pictures; metric where something gives the scale."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),
@@ -27,8 +28,12 @@ _COMMANDS: Final = {
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single pictures under a published protocol."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
+    ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single pictures on one picture."),
     ("dream", "stereo"): ("dream:stereo_dream", "Stereo pairs with exact disparity and occlusion."),
+    ("dream", "mono"): ("dream:mono_dream", "Single pictures with exact metric depth."),
     ("train",): ("train:train", "Train a network from a recipe."),
+    ("adapt",): ("adapt:adapt", "Adapt a network to a camera by its own recordings."),
+    ("ablate",): ("ablate:ablate", "What each change of a recipe buys: same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
 }
 _INTERRUPTED: Final = 130

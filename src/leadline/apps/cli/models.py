@@ -33,13 +33,14 @@ def models(name: str | None = None, /, *, json: bool = False) -> None:
 def _overview(cards: list[ModelCard]) -> Table:
     table = Table()
     table.add_column("model", no_wrap=True)
-    for label in ("what it is", "licence"):
+    for label in ("for", "what it is", "licence"):
         table.add_column(label)
     for label in ("parameters", "GFLOP 480x640", "disparities px"):
         table.add_column(label, justify="right")
     for card in cards:
         size = f"{card.parameters / 1e6:.2f} M"
-        table.add_row(card.name, card.summary, card.licence, size, f"{card.gflop:g}", f"0-{card.max_disparity}")
+        reach = f"0-{card.max_disparity}" if card.task == "stereo" else "-"
+        table.add_row(card.name, card.task, card.summary, card.licence, size, f"{card.gflop:g}", reach)
     return table
 
 
@@ -47,11 +48,13 @@ def _print_card(card: ModelCard) -> None:
     console = Console()
     console.print(f"[bold]{card.name}[/bold]  {card.summary}")
     facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_row("for", f"leadline {card.task}")
     facts.add_row("licence", card.licence)
     facts.add_row("weights", f"{card.weights}, sha256 {card.sha256}")
     facts.add_row("parameters", f"{card.parameters}")
     facts.add_row("work", f"{card.gflop:g} GFLOP at 480x640")
-    facts.add_row("disparities", f"up to {card.max_disparity} px in one pass")
+    if card.task == "stereo":
+        facts.add_row("disparities", f"up to {card.max_disparity} px in one pass")
     for key, value in card.training.items():
         facts.add_row(key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value))
     for limit in card.limits:

@@ -1,7 +1,7 @@
 """`leadline train`: learns a network from a recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -13,12 +13,15 @@ def train(
     /,
     *,
     output: Path | None = None,
-    data: Path | None = None,
-    validation: Path | None = None,
+    data: str | None = None,
+    validation: str | None = None,
     scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     steps: int | None = None,
     start_from: Path | None = None,
     weights: Path | None = None,
+    processes: int = 1,
+    nodes: int = 1,
+    strategy: Literal["ddp", "fsdp"] = "ddp",
 ) -> None:
     """Train a network from a recipe; a run that was stopped goes on from its last checkpoint.
 
@@ -27,22 +30,29 @@ def train(
     Args:
         recipe: Name of a bundled recipe (leadline-fast), or a YAML file.
         output: Folder of checkpoints and logs; runs/NAME if absent.
-        data: Folder of training shards, instead of the recipe's.
-        validation: Folder of validation shards, instead of the recipe's.
+        data: Folder or address (s3://, https:// ...) of training shards, instead of the recipe's.
+        validation: Folder or address of validation shards, instead of the recipe's.
         scenes: Folders of real scenes with truth to validate on as well.
         steps: Optimiser steps in all, instead of the recipe's.
         start_from: Checkpoint of another run to go on from, where the output folder holds none yet.
         weights: Checkpoint whose weights a new run begins with, as far as they fit; steps count from 0.
+        processes: Processes that share each batch on this machine: one a GPU, or shares of the CPU.
+        nodes: Machines that do so, each started with this command.
+        strategy: ddp holds the whole network in each process; fsdp shares it out among GPUs.
     """
     with needs_extra("train"):
+        from leadline.training.processes import is_first_process
         from leadline.training.recipe import load_recipe
+        from leadline.training.run import Team
         from leadline.training.run import train as run_recipe
     overrides = {
-        "data": None if data is None else str(data),
-        "validation": None if validation is None else str(validation),
+        "data": data,
+        "validation": validation,
         "scenes": None if scenes is None else [str(folder) for folder in scenes],
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights)
-    print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")
+    team = Team(processes, nodes, strategy)
+    checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team)
+    if is_first_process():
+        print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")

@@ -1,0 +1,80 @@
+"""`leadline adapt`: a network learns from a camera's own recordings, without truth."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from leadline.apps.cli.extras import needs_extra
+from leadline.apps.pair_files import find_pairs
+from leadline.apps.results import SUMMARY_FILE, refuse_existing, versions, whole_result, write_json
+
+_MODEL_FILE: Final = "adapted.onnx"
+
+
+def adapt(
+    pairs: str,
+    right: str | None = None,
+    /,
+    *,
+    output: Path,
+    model: str = "leadline-accurate",
+    steps: int = 200,
+    holdout: float = 0.2,
+    learning_rate: float = 5e-5,
+    seed: int = 1,
+    overwrite: bool = False,
+) -> None:
+    """Adapt a network to a camera by its own rectified recordings, of which no depth is known.
+
+    It learns to warp each view into the other. Pairs that are held back judge the result: if they are explained worse
+    than before, the old network is kept, and the command says so. The output folder gets adapted.onnx, which `--model`
+    takes, and summary.json.
+
+    Args:
+        pairs: Folder that holds left/ and right/ with equally many pictures, or folders of im0.png and im1.png, or
+            .mpo and .jps files; or, with RIGHT, a folder or quoted pattern of left pictures.
+        right: Folder or quoted pattern of right pictures.
+        output: Output folder.
+        model: leadline-accurate, an ONNX file exported from a LeadlineFast, or a checkpoint (.ckpt).
+        steps: Optimiser steps.
+        holdout: Share of the pairs that judge and are not learned from.
+        learning_rate: Largest step of a weight.
+        seed: Of the order of pairs and the crops.
+        overwrite: Replace an earlier result.
+    """
+    refuse_existing(output, (_MODEL_FILE, SUMMARY_FILE), overwrite)
+    with needs_extra("train"):
+        from leadline.data.stereo_pairs import find_stereo_pairs
+        from leadline.export.onnx import export_stereo
+        from leadline.training.adapt import AdaptOptions, load_trainable
+        from leadline.training.adapt import adapt as fine_tune
+    options = AdaptOptions(steps, holdout, learning_rate, seed=seed)
+    files = (
+        find_stereo_pairs(Path(pairs))
+        if right is None
+        else [(pair.left, pair.right) for pair in find_pairs(pairs, right)]
+    )
+    network = load_trainable(model)
+    with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)):
+        adapted = fine_tune(network, files, options, output)
+        parity_px = export_stereo(adapted.deployed, output / _MODEL_FILE)
+        summary: Mapping[str, Any] = {
+            "model": model,
+            "improved": adapted.improved,
+            "score_before": adapted.before,
+            "scores": {str(step): score for step, score in adapted.scores.items()},
+            "score": "census difference of both views of the held-back pairs, 0.5 where they disagree; lower is better",
+            "learned_from": list(adapted.learned),
+            "held_back": list(adapted.held_back),
+            "options": asdict(options),
+            "parity_px": parity_px,
+            "versions": versions(),
+        }
+        write_json(output / SUMMARY_FILE, summary)
+    best = min(adapted.scores.values())
+    told = f"{adapted.before:.4f} before, {best:.4f} after, on {len(adapted.held_back)} held-back pairs"
+    if adapted.improved:
+        print(f"{output / _MODEL_FILE}: {model} adapted; unexplained: {told}")
+    else:
+        print(f"{output / _MODEL_FILE}: {model} as it was, for adapting made it worse; unexplained: {told}")

@@ -1,0 +1,124 @@
+"""Depth from one picture: our networks, or an exported file of yours."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Protocol, cast, final, get_args, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from leadline.errors import InputError
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.runtime.card import find_graph
+from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
+from leadline.runtime.session import DEPTH_KIND_KEY, LoadedGraph, Provider
+
+DEFAULT_MONO_MODEL: Final = "leadline-mono"
+
+
+@runtime_checkable
+class MonoMethod(Protocol):
+    """One picture to depth."""
+
+    def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
+        """Depth of a picture, RGB or grey, of the kind that the method knows."""
+        ...
+
+
+@final
+class MonoSession:
+    """A learned network for single pictures, loaded once and called often.
+
+    Args:
+        model: A bundled name, or the path of an ONNX file that `leadline export` wrote.
+        threads: Threads to use; all processors if absent.
+        provider: cpu, cuda, coreml or directml; never another one than asked for.
+    Raises:
+        InputError: If there is no such model, file or provider, or the file does not say what its depth means.
+    """
+
+    def __init__(
+        self, model: str | Path = DEFAULT_MONO_MODEL, threads: int | None = None, provider: Provider = "cpu"
+    ) -> None:
+        self.name = str(model)
+        self._graph = LoadedGraph(find_graph(model, "mono"), "mono", threads, provider)
+        kind = self._graph.metadata[DEPTH_KIND_KEY]
+        self._output = "inverse_depth" if kind == "affine_inverse" else "depth"
+        if kind not in get_args(DepthKind) or self._output not in self._graph.outputs:
+            raise InputError(
+                f"expected a kind out of {', '.join(get_args(DepthKind))} with its output (inverse_depth for "
+                f"affine_inverse, else depth), got {kind!r} with {', '.join(self._graph.outputs)} in {self._graph.path}"
+            )
+        self.kind: DepthKind = cast(DepthKind, kind)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What ran and how, for a summary."""
+        return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
+
+    def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
+        """Depth of the graph's kind, and its confidence if it has one.
+
+        Args:
+            image: RGB or grey, 8 bit, of any size from 16 px a side.
+        Returns:
+            Depth; where the network's number is not finite, or is a depth that is not positive, it is invalid.
+        Raises:
+            InputError: If the picture is not 8-bit RGB or grey, or smaller than 16 px; or if the network's answer has
+                another size or nothing that is depth.
+        """
+        require_8bit(image, "the picture")
+        require_sides(image)
+        sure = "confidence" in self._graph.outputs
+        layers = self._graph.run([self._output, "confidence"] if sure else [self._output], {"image": as_rgb(image)})
+        for layer in layers:
+            if layer.shape != image.shape[:2]:
+                raise InputError(
+                    f"expected {self.name} to answer in the picture's (height, width) {image.shape[:2]}, got "
+                    f"{layer.shape}; export it again"
+                )
+        return self._checked(layers[0], layers[1] if sure else None)
+
+    def _checked(self, values: Float32[np.ndarray, "h w"], confidence: Float32[np.ndarray, "h w"] | None) -> DepthMap:
+        valid = np.isfinite(values)
+        if self.kind in DISTANCE_KINDS:
+            valid &= values > 0
+        if not valid.any():
+            raise InputError(f"expected depth from {self.name}, got no finite one anywhere; use another model")
+        if confidence is not None:
+            confidence = np.clip(np.nan_to_num(confidence, nan=0.0), 0.0, 1.0)
+        return DepthMap(np.where(valid, values, np.float32(0.0)), valid, self.kind, confidence)
+
+
+def mono_method(
+    name: str | Path = DEFAULT_MONO_MODEL, threads: int | None = None, provider: Provider = "cpu"
+) -> MonoMethod:
+    """A method for single pictures by name: bundled network or ONNX file.
+
+    Args:
+        name: `leadline-mono`, or a path that ends in .onnx.
+        threads: As for `MonoSession`.
+        provider: As for `MonoSession`.
+    Raises:
+        InputError: If there is no such method or provider.
+    """
+    return MonoSession(name, threads, provider)
+
+
+@lru_cache(maxsize=4)
+def _cached_session(model: str) -> MonoSession:
+    return MonoSession(model)
+
+
+def mono(image: UInt8[np.ndarray, "h w *c"], model: str = DEFAULT_MONO_MODEL) -> DepthMap:
+    """Depth of one picture; the network is loaded at the first call and kept.
+
+    Args:
+        image: RGB or grey, 8 bit.
+        model: A bundled name, or an ONNX file of ours.
+    Returns:
+        Depth of the model's kind. Most know inverse depth up to a scale and a shift only (affine_inverse).
+    Raises:
+        InputError: If the picture does not fit or there is no such model.
+    """
+    return _cached_session(model)(image)

@@ -1,0 +1,288 @@
+"""Anybody's ONNX network for single pictures, described by a card: a small YAML file beside it.
+
+A card has these keys; those with a value here may be left out:
+
+    name: some-network                # for tables and messages
+    path: some-network.onnx           # relative to the card
+    sha256: 64 hexadecimal digits     # of that file
+    licence: Apache-2.0               # SPDX identifier
+    kind: affine_inverse              # metric (metres), up_to_scale, affine_inverse or affine_depth
+    input: image                      # the graph's input, float32, a batch of one picture
+    output: depth                     # the graph's output: h x w, with any leading axes of length 1
+    layout: NCHW                      # or NHWC
+    mean: [0.485, 0.456, 0.406]       # of RGB in [0, 1]; [0, 0, 0]
+    std: [0.229, 0.224, 0.225]        # [1, 1, 1]
+    size: {side: shorter, pixels: 518, multiple_of: 14}
+    interpolation: cubic              # or linear, or area, as OpenCV does them
+
+The size's side says what gets that many pixels, the other side following: shorter, longer, or both for a square that
+does not keep the aspect; or native, without pixels, for the picture's own size. Each side is then rounded to the
+nearest multiple_of (1), at least one.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal, cast, final, get_args
+
+import cv2
+import numpy as np
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+import yaml
+from jaxtyping import Float32, UInt8
+
+from leadline.errors import InputError
+from leadline.io.files import read_bytes
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
+from leadline.runtime.session import default_threads
+
+_ORT: Final[Any] = onnxruntime  # it comes without types
+
+Layout = Literal["NCHW", "NHWC"]
+Interpolation = Literal["cubic", "linear", "area"]
+Side = Literal["shorter", "longer", "both", "native"]
+
+_MOST_CARD_BYTES: Final = 1 << 20
+_MODES: Final[Mapping[Interpolation, int]] = {
+    "cubic": cv2.INTER_CUBIC,
+    "linear": cv2.INTER_LINEAR,
+    "area": cv2.INTER_AREA,
+}
+
+
+@dataclass(frozen=True)
+class SizeRule:
+    """The size at which a network sees a picture.
+
+    Args:
+        side: Which side gets the pixels: shorter, longer, both, or native for none.
+        pixels: Of that side; 0 for native.
+        multiple_of: Each side is rounded to a multiple of it.
+    Raises:
+        InputError: If a number is out of range.
+    """
+
+    side: Side
+    pixels: int = 0
+    multiple_of: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses sizes that cannot be."""
+        if self.multiple_of < 1 or (self.pixels < 1) != (self.side == "native"):
+            raise InputError(
+                "expected a size with multiple_of of at least 1 and pixels of at least 1, without pixels for native, "
+                f"got {self}"
+            )
+
+    def applied(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that the network sees of a picture."""
+        goal = {"shorter": min(height, width), "longer": max(height, width), "both": 0, "native": 0}[self.side]
+        if self.side == "both":
+            sides: tuple[float, float] = float(self.pixels), float(self.pixels)
+        else:
+            scale = self.pixels / goal if goal else 1.0
+            sides = height * scale, width * scale
+        rows, columns = (max(1, round(side / self.multiple_of)) * self.multiple_of for side in sides)
+        return rows, columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxDepthCard:
+    """What a card file says; the module's text describes its keys.
+
+    Args:
+        name: For tables and messages.
+        path: The ONNX file; absolute, or relative to the card.
+        sha256: Of the ONNX file, hexadecimal.
+        licence: SPDX identifier.
+        kind: What the network's numbers mean.
+        input: Name of the graph's input.
+        output: Name of its output.
+        layout: Order of the input's axes.
+        mean: Of RGB in [0, 1], subtracted.
+        std: What the difference is divided by, > 0.
+        size: The size at which the network sees a picture.
+        interpolation: How the picture is brought to it.
+    Raises:
+        InputError: If std is not positive.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    licence: str
+    kind: DepthKind
+    input: str
+    output: str
+    size: SizeRule
+    layout: Layout = "NCHW"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    interpolation: Interpolation = "cubic"
+
+    def __post_init__(self) -> None:
+        """Refuses normalisation that divides by nothing."""
+        if not min(self.std) > 0.0:
+            raise InputError(f"expected std above 0 on the card, got {self.std}")
+
+
+@final
+class OnnxDepth:
+    """A network with a card, loaded once and called often.
+
+    Args:
+        card: What it is.
+        weights: The ONNX file.
+        threads: Threads to use; all processors if absent.
+    Raises:
+        InputError: If ONNX Runtime cannot load it, it lacks the card's input or output, or threads is less than 1.
+    """
+
+    def __init__(self, card: OnnxDepthCard, weights: Path, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least 1 thread, got {threads}")
+        options = _ORT.SessionOptions()
+        options.intra_op_num_threads = threads or default_threads()
+        options.log_severity_level = 3
+        self.card, self._threads = card, options.intra_op_num_threads
+        try:
+            self._session = _ORT.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"expected an ONNX network, could not load {weights}: {reason}") from None
+        for name, layers in (("input", self._session.get_inputs()), ("output", self._session.get_outputs())):
+            wanted, found = getattr(card, name), [layer.name for layer in layers]
+            if wanted not in found:
+                raise InputError(f"expected {name} {wanted!r} in {weights}, got {', '.join(found)}; correct the card")
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What ran and how, for a summary."""
+        return {"model": self.card.name, "licence": self.card.licence, "provider": "cpu", "threads": self._threads}
+
+    def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
+        """Depth of the card's kind at the size of the picture, without a confidence.
+
+        Args:
+            image: RGB or grey, 8 bit.
+        Returns:
+            Depth; what is not finite, or a distance that is not positive, is invalid.
+        Raises:
+            InputError: If the picture is not 8-bit RGB or grey, or smaller than 16 px; or the network refuses its size
+                or answers with another shape or nothing that is depth.
+        """
+        require_8bit(image, "the picture")
+        require_sides(image)
+        height, width = image.shape[:2]
+        answer = self._answer(self._input(as_rgb(image)))
+        values = np.asarray(cv2.resize(answer, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        valid = np.isfinite(values)
+        if self.card.kind in DISTANCE_KINDS:
+            valid &= values > 0
+        if not valid.any():
+            raise InputError(
+                f"expected depth from {self.card.name}, got none anywhere; check kind and mean on the card"
+            )
+        return DepthMap(np.where(valid, values, np.float32(0.0)), valid, self.card.kind)
+
+    def _input(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "1 _ _ _"]:
+        rows, columns = self.card.size.applied(*image.shape[:2])
+        shares = image.astype(np.float32) / np.float32(255.0)
+        if (rows, columns) != image.shape[:2]:
+            mode = _MODES[self.card.interpolation]
+            shares = np.asarray(cv2.resize(shares, (columns, rows), interpolation=mode), dtype=np.float32)
+        mean, deviation = (np.asarray(numbers, dtype=np.float32) for numbers in (self.card.mean, self.card.std))
+        normal = (shares - mean) / deviation
+        ordered = normal.transpose(2, 0, 1) if self.card.layout == "NCHW" else normal
+        return np.ascontiguousarray(ordered[None])
+
+    def _answer(self, pixels: Float32[np.ndarray, "1 _ _ _"]) -> Float32[np.ndarray, "_ _"]:
+        try:
+            (answer,) = self._session.run([self.card.output], {self.card.input: pixels})
+        except Exception as error:  # as above
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"expected {self.card.name} to take a float32 input of shape {pixels.shape}, got: {reason}; correct "
+                "layout or size on the card"
+            ) from None
+        layer = np.asarray(answer)
+        if layer.ndim < 2 or layer.size != layer.shape[-2] * layer.shape[-1]:
+            raise InputError(
+                f"expected an output of h x w from {self.card.name}, with leading axes of length 1 only, got "
+                f"{layer.shape}; correct output on the card"
+            )
+        return layer.reshape(layer.shape[-2:]).astype(np.float32)
+
+
+def load_onnx_card(path: Path | str, threads: int | None = None) -> OnnxDepth:
+    """A network from its card, after its checksum is compared.
+
+    Args:
+        path: The card, a YAML file; the module's text describes its keys.
+        threads: As for `OnnxDepth`.
+    Raises:
+        InputError: If the card is missing, not YAML, or has an unknown, missing or wrong key; if the network's file is
+            missing or has another checksum; or as for `OnnxDepth`.
+    """
+    card = read_onnx_card(path)
+    weights = Path(path).parent / card.path
+    found = hashlib.sha256(read_bytes(weights, f"the network of the card {path}")).hexdigest()
+    if found != card.sha256.lower():
+        raise InputError(
+            f"expected {weights} with sha256 {card.sha256[:12]}, got {found[:12]}; fetch it again or correct the card"
+        )
+    return OnnxDepth(card, weights, threads)
+
+
+def read_onnx_card(path: Path | str) -> OnnxDepthCard:
+    """A card without its network.
+
+    Args:
+        path: The card, a YAML file.
+    Raises:
+        InputError: If it is missing, not YAML, or has an unknown, missing or wrong key.
+    """
+    try:
+        content = yaml.safe_load(read_bytes(path, "a card in YAML", _MOST_CARD_BYTES))
+    except yaml.YAMLError as error:
+        raise InputError(f"expected a card in YAML, could not read {path}: {' '.join(str(error).split())}") from None
+    keys = _checked(content, OnnxDepthCard, f"the card {path}")
+    keys["size"] = SizeRule(**_checked(keys["size"], SizeRule, f"size on the card {path}"))
+    return OnnxDepthCard(**keys)
+
+
+def _checked(content: object, kind: type[OnnxDepthCard] | type[SizeRule], where: str) -> dict[str, Any]:
+    """The keys of a card or a part of it, each as its field wants it."""
+    if not isinstance(content, dict):
+        raise InputError(f"expected keys and values for {where}, got {type(content).__name__}")
+    keys = {str(key): value for key, value in cast("dict[object, object]", content).items()}
+    known = {field.name: field for field in fields(kind)}
+    if unknown := sorted(set(keys) - set(known)):
+        raise InputError(f"expected the keys {', '.join(known)} for {where}, got {unknown[0]!r}")
+    required = [name for name, field in known.items() if field.default is MISSING]
+    if absent := [name for name in required if name not in keys]:
+        raise InputError(f"expected the keys {', '.join(required)} for {where}, {absent[0]} is missing")
+    return {name: _value(value, known[name].type, f"{name} of {where}") for name, value in keys.items()}
+
+
+def _value(value: object, hint: Any, where: str) -> object:  # noqa: ANN401 - any annotation of the two classes
+    if hint is SizeRule:
+        return value
+    if choices := get_args(hint):
+        if float in choices:
+            return _three(value, where)
+        if value not in choices:
+            raise InputError(f"expected one of {', '.join(map(str, choices))} for {where}, got {value!r}")
+        return value
+    if not isinstance(value, hint) or isinstance(value, bool):
+        raise InputError(f"expected {hint.__name__} for {where}, got {value!r}; quote it if it is text")
+    return value
+
+
+def _three(value: object, where: str) -> tuple[float, ...]:
+    numbers = cast("list[object]", value) if isinstance(value, list) else []
+    if len(numbers) != 3 or not all(type(number) in (int, float) for number in numbers):
+        raise InputError(f"expected three numbers for {where}, got {value!r}")
+    return tuple(float(cast(float, number)) for number in numbers)
