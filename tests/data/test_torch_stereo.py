@@ -1,5 +1,7 @@
 """The stream of training samples: number n is a pure function of the seed and n."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from leadline.data.augment import StereoAugmentation
 from leadline.data.samples import StereoSample
 from leadline.data.stereo_shards import StereoShards, write_stereo_shard
-from leadline.data.torch_stereo import StereoStream
+from leadline.data.torch_stereo import MixedStream, StereoStream
 
 PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -46,3 +48,25 @@ def test_an_epoch_that_starts_later_sees_what_the_stream_would_have_shown(shards
 
 def test_the_seed_decides_the_order(shards: StereoShards):
     assert seen(StereoStream(shards, PLAIN, 1, 0, 20)) != seen(StereoStream(shards, PLAIN, 2, 0, 20))
+
+
+def test_a_mixture_is_drawn_by_weight_and_by_number_alone(shards: StereoShards):
+    class Whites:
+        """Three samples that no shard has."""
+
+        def __len__(self) -> int:
+            return 3
+
+        def read(self, index: int, right_truth: bool = True) -> StereoSample:
+            sample = shards.read(0, right_truth)
+            return replace(sample, left=np.full_like(sample.left, 100 + 10 * index))
+
+    def mixed(start: int, count: int) -> list[int]:
+        streams = [StereoStream(source, PLAIN, 4, start, count) for source in (shards, Whites())]
+        return seen(MixedStream(streams, (1.0, 3.0)))
+
+    drawn = mixed(0, 400)
+    white = [number for number in drawn if number >= 10]
+    assert 0.69 < len(white) / 400 < 0.81  # 0.75 with a deviation of 0.022
+    assert set(drawn) == {0, 1, 2, 3, 4, 10, 11, 12}
+    assert mixed(390, 10) == drawn[390:]

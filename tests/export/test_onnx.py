@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from leadline.errors import InputError, OutputError
 from leadline.export import onnx as export_module
-from leadline.export.onnx import export_stereo, load_deployed
+from leadline.export.onnx import export_checkpoint, export_mono, export_stereo, load_deployed, load_deployed_mono
+from leadline.models.mono import DeployedMono, LeadlineMono, MonoPrediction
 from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
-from leadline.runtime.session import GraphSession
+from leadline.runtime.session import DEPTH_KIND_KEY, GraphSession, LoadedGraph
 
 
 class Brightness(nn.Module):
@@ -47,6 +48,73 @@ def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     found_disparity, found_confidence = GraphSession(output, threads=1)(left, right)
     np.testing.assert_allclose(found_disparity, disparity.numpy(), atol=0.02)
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3)
+
+
+class Darkness(nn.Module):
+    """The smallest network for single pictures: dark is near."""
+
+    input_stride = 32
+
+    def forward(self, image: torch.Tensor) -> MonoPrediction:
+        return MonoPrediction(-image.mean(dim=1, keepdim=True))
+
+
+def mono_checkpoint(path: Path) -> Path:
+    torch.manual_seed(0)
+    state = {f"average.module.{name}": value for name, value in LeadlineMono().state_dict().items()}
+    recipe = {"learning": "mono", "model": "leadline-mono"}
+    torch.save({"hyper_parameters": {"recipe": recipe}, "state_dict": state}, path)
+    return path
+
+
+def test_a_checkpoint_for_single_pictures_becomes_a_graph_like_torch(tmp_path: Path):
+    checkpoint, output = mono_checkpoint(tmp_path / "last.ckpt"), tmp_path / "mono.onnx"
+    # In a process of its own: tracing a network whose every call is type-checked takes minutes.
+    code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-W", "ignore", "-c", code, "export", str(checkpoint), "--output", str(output)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("% of the range of torch")
+    assert output.stat().st_size < 25e6
+    graph = LoadedGraph(output, "mono", threads=1)
+    assert graph.metadata[DEPTH_KIND_KEY] == "affine_inverse"
+    assert graph.outputs == ["inverse_depth", "confidence"]
+    deployed, rng = load_deployed_mono(checkpoint), np.random.default_rng(1)
+    for size in ((320, 240), (70, 111), (16, 16)):
+        image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        with torch.inference_mode():
+            inverse_depth, confidence = deployed(torch.from_numpy(image))
+        found = graph.run(["inverse_depth", "confidence"], {"image": image})
+        np.testing.assert_allclose(found[0], inverse_depth.numpy(), atol=1e-3 * float(np.ptp(inverse_depth.numpy())))
+        np.testing.assert_allclose(found[1], confidence.numpy(), atol=1e-3)
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Spares the tracing; keeps the names of the outputs."""
+    names: list[list[str]] = []
+    monkeypatch.setattr(export_module, "_graph", lambda _, pictures, outputs, properties: names.append(outputs) or b"g")
+    return names
+
+
+def test_a_network_that_does_not_judge_itself_has_one_output(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(export_module, "_mono_parity", lambda *_: 0.0009)
+    assert export_mono(DeployedMono(Darkness()), tmp_path / "toy.onnx") == 0.0009
+    assert traced == [["inverse_depth"]]
+    assert (tmp_path / "toy.onnx").read_bytes() == b"g"
+
+
+def test_a_mono_graph_that_differs_from_torch_is_not_written(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(export_module, "_mono_parity", lambda *_: 0.002)
+    with pytest.raises(InputError, match=r"within 0.001 of the range, got 0.0020"):
+        export_mono(DeployedMono(Darkness()), tmp_path / "toy.onnx")
+    assert traced
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_single_pictures_are_not_enlarged(tmp_path: Path):
+    with pytest.raises(InputError, match="expected no --enlarge"):
+        export_checkpoint(mono_checkpoint(tmp_path / "last.ckpt"), tmp_path / "mono.onnx", 1.5)
 
 
 def test_enlarging_is_part_of_the_graph(tmp_path: Path):

@@ -8,8 +8,9 @@ import pytest
 
 import leadline
 from leadline.errors import InputError
+from leadline.runtime.pictures import check_pictures
 from leadline.runtime.session import GraphSession, default_threads
-from leadline.runtime.stereo import StereoSession, check_pictures, stereo_method
+from leadline.runtime.stereo import StereoSession, stereo_method
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from leadline.errors import InputError
-from leadline.models.catalog import BUILDERS
+from leadline.models.catalog import BUILDERS, MONO_BUILDERS
 from leadline.training.recipe import load_recipe, recipe_names, resolved
 
 MINIMAL = "model: leadline-fast\ndata: train\nvalidation: val\n"
@@ -24,7 +24,7 @@ def recipe(tmp_path: Path):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_bundled_recipes_load(name):
-    assert load_recipe(name).model in BUILDERS
+    assert load_recipe(name).model in {**BUILDERS, **MONO_BUILDERS}
 
 
 def test_values_are_read_and_overridden(recipe, tmp_path):
@@ -76,3 +76,12 @@ def test_a_missing_file_names_the_bundled_recipes():
 def test_a_folder_is_no_recipe(tmp_path):
     with pytest.raises(InputError, match="could not read"):
         load_recipe(tmp_path)
+
+
+def test_options_of_the_network_and_the_precision_are_checked(recipe):
+    read = load_recipe(recipe(MINIMAL + "model_options: {norm: batch, stages: 2}\nprecision: 32-true\n"))
+    assert (read.model_options, read.precision) == ({"norm": "batch", "stages": 2}, "32-true")
+    with pytest.raises(InputError, match=r"bf16-mixed or 32-true for .*: precision, got '16-mixed'"):
+        load_recipe(recipe(MINIMAL + "precision: 16-mixed\n"))
+    with pytest.raises(InputError, match=r"for .*: model_options: norm, got \[1\]"):
+        load_recipe(recipe(MINIMAL + "model_options: {norm: [1]}\n"))

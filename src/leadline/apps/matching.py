@@ -12,7 +12,8 @@ from leadline.errors import InputError
 from leadline.geometry.check import PairCheck, check_pair
 from leadline.geometry.rig import StereoRig
 from leadline.maps import DisparityMap
-from leadline.runtime.stereo import StereoMethod, check_pictures
+from leadline.runtime.pictures import check_pictures
+from leadline.runtime.stereo import StereoMethod
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 

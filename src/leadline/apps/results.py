@@ -24,6 +24,7 @@ from leadline.io.ply import write_ply
 from leadline.maps import DisparityMap
 from leadline.metrics.disparity import has_prediction
 from leadline.runtime.card import bundled_cards
+from leadline.runtime.refine import RefinedMatcher
 from leadline.runtime.stereo import StereoMethod, StereoSession
 from leadline.visual.colormap import confidence_grey, plasma
 
@@ -190,7 +191,7 @@ def describe_method(method: StereoMethod, name: str) -> dict[str, Any]:
         method: What `stereo_method` made.
         name: Under which name.
     """
-    if isinstance(method, StereoSession):
+    if isinstance(method, StereoSession | RefinedMatcher):
         card = bundled_cards().get(name)
         largest = method.max_disparity
         return {**method.description, "model_sha256": card and card.sha256, "max_disparity_px": largest}

@@ -46,10 +46,10 @@ def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.ra
         sample = _map_layers(sample, np.flipud)
     left, right = sample.left, sample.right
     if rng.random() < options.photometric:
-        table = _random_tone(rng, 1.0)
-        left, right = _apply_tone(left, table), _apply_tone(right, table)
+        table = random_tone(rng, 1.0)
+        left, right = apply_tone(left, table), apply_tone(right, table)
     if rng.random() < options.asymmetric:
-        right = _apply_tone(right, _random_tone(rng, 0.5))
+        right = apply_tone(right, random_tone(rng, 0.5))
     if rng.random() < options.erase:
         right = _erase(right, rng)
     return replace(sample, left=np.ascontiguousarray(left), right=np.ascontiguousarray(right))
@@ -111,7 +111,7 @@ def _scale_crop(sample: StereoSample, options: StereoAugmentation, rng: np.rando
     )
 
 
-def _random_tone(rng: np.random.Generator, strength: float) -> Float32[np.ndarray, "256 3"]:
+def random_tone(rng: np.random.Generator, strength: float) -> Float32[np.ndarray, "256 3"]:
     """A tone curve per channel: gain, gamma, offset and colour cast."""
     levels = np.linspace(0.0, 1.0, 256, dtype=np.float32)[:, None]
     gamma = 2.0 ** rng.normal(0.0, 0.3 * strength)
@@ -120,7 +120,8 @@ def _random_tone(rng: np.random.Generator, strength: float) -> Float32[np.ndarra
     return np.clip(levels**gamma * gain + offset, 0.0, 1.0).astype(np.float32) * np.float32(255.0)
 
 
-def _apply_tone(image: UInt8[np.ndarray, "h w 3"], table: Float32[np.ndarray, "256 3"]) -> UInt8[np.ndarray, "h w 3"]:
+def apply_tone(image: UInt8[np.ndarray, "h w 3"], table: Float32[np.ndarray, "256 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture with each channel put through its tone curve, whose values are levels from 0 to 255."""
     return cv2.LUT(image, np.round(table).astype(np.uint8).reshape(1, 256, 3))
 
 

@@ -44,7 +44,7 @@ class DepthSample:
         depth: What ``annotation`` says, finite; meaningless where not ``valid``.
         valid: Where ``depth`` is known.
         annotation: metric is metres along the optical axis; up_to_scale an unknown multiple of them; affine_inverse
-            is s/Z + t with unknown s > 0 and t, so larger is nearer.
+            is s/Z + t with unknown s > 0 and t, so larger is nearer; affine_depth is s Z + t.
         key: The sample's name within its dataset.
         camera: The camera that saw it; None where it is not known or no pinhole describes it.
     """

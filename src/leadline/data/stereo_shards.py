@@ -65,9 +65,11 @@ class StereoShards:
         """Index the shards.
 
         Args:
-            source: A folder with ``*.tar`` files, or the files.
+            source: A folder with ``*.tar`` files, or the files; or an address (``s3://``, ``https://`` ...) whose
+                shards are fetched once, see `leadline.io.remote.local_shards`.
         Raises:
-            InputError: If there is no shard, or one is no whole tar file.
+            InputError: If there is no shard, or one is no whole tar file or cannot be fetched.
+            MissingExtraError: If the address needs a package that is not installed.
         """
         self._reader = ShardReader(source)
 

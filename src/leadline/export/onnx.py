@@ -1,21 +1,33 @@
 """Trained networks as ONNX graphs, checked against torch."""
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import onnx
 import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
 from torch.export import Dim
 
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
+from leadline.models.mono import DeployedMono
 from leadline.models.stereo import Deployed
-from leadline.runtime.session import ENLARGE_KEY, MAX_DISPARITY_KEY, GraphSession
+from leadline.models.stereo.leadline_refine import DeployedRefine
+from leadline.runtime.session import (
+    DEPTH_KIND_KEY,
+    ENLARGE_KEY,
+    MAX_DISPARITY_KEY,
+    REFINE_KEY,
+    GraphSession,
+    LoadedGraph,
+)
 
 _OPSET: Final = 18
 _OUTPUTS: Final = ("disparity", "confidence")
@@ -23,27 +35,38 @@ _MAX_PARITY_PX: Final = 0.02
 _ALIKE: Final = 0.9999
 """Share of the pixels that must agree: a network that rounds a disparity may round a tie to either side."""
 _PARITY_SIZES: Final = ((96, 160), (121, 203), (250, 371))
+_MONO_OUTPUTS: Final = ("inverse_depth", "confidence")
+_MAX_MONO_PARITY: Final = 1e-3
+_MONO_PARITY_SIZES: Final = ((240, 320), (371, 250), (17, 16), (480, 853))
 
 
-def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None) -> float:
+def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None) -> str:
     """Writes the averaged network of a training run as an ONNX file and compares the two.
 
     Args:
         checkpoint: What `leadline train` saved.
         output: The ONNX file.
-        enlarge: How much larger the network sees the pictures, instead of the recipe's value.
+        enlarge: How much larger a stereo network sees the pictures, instead of the recipe's value.
     Returns:
-        Largest difference in px between torch and ONNX Runtime over random pairs of several sizes, but for at most one
-        pixel in 10,000 of each.
+        Largest difference between torch and ONNX Runtime with its unit, as of `export_stereo`, `export_mono` or
+        `export_refine`.
     Raises:
-        InputError: If the checkpoint cannot be read or the two differ by more than 0.02 px.
+        InputError: If the checkpoint cannot be read, the two differ too much, or a network that is not for stereo is
+            to enlarge its pictures.
         OutputError: If the file cannot be written.
     """
-    return export_stereo(load_deployed(checkpoint, enlarge), output)
+    learning = averaged_weights(checkpoint)[0].get("learning")
+    if learning not in ("mono", "refine"):
+        return f"{export_stereo(load_deployed(checkpoint, enlarge), output):.2g} px"
+    if enlarge is not None:
+        raise InputError(f"expected no --enlarge for a network that is not for stereo, got {enlarge}; omit it")
+    if learning == "refine":
+        return f"{export_refine(load_deployed_refine(checkpoint), output):.2g} px"
+    return f"{100.0 * export_mono(load_deployed_mono(checkpoint), output):.2g} % of the range"
 
 
 def load_deployed(checkpoint: Path, enlarge: float | None = None) -> Deployed:
-    """The averaged network of a training run, as users call it.
+    """The averaged stereo network of a training run, as users call it.
 
     Args:
         checkpoint: What `leadline train` saved.
@@ -51,15 +74,42 @@ def load_deployed(checkpoint: Path, enlarge: float | None = None) -> Deployed:
     Raises:
         InputError: If the file is not a checkpoint of `leadline train`, or of another network.
     """
+    recipe, model = _load_model(checkpoint)
+    enlarge = float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge
+    return Deployed(model, enlarge)  # pyright: ignore[reportArgumentType]
+
+
+def load_deployed_mono(checkpoint: Path) -> DeployedMono:
+    """The averaged network for single pictures of a training run, as users call it.
+
+    Args:
+        checkpoint: What `leadline train` saved.
+    Raises:
+        InputError: If the file is not a checkpoint of `leadline train`, or of another network.
+    """
+    return DeployedMono(_load_model(checkpoint)[1])  # pyright: ignore[reportArgumentType]
+
+
+def load_deployed_refine(checkpoint: Path) -> DeployedRefine:
+    """The averaged network of a training run that mends disparities, as users call it.
+
+    Args:
+        checkpoint: What `leadline train` saved.
+    Raises:
+        InputError: If the file is not a checkpoint of `leadline train`, or of another network.
+    """
+    return DeployedRefine(_load_model(checkpoint)[1])
+
+
+def _load_model(checkpoint: Path) -> tuple[Mapping[str, Any], nn.Module]:
     recipe, weights = averaged_weights(checkpoint)
     try:
-        model = build_model(str(recipe["model"]))
+        model = build_model(str(recipe["model"]), recipe.get("model_options"))
         model.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"expected weights of a network of this leadline in {checkpoint}: {reason}") from None
-    enlarge = float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge
-    return Deployed(model.eval(), enlarge)  # pyright: ignore[reportArgumentType]
+    return recipe, model.eval()
 
 
 def export_stereo(deployed: Deployed, output: Path) -> float:
@@ -81,28 +131,139 @@ def export_stereo(deployed: Deployed, output: Path) -> float:
     pair = tuple(torch.randint(0, 256, (96, 160, 3), dtype=torch.uint8) for _ in range(2))
     with torch.inference_mode():
         names = [name for name, layer in zip(_OUTPUTS, deployed(*pair), strict=True) if layer is not None]
-    program = torch.onnx.export(
-        deployed,
-        pair,
-        input_names=["left", "right"],
-        output_names=names,
-        dynamic_shapes={side: {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} for side in ("left", "right")},
-        opset_version=_OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    graph = program.model_proto
-    onnx.helper.set_model_props(
-        graph, {MAX_DISPARITY_KEY: str(deployed.max_disparity), ENLARGE_KEY: str(float(deployed.enlarge))}
-    )
-    content = graph.SerializeToString()
+    properties = {MAX_DISPARITY_KEY: str(deployed.max_disparity), ENLARGE_KEY: str(float(deployed.enlarge))}
+    content = _graph(deployed, dict(zip(("left", "right"), pair, strict=True)), names, properties)
     parity_px = _parity(deployed, content)
     if parity_px > _MAX_PARITY_PX:
         raise InputError(f"expected torch and ONNX within {_MAX_PARITY_PX} px, got {parity_px:.4f} px; do not ship it")
     with atomic_write(output) as stream:
         stream.write(content)
     return parity_px
+
+
+def export_mono(deployed: DeployedMono, output: Path) -> float:
+    """Writes a network for single pictures as an ONNX file for pictures of any size.
+
+    The graph takes `image` (uint8, height x width x 3) and gives `inverse_depth` (s/Z + t) and, if the network judges
+    itself, `confidence`.
+
+    Args:
+        deployed: The network with its pre- and post-processing.
+        output: The ONNX file.
+    Returns:
+        Largest difference of inverse depth between torch and ONNX Runtime as a share of its range in the picture, but
+        for at most one pixel in 10,000.
+    Raises:
+        InputError: If they differ by more than 0.001 of the range.
+        OutputError: If the file cannot be written.
+    """
+    deployed = deployed.eval()
+    image = torch.randint(0, 256, (240, 320, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        names = [name for name, layer in zip(_MONO_OUTPUTS, deployed(image), strict=True) if layer is not None]
+    content = _graph(deployed, {"image": image}, names, {DEPTH_KIND_KEY: "affine_inverse"})
+    parity = _mono_parity(deployed, content)
+    if parity > _MAX_MONO_PARITY:
+        raise InputError(
+            f"expected torch and ONNX within {_MAX_MONO_PARITY} of the range, got {parity:.4f}; do not ship it"
+        )
+    with atomic_write(output) as stream:
+        stream.write(content)
+    return parity
+
+
+def export_refine(deployed: DeployedRefine, output: Path) -> float:
+    """Writes a network that mends disparities as an ONNX file for pictures of any size.
+
+    The graph takes `left` and `right` (uint8, height x width x 3), what was `found` (float32, px) and where it is
+    `valid` (uint8, 1 or 0), and gives `disparity` (px) and `confidence`.
+
+    Args:
+        deployed: The network with its pre- and post-processing.
+        output: The ONNX file.
+    Returns:
+        Largest difference in px between torch and ONNX Runtime, but for at most one pixel in 10,000.
+    Raises:
+        InputError: If they differ by more than 0.02 px.
+        OutputError: If the file cannot be written.
+    """
+    deployed = deployed.eval()
+    inputs = {name: torch.from_numpy(layer) for name, layer in _refine_inputs(96, 160).items()}
+    content = _graph(deployed, inputs, _OUTPUTS, {REFINE_KEY: "1"})
+    parity_px = _refine_parity(deployed, content)
+    if parity_px > _MAX_PARITY_PX:
+        raise InputError(f"expected torch and ONNX within {_MAX_PARITY_PX} px, got {parity_px:.4f} px; do not ship it")
+    with atomic_write(output) as stream:
+        stream.write(content)
+    return parity_px
+
+
+def _refine_inputs(height: int, width: int) -> dict[str, np.ndarray]:
+    """A smooth pair shifted by 9 px, with a disparity that is wrong in places and unknown in others."""
+    rng = np.random.default_rng(height)
+    texture = _texture(rng, height, width + 9)
+    disparity = np.full((height, width), 9.0, np.float32)
+    disparity[height // 3 : height // 2, width // 4 : width // 2] = 20.25
+    valid = (rng.random((height, width)) < 0.9).astype(np.uint8)
+    return {"left": texture[:, :-9].copy(), "right": texture[:, 9:].copy(), "found": disparity, "valid": valid}
+
+
+def _refine_parity(deployed: DeployedRefine, content: bytes) -> float:
+    largest = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        path.write_bytes(content)
+        graph = LoadedGraph(path, "refine", threads=1)
+        for height, width in _PARITY_SIZES:
+            inputs = _refine_inputs(height, width)
+            with torch.inference_mode():
+                wanted = deployed(*(torch.from_numpy(layer) for layer in inputs.values()))[0].numpy()
+            (found,) = graph.run(["disparity"], inputs)
+            largest = max(largest, float(np.quantile(np.abs(found - wanted), _ALIKE)))
+    return largest
+
+
+def _graph(
+    deployed: nn.Module, pictures: Mapping[str, Tensor], outputs: Sequence[str], properties: Mapping[str, str]
+) -> bytes:
+    """The network as a graph for pictures of any size, with metadata."""
+    program = torch.onnx.export(
+        deployed,
+        tuple(pictures.values()),
+        input_names=list(pictures),
+        output_names=list(outputs),
+        dynamic_shapes={name: {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} for name in pictures},
+        opset_version=_OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    graph = program.model_proto
+    onnx.helper.set_model_props(graph, dict(properties))
+    return graph.SerializeToString()
+
+
+def _mono_parity(deployed: DeployedMono, content: bytes) -> float:
+    largest = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        path.write_bytes(content)
+        graph = LoadedGraph(path, "mono", threads=1)
+        rng = np.random.default_rng(0)
+        for height, width in _MONO_PARITY_SIZES:
+            texture = _texture(rng, height, width)
+            with torch.inference_mode():
+                wanted = deployed(torch.from_numpy(texture))[0].numpy()
+            (found,) = graph.run(["inverse_depth"], {"image": texture})
+            difference = float(np.quantile(np.abs(found - wanted), _ALIKE))
+            largest = max(largest, difference / max(float(np.ptp(wanted)), 1e-6))
+    return largest
+
+
+def _texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Smooth as pictures are: in white noise nothing matches clearly, and ties break either way."""
+    noise = np.asarray(cv2.GaussianBlur(rng.random((height, width, 3), dtype=np.float32), (0, 0), 2.0))
+    return (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
 
 
 def _parity(deployed: Deployed, content: bytes) -> float:
@@ -113,9 +274,7 @@ def _parity(deployed: Deployed, content: bytes) -> float:
         session = GraphSession(path, threads=1)
         rng = np.random.default_rng(0)
         for height, width in _PARITY_SIZES:
-            # Smooth as pictures are: in white noise nothing matches clearly, and ties break either way.
-            noise = np.asarray(cv2.GaussianBlur(rng.random((height, width + 9, 3), dtype=np.float32), (0, 0), 2.0))
-            texture = (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
+            texture = _texture(rng, height, width + 9)
             left, right = texture[:, :-9], texture[:, 9:]
             with torch.inference_mode():
                 wanted, _ = deployed(torch.from_numpy(left.copy()), torch.from_numpy(right.copy()))

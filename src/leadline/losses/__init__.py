@@ -10,7 +10,7 @@ from leadline.losses.photometric import (
     l1_ssim_difference,
     minimum_reprojection,
 )
-from leadline.losses.reduce import masked_mean, multi_scale_sum
+from leadline.losses.reduce import masked_mean, multi_scale_sum, picture_means
 from leadline.losses.robust import charbonnier, general_robust, l1, l2
 from leadline.losses.scale_invariant import (
     fitted_scale_and_shift,
@@ -20,6 +20,7 @@ from leadline.losses.scale_invariant import (
     scale_and_shift_invariant,
     scale_and_shift_invariant_l2,
     scale_invariant_log,
+    standardised,
     trimmed_scale_and_shift_invariant,
 )
 from leadline.losses.smoothness import first_order_smoothness, mean_normalised, second_order_smoothness
@@ -55,6 +56,7 @@ __all__ = [
     "minimum_reprojection",
     "multi_scale_sum",
     "ordinal_ranking",
+    "picture_means",
     "root_scale_invariant_log",
     "sampson",
     "scale_and_shift_invariant",
@@ -63,6 +65,7 @@ __all__ = [
     "second_order_smoothness",
     "smooth_l1",
     "squared_sampson_distance",
+    "standardised",
     "subspace",
     "trimmed_scale_and_shift_invariant",
 ]

@@ -1,9 +1,11 @@
 """The one masked reduction, and the sum over scales."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, distributed
 
 from leadline.ops.filters import at_least_float32
 
@@ -11,13 +13,52 @@ from leadline.ops.filters import at_least_float32
 def masked_mean(values: Float[Tensor, "*shape"], weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
     """Weighted mean over the pixels that count: sum(w v) / sum(w); 0 with zero gradient where no pixel counts.
 
+    Where several processes share a batch and gradients are recorded, both sums are over the whole batch: the mean of
+    the processes' means would weigh a pixel by how few others its process has. So every process must call it likewise;
+    a statistic of one picture is `picture_means`.
+
     Args:
         values: Per-pixel losses; may be non-finite where the weight is 0.
         weight: Non-negative weights, 0 for pixels without truth.
     """
+    total, count = _sums(values, weight)
+    if torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized():
+        both = cast(Tensor, _SumOverProcesses.apply(torch.stack([total, count])))  # pyright: ignore[reportUnknownMemberType]
+        total, count = both[0], both[1]
+    return total / count.clamp_min(1e-6)
+
+
+def picture_means(values: Float[Tensor, "b *shape"], weight: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
+    """`masked_mean` of each picture by itself.
+
+    Args:
+        values: Per-pixel values; may be non-finite where the weight is 0.
+        weight: Non-negative weights, 0 for pixels without truth.
+    """
+    sums = [_sums(*picture) for picture in zip(values, weight, strict=True)]
+    return torch.stack([total / count.clamp_min(1e-6) for total, count in sums])
+
+
+def _sums(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     # Half precision would overflow in the sums of a picture.
     safe, weight = at_least_float32(values).masked_fill(weight == 0, 0.0), at_least_float32(weight)
-    return (safe * weight).sum() / weight.sum().clamp_min(1e-6)
+    return (safe * weight).sum(), weight.sum()
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """A sum over all processes. Its gradient is one too, which data-parallel training divides by their number."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        total = values.detach().clone()
+        distributed.all_reduce(total)  # pyright: ignore[reportUnknownMemberType]
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)  # pyright: ignore[reportUnknownMemberType]
+        return total
 
 
 def multi_scale_sum(

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadline.errors import InputError
-from leadline.losses.reduce import masked_mean, multi_scale_sum
+from leadline.losses.reduce import masked_mean, multi_scale_sum, picture_means
 from leadline.losses.robust import l2, masked_error
 from leadline.ops.filters import at_least_float32
 
@@ -69,7 +69,7 @@ def scale_and_shift_invariant(
     Source: Ranftl et al. 2020 (MiDaS), equations 5 and 6 with rho of equation 7's l1 form, untrimmed.
     """
     truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
-    return masked_mean((_standardised(prediction, weight) - _standardised(truth, weight)).abs(), weight)
+    return masked_mean((standardised(prediction, weight) - standardised(truth, weight)).abs(), weight)
 
 
 def trimmed_scale_and_shift_invariant(
@@ -92,7 +92,7 @@ def trimmed_scale_and_shift_invariant(
     if not 0.0 <= trim < 1.0:
         raise InputError(f"expected a share to trim in [0, 1), got {trim}; 0.2 leaves out the worst fifth")
     truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
-    residual = (_standardised(prediction, weight) - _standardised(truth, weight)).abs()
+    residual = (standardised(prediction, weight) - standardised(truth, weight)).abs()
     order = residual.detach().masked_fill(weight == 0, torch.inf).flatten(1).argsort(dim=1)
     kept = ((1.0 - trim) * (weight > 0).flatten(1).sum(dim=1, keepdim=True)).round()
     within = torch.arange(order.shape[1], device=order.device) < kept
@@ -180,7 +180,7 @@ def _change(error: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -
 
 
 def _mean(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 1 1"]:
-    return torch.stack([masked_mean(v, w) for v, w in zip(values, weight, strict=True)]).view(-1, 1, 1, 1)
+    return picture_means(values, weight).view(-1, 1, 1, 1)
 
 
 def _log_moments(
@@ -193,7 +193,14 @@ def _log_moments(
     return _mean((ratio - offset).square(), weight), offset
 
 
-def _standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+def standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """The map less its median and over its mean absolute deviation from it, both over the weighted pixels of a picture.
+
+    Args:
+        values: Inverse depth up to scale and shift; pixels without weight are shifted and scaled alike.
+        weight: Per-pixel weight, 0 without truth; for the median, all that is above 0 counts alike.
+    Source: Ranftl et al. 2020 (MiDaS), equation 6.
+    """
     values = at_least_float32(values)
     medians = [
         v[w > 0].median() if bool((w > 0).any()) else v.new_zeros(()) for v, w in zip(values, weight, strict=True)

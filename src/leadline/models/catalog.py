@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from inspect import signature
+from typing import get_args
 
 from torch import nn
 
 from leadline.errors import InputError
 
-#: Name -> module and class, imported only when it is built.
+#: Stereo networks: name -> module and class, imported only when it is built.
 BUILDERS: Mapping[str, str] = {
     "leadline-fast": "leadline.models.stereo.leadline_fast:LeadlineFast",
+    "leadline-refine": "leadline.models.stereo.leadline_refine:LeadlineRefine",
     "plain": "leadline.models.stereo.plain:PlainStereo",
     "unet": "leadline.models.stereo.unet:UNetStereo",
     "resnet": "leadline.models.stereo.resnet:ResNetStereo",
@@ -20,15 +23,32 @@ BUILDERS: Mapping[str, str] = {
     "edgestereo": "leadline.models.stereo.edgestereo:EdgeStereo",
 }
 
+#: Networks for single pictures, likewise.
+MONO_BUILDERS: Mapping[str, str] = {"leadline-mono": "leadline.models.mono.leadline_mono:LeadlineMono"}
 
-def build_model(name: str) -> nn.Module:
+
+def build_model(name: str, options: Mapping[str, bool | int | float | str] | None = None) -> nn.Module:
     """A network with random weights.
 
+    Args:
+        name: One of `BUILDERS` or `MONO_BUILDERS`.
+        options: Arguments of its class that differ from the defaults.
     Raises:
-        InputError: If there is no such network.
+        InputError: If there is no such network, it takes no such argument, or the argument's type is another one.
     """
-    if name not in BUILDERS:
-        raise InputError(f"expected one of {', '.join(BUILDERS)} as the model, got {name!r}")
-    module, _, attribute = BUILDERS[name].partition(":")
-    builder: Callable[[], nn.Module] = getattr(import_module(module), attribute)
-    return builder()
+    builders = {**BUILDERS, **MONO_BUILDERS}
+    if name not in builders:
+        raise InputError(f"expected one of {', '.join(builders)} as the model, got {name!r}")
+    module, _, attribute = builders[name].partition(":")
+    builder: Callable[..., nn.Module] = getattr(import_module(module), attribute)
+    options = options or {}
+    known = signature(builder).parameters
+    for option, value in options.items():
+        if option not in known:
+            raise InputError(f"expected options of {name} among {', '.join(known) or 'none'}, got {option!r}")
+        if (choices := get_args(known[option].annotation)) and value not in choices:
+            raise InputError(f"expected {' or '.join(map(str, choices))} for {name}'s {option}, got {value!r}")
+        if not choices and type(value) is not known[option].annotation:
+            expected = known[option].annotation.__name__
+            raise InputError(f"expected {expected} for {name}'s {option}, got {value!r}")
+    return builder(**options)

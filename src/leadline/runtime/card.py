@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from leadline.errors import InputError
 
-Task = Literal["stereo", "mono"]
-"""What a network is for: two pictures or one."""
+Task = Literal["stereo", "mono", "refine"]
+"""What a network is for: two pictures, one, or two and a disparity to mend."""
+
+_NAMED: Final = {
+    "stereo": ("a stereo network", "use it with `leadline stereo`"),
+    "mono": ("a monocular network", "use it with `leadline mono`"),
+    "refine": ("a network that mends disparities", "use it with `leadline refine`"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +30,8 @@ class ModelCard:
         licence: SPDX identifier.
         weights: File name of the ONNX graph beside the card.
         sha256: Of that file.
-        task: stereo or mono.
-        max_disparity: Largest disparity in px that a stereo network sees without a pyramid; 0 for mono.
+        task: stereo, mono or refine.
+        max_disparity: Largest disparity in px that a stereo network sees without a pyramid; 0 for the others.
         enlarge: How much larger than they are a stereo network sees pictures; a mono graph resizes them itself.
         parameters: Number of trained weights.
         gflop: Of one pass at 640x480, in 1e9 floating-point operations (a multiply-add is two).
@@ -83,7 +89,7 @@ def find_graph(model: str | Path, task: Task, others: Sequence[str] = ()) -> Pat
     name, cards = str(model), bundled_cards()
     if name in cards:
         if cards[name].task != task:
-            raise InputError(wrong_task(name, task))
+            raise InputError(wrong_task(name, cards[name].task, task))
         verify(cards[name])
         return cards[name].path
     path = Path(model)
@@ -94,11 +100,9 @@ def find_graph(model: str | Path, task: Task, others: Sequence[str] = ()) -> Pat
     raise InputError(f"expected {one_of}the path of an ONNX file of ours, as the model; got {name!r}")
 
 
-def wrong_task(name: str, wanted: Task) -> str:
-    """What to say of a network that is for the other task."""
-    named = {"stereo": "a stereo network", "mono": "a monocular network"}
-    other: Task = "mono" if wanted == "stereo" else "stereo"
-    return f"expected {named[wanted]}, got {name}, which is {named[other]}; use it with `leadline {other}`"
+def wrong_task(name: str, is_for: Task, wanted: Task) -> str:
+    """What to say of a network that is for another task."""
+    return f"expected {_NAMED[wanted][0]}, got {name}, which is {_NAMED[is_for][0]}; {_NAMED[is_for][1]}"
 
 
 def verify(card: ModelCard) -> None:

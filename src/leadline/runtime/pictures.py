@@ -37,3 +37,19 @@ def require_sides(picture: np.ndarray) -> None:
 def as_rgb(picture: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h w 3"]:
     """Three equal channels for a grey picture."""
     return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+
+
+def check_pictures(left: np.ndarray, right: np.ndarray) -> None:
+    """Refuses what is not a pair.
+
+    Raises:
+        InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+    """
+    for picture, side in ((left, "left"), (right, "right")):
+        require_8bit(picture, f"the {side} picture")
+    if left.shape[:2] != right.shape[:2]:
+        raise InputError(
+            f"expected two pictures of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+            "crop or resize them alike"
+        )
+    require_sides(left)

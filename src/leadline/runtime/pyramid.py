@@ -20,7 +20,7 @@ _TILE_PX: Final = 1024
 """Side of a tile's own part, as the network sees it. Together with its margins it takes less than about 2 GB."""
 WHOLE_PX: Final = 2_000_000
 """A picture of at most so many pixels, as the network sees it, is computed in one piece."""
-_MARGIN_PX: Final = 64
+MARGIN_PX: Final = 64
 """Context around a tile; half of it is blended with the neighbour."""
 
 
@@ -80,7 +80,7 @@ def _match_level(
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
     small = height * width * enlarge**2 <= WHOLE_PX
-    if small and (guess is None or float(guess.max()) < network_range - _MARGIN_PX):
+    if small and (guess is None or float(guess.max()) < network_range - MARGIN_PX):
         return network(left, right)
     totals = np.zeros((3, height, width), np.float32)
     for tile in _tiles(height, width, network_range, round(_TILE_PX / enlarge)):
@@ -100,40 +100,41 @@ def _match_level(
 def _shift(guess: Layer, network_range: int) -> int:
     """How far the right picture is moved: as little as shows the nearest thing, leaving the farthest in sight."""
     nearest, farthest = np.percentile(guess, (99.5, 0.5))
-    if nearest < network_range - _MARGIN_PX // 2:
+    if nearest < network_range - MARGIN_PX // 2:
         return 0
-    return max(0, round(min(farthest - _MARGIN_PX // 2, nearest - network_range / 2)))
+    return max(0, round(min(farthest - MARGIN_PX // 2, nearest - network_range / 2)))
 
 
 def _tiles(height: int, width: int, network_range: int, side: int) -> Iterator[_Tile]:
     """Tiles that cover the picture; each sees `network_range` more columns on its left, where its matches lie."""
-    rows, columns = _cuts(height, side), _cuts(width, side)
+    rows, columns = cuts(height, side), cuts(width, side)
     for top, bottom in rows:
         for first, last in columns:
             outer = (
-                max(top - _MARGIN_PX, 0),
-                min(bottom + _MARGIN_PX, height),
-                max(first - _MARGIN_PX - network_range, 0),
-                min(last + _MARGIN_PX, width),
+                max(top - MARGIN_PX, 0),
+                min(bottom + MARGIN_PX, height),
+                max(first - MARGIN_PX - network_range, 0),
+                min(last + MARGIN_PX, width),
             )
             weight = np.outer(
-                _ramp(outer[0], outer[1], top, bottom, height), _ramp(outer[2], outer[3], first, last, width)
+                ramp(outer[0], outer[1], top, bottom, height), ramp(outer[2], outer[3], first, last, width)
             )
             yield _Tile(*outer, weight.astype(np.float32))
 
 
-def _cuts(length: int, side: int) -> list[tuple[int, int]]:
+def cuts(length: int, side: int) -> list[tuple[int, int]]:
+    """Start and end of the pieces of a length, of at most `side` each."""
     edges = np.linspace(0, length, -(-length // side) + 1).round().astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _ramp(start: int, stop: int, inner_start: int, inner_stop: int, length: int) -> Float32[np.ndarray, " n"]:
+def ramp(start: int, stop: int, inner_start: int, inner_stop: int, length: int) -> Float32[np.ndarray, " n"]:
     """1 inside, falling to almost 0 over half the margin outside; 1 up to the picture's own borders."""
     position = np.arange(start, stop)
-    ramp = np.ones(stop - start)
-    reach = _MARGIN_PX // 2
+    weight = np.ones(stop - start)
+    reach = MARGIN_PX // 2
     if inner_start > 0:
-        ramp = np.minimum(ramp, (position - inner_start + reach + 1) / (2.0 * reach))
+        weight = np.minimum(weight, (position - inner_start + reach + 1) / (2.0 * reach))
     if inner_stop < length:
-        ramp = np.minimum(ramp, (inner_stop + reach - position) / (2.0 * reach))
-    return np.clip(ramp, 0.0, 1.0).astype(np.float32)
+        weight = np.minimum(weight, (inner_stop + reach - position) / (2.0 * reach))
+    return np.clip(weight, 0.0, 1.0).astype(np.float32)

@@ -28,6 +28,8 @@ ENLARGE_KEY: Final = "leadline.enlarge"
 """Metadata: how much larger the graph makes its pictures; 1 if absent."""
 DEPTH_KIND_KEY: Final = "leadline.depth_kind"
 """Metadata by which a graph for single pictures is known as ours: metric, up_to_scale or affine_inverse."""
+REFINE_KEY: Final = "leadline.refine"
+"""Metadata by which a graph that mends disparities is known as ours."""
 _UNKNOWN: Final = 0.5
 """As likely right as wrong: what stands for the confidence of a network that has none."""
 
@@ -74,18 +76,19 @@ class LoadedGraph:
         self._check_task(task)
 
     def _check_task(self, task: Task) -> None:
-        keys: dict[Task, str] = {"stereo": MAX_DISPARITY_KEY, "mono": DEPTH_KIND_KEY}
+        keys: dict[Task, str] = {"stereo": MAX_DISPARITY_KEY, "mono": DEPTH_KIND_KEY, "refine": REFINE_KEY}
         if keys[task] in self.metadata:
             return
-        if any(key in self.metadata for key in keys.values()):
-            raise InputError(wrong_task(str(self.path), task))
+        for is_for, key in keys.items():
+            if key in self.metadata:
+                raise InputError(wrong_task(str(self.path), is_for, task))
         raise InputError(f"expected an ONNX file from `leadline export`, got another network in {self.path}")
 
     def run(
-        self, names: Sequence[str], pictures: Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
+        self, names: Sequence[str], inputs: Mapping[str, UInt8[np.ndarray, "..."] | Float32[np.ndarray, "..."]]
     ) -> list[Float32[np.ndarray, "..."]]:
-        """The named outputs for the named pictures."""
-        inputs = {name: np.ascontiguousarray(picture) for name, picture in pictures.items()}
+        """The named outputs for the named inputs."""
+        inputs = {name: np.ascontiguousarray(layer) for name, layer in inputs.items()}
         return [np.asarray(layer) for layer in self._session.run(list(names), inputs)]
 
 

@@ -13,8 +13,9 @@ from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.border import fill_unseen_border
 from leadline.runtime.card import find_graph
-from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
+from leadline.runtime.pictures import as_rgb, check_pictures
 from leadline.runtime.pyramid import match_pyramid
+from leadline.runtime.refine import REFINE_MODEL, RefinedMatcher
 from leadline.runtime.session import GraphSession, Provider
 
 DEFAULT_MODEL: Final = "leadline-fast"
@@ -92,28 +93,32 @@ def stereo_method(
     """A stereo method by name: bundled network, ONNX file, or classical matcher.
 
     Args:
-        name: `leadline-fast`, `leadline-accurate`, a path ending in .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
-        max_disparity: As for `StereoSession`; 192 px for a classical matcher if absent.
+        name: `leadline-fast`, `leadline-accurate`, `leadline-refine` (SGBM-3WAY, mended by a network), a path ending in
+            .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
+        max_disparity: As for `StereoSession`; 192 px for a classical matcher and leadline-refine if absent.
         threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
         provider: As for `StereoSession`; classical matchers only run on the cpu.
     Raises:
         InputError: If there is no such method or provider, or a number is out of range.
     """
+    searched = 192 if max_disparity is None else max_disparity
+    if name == REFINE_MODEL:
+        return RefinedMatcher(searched, threads, provider)
     if str(name) not in MATCHERS:
         return StereoSession(name, max_disparity, threads, provider)
     if provider != "cpu":
         raise InputError(f"expected provider cpu for the classical matcher {name}, got {provider!r}")
     if threads is not None and threads < 1:
         raise InputError(f"expected at least 1 thread, got {threads}")
-    matcher = ClassicalStereo(str(name), 192 if max_disparity is None else max_disparity)
+    matcher = ClassicalStereo(str(name), searched)
     if threads is not None:
         cv2.setNumThreads(threads)
     return matcher
 
 
 @lru_cache(maxsize=4)
-def _cached_session(model: str, max_disparity: int | None) -> StereoSession:
-    return StereoSession(model, max_disparity)
+def _cached_method(model: str, max_disparity: int | None) -> StereoMethod:
+    return stereo_method(model, max_disparity)
 
 
 def stereo(
@@ -132,22 +137,4 @@ def stereo(
     Raises:
         InputError: If the pictures do not fit or there is no such model.
     """
-    if model in MATCHERS:
-        return stereo_method(model, max_disparity)(left, right)
-    return _cached_session(model, max_disparity)(left, right)
-
-
-def check_pictures(left: np.ndarray, right: np.ndarray) -> None:
-    """Refuses what is not a pair.
-
-    Raises:
-        InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
-    """
-    for picture, side in ((left, "left"), (right, "right")):
-        require_8bit(picture, f"the {side} picture")
-    if left.shape[:2] != right.shape[:2]:
-        raise InputError(
-            f"expected two pictures of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
-            "crop or resize them alike"
-        )
-    require_sides(left)
+    return _cached_method(model, max_disparity)(left, right)

@@ -2,19 +2,28 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
 import torch
 from jaxtyping import Float
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from leadline.errors import LeadlineError
+from leadline.io.remote import is_remote, local_shards
+from leadline.training.bad_batch import save_batch
+from leadline.training.processes import process_count, process_rank
 from leadline.training.recipe import Recipe, resolved
+
+
+class DivergedError(LeadlineError):
+    """A run came to numbers that are not finite."""
 
 
 class Learner(lightning.LightningModule, ABC):
@@ -37,6 +46,11 @@ class Learner(lightning.LightningModule, ABC):
         self.average = AveragedModel(
             copy.deepcopy(self.model), multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
         )
+        # Data-parallel training waits for the gradient of whatever may have one.
+        self.average.requires_grad_(False)
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation pictures
+        self._batch: Any = None
+        self._scores: defaultdict[str, list[float]] = defaultdict(list)
         if recipe.compile:
             self.model.compile()
 
@@ -59,21 +73,73 @@ class Learner(lightning.LightningModule, ABC):
         """The sum of a loss's terms, logged with each of them.
 
         Raises:
-            LeadlineError: If it is not finite.
+            DivergedError: If it is not finite; the batch lies beside the checkpoint then.
         """
         loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            values = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
-            raise LeadlineError(
-                f"expected a finite loss at step {self.global_step}, got {values}; lower the recipe's learning_rate"
-            )
-        self.log_dict({f"train/{name}": term for name, term in terms.items()}, on_step=True)
-        self.log("train/loss", loss, on_step=True, prog_bar=True)
+        # Means over the processes, which thus agree on whether to stop.
+        shared = _mean_over_processes(torch.stack([*terms.values(), loss]).detach().float())
+        values = {f"train/{name}": value for name, value in zip((*terms, "loss"), shared, strict=True)}
+        if not torch.isfinite(shared).all():
+            told = ", ".join(f"{name} {float(term):g}" for name, term in zip(terms, shared, strict=False))
+            raise self._stopped(f"a finite loss at step {self.global_step}, got {told}")
+        self.log("train/loss", values.pop("train/loss"), on_step=True, prog_bar=True)
+        self.log_dict(values, on_step=True)
         return loss
+
+    def score(self, name: str, value: Float[Tensor, ""]) -> None:
+        """Adds one picture's score to its mean over the validation, whichever process sees the picture."""
+        self._scores[name].append(float(value))
+
+    def on_train_batch_start(self, batch: Any, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
+        """Keeps the batch, lest it be the one that ends the run."""
+        self._batch = batch
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Lets no gradient reach the weights that is not finite.
+
+        Raises:
+            DivergedError: If one is not; the batch lies beside the checkpoint then.
+        """
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        if not torch.isfinite(norm := torch.nn.utils.get_total_norm(gradients)):
+            raise self._stopped(f"finite gradients at step {self.global_step}, got a norm of {float(norm):g}")
 
     def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
         """Moves the averaged weights; young averages follow faster."""
         self.average.update_parameters(cast(nn.Module, self.model))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the last good checkpoint from being replaced by one that nobody can use.
+
+        Raises:
+            DivergedError: If a weight is not finite.
+        """
+        for name, value in checkpoint["state_dict"].items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise self._stopped(f"finite weights at step {self.global_step}, got others in {name}")
+
+    def on_validation_epoch_start(self) -> None:
+        """Forgets the scores of a validation that was broken off."""
+        self._scores.clear()
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the mean of each score over all pictures of all processes."""
+        for name, values in _joined(self._scores).items():
+            self.log(name, sum(values) / len(values), sync_dist=process_count() > 1)
+
+    def prepare_data(self) -> None:
+        """Fetches what is far away: once on each machine, before the processes ask for it."""
+        for place in (self.schedule.data, self.schedule.validation):
+            if is_remote(place):
+                local_shards(place)
+
+    def _stopped(self, what: str) -> DivergedError:
+        if self._batch is None or self._trainer is None:
+            return DivergedError(f"expected {what}; lower the recipe's learning_rate")
+        process = f"-process-{process_rank()}" if process_count() > 1 else ""
+        path = Path(self.trainer.default_root_dir) / f"bad-batch-step-{self.global_step}{process}.npz"
+        save_batch(path, self._batch)
+        return DivergedError(f"expected {what}; look at the batch in {path}, or lower the recipe's learning_rate")
 
     @property
     def samples_seen(self) -> int:
@@ -84,24 +150,55 @@ class Learner(lightning.LightningModule, ABC):
         return self.global_step * self.schedule.batch_size
 
     def loader(self, stream: Dataset[Any]) -> DataLoader[Any]:
-        """Batches of the samples of one epoch, in order."""
-        workers = self.schedule.workers
+        """Batches of the samples of one epoch, in order; n processes take every n-th sample each."""
+        workers, processes = self.schedule.workers, process_count()
         # Forked straight from here, a worker would inherit the dead threads of OpenCV and OpenMP.
         return DataLoader(  # pyright: ignore
-            stream,
-            self.schedule.batch_size,
+            _share(stream),
+            self.schedule.batch_size // processes,
             num_workers=workers,
             prefetch_factor=8 if workers else None,
             multiprocessing_context="forkserver" if workers else None,
         )
 
+    def validation_loader(self, pictures: Dataset[Any]) -> DataLoader[Any]:
+        """This process's share of the pictures, one by one; `score` joins what they score."""
+        return DataLoader(_share(pictures), batch_size=None)  # pyright: ignore
+
+    def parameter_groups(self) -> Sequence[dict[str, Any]]:
+        """What the optimiser learns; a way of learning may give some weights a rate of their own."""
+        return [{"params": list(self.model.parameters())}]
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; warm-up, plateau, then a linear fall to zero, so a run can be extended from its plateau."""
         recipe = self.schedule
-        optimizer = torch.optim.AdamW(self.model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.AdamW(self.parameter_groups(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
         def factor(step: int) -> float:
             return max(0.0, min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / recipe.decay_steps))
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _share(samples: Dataset[Any]) -> Dataset[Any]:
+    """All samples, or of n processes every n-th one, from this process's number on."""
+    if process_count() == 1:
+        return samples
+    return Subset(samples, range(process_rank(), len(samples), process_count()))  # pyright: ignore
+
+
+def _mean_over_processes(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    if process_count() > 1:
+        distributed.all_reduce(values)
+    return values / process_count()
+
+
+def _joined(scores: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """The scores of all processes by name, alike in each of them."""
+    shares: list[Any] = [dict(scores)]
+    if process_count() > 1:
+        shares *= process_count()
+        distributed.all_gather_object(shares, dict(scores))
+    names = dict.fromkeys(name for share in shares for name in share)
+    return {name: [value for share in shares for value in share.get(name, [])] for name in names}

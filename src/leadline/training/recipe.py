@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -20,13 +20,13 @@ class Recipe:
 
     Args:
         model: Name in the catalog.
-        data: Folder of shards, as `leadline dream` writes them.
-        validation: Folder of shards to validate on.
+        data: Folder or address of shards, as `leadline dream` writes them.
+        validation: Shards to validate on, likewise.
         scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
         validation_pairs: How many of the validation shards' samples are used.
         seed: Seeds the weights, the order of the data and the augmentation.
         steps: Optimiser steps in all.
-        batch_size: Samples a step.
+        batch_size: Samples a step, of all processes together.
         learning_rate: Reached after the warm-up, held, and lowered to zero over the last steps.
         warmup_steps: Steps from zero to the full learning rate.
         decay_steps: Steps from the full learning rate to zero at the end.
@@ -36,6 +36,8 @@ class Recipe:
         validate_epochs: Epochs between two validations.
         compile: Fuse the network's operators with torch.compile; needs a C++ compiler.
         workers: Processes that load and augment; 0 does it in the training process.
+        precision: bf16-mixed, or 32-true where that is too coarse or too slow.
+        model_options: Arguments of the network's class that differ from its defaults.
     """
 
     model: str
@@ -55,6 +57,8 @@ class Recipe:
     validate_epochs: int = 4
     compile: bool = True
     workers: int = 1
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    model_options: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, bool | int | float | str])
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
@@ -63,6 +67,24 @@ class Recipe:
                 raise InputError(f"expected {name} of at least 1 in the recipe, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise InputError(f"expected a positive learning_rate in the recipe, got {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class DataShare:
+    """A folder of samples among others.
+
+    Args:
+        data: The folder.
+        weight: How often a sample is drawn from it, relative to the recipe's `data`, whose weight is 1.
+    """
+
+    data: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be drawn."""
+        if self.weight <= 0:
+            raise InputError(f"expected a positive weight of {self.data} in the recipe's mix, got {self.weight}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +98,7 @@ class StereoRecipe(Recipe):
         half_weight: Of the disparity at 1/2.
         volume_weight: Of the cross-entropy on the cost volume.
         confidence_weight: Of the confidence's cross-entropy.
+        mix: Further folders of shards, each with the weight by which it is drawn.
         augmentation: How samples are changed.
     """
 
@@ -85,6 +108,7 @@ class StereoRecipe(Recipe):
     half_weight: float = 0.5
     volume_weight: float = 1.0
     confidence_weight: float = 0.3
+    mix: tuple[DataShare, ...] = ()
     augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
 
     def __post_init__(self) -> None:
@@ -97,17 +121,28 @@ class StereoRecipe(Recipe):
 #: Way of learning, the recipe's key `learning` -> its recipe and its learner, imported only when they are asked for.
 WAYS: Mapping[str, tuple[str, str]] = {
     "stereo": ("leadline.training.recipe:StereoRecipe", "leadline.training.stereo:SupervisedStereo"),
+    "self-supervised": (
+        "leadline.training.self_supervised:SelfSupervisedRecipe",
+        "leadline.training.self_supervised:SelfSupervisedStereo",
+    ),
+    "semi-supervised": (
+        "leadline.training.semi_supervised:SemiSupervisedRecipe",
+        "leadline.training.semi_supervised:SemiSupervisedStereo",
+    ),
+    "distillation": (
+        "leadline.training.distillation:DistillationRecipe",
+        "leadline.training.distillation:DistilledStereo",
+    ),
+    "refine": ("leadline.training.refine:RefineRecipe", "leadline.training.refine:RefinedStereo"),
+    "mono": ("leadline.training.mono:MonoRecipe", "leadline.training.mono:SupervisedMono"),
 }
 _DEFAULT_WAY = "stereo"
+_FOLDERS = {"recipe": "leadline.training.recipes", "bench": "leadline.training.benches"}
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that leadline brings."""
-    return sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in files("leadline.training.recipes").iterdir()
-        if entry.name.endswith(".yaml")
-    )
+    return _bundled_names("recipe")
 
 
 def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Recipe:
@@ -121,20 +156,42 @@ def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = Non
     Raises:
         InputError: If the file is missing or not YAML, or a key is unknown, missing or of the wrong type.
     """
-    path = Path(recipe)
-    try:
-        text = path.read_text() if path.exists() else _bundled(str(recipe))
-        values = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"expected a recipe in YAML, could not read {recipe}: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(values, dict):
-        raise InputError(f"expected a recipe of keys and values, got {type(values).__name__} in {recipe}")
+    return make_recipe({**read_yaml(recipe, "recipe"), **(overrides or {})}, str(recipe))
+
+
+def make_recipe(values: Mapping[str, object], where: str) -> Recipe:
+    """A recipe of keys and values, every one of them checked.
+
+    Args:
+        values: As in a recipe's file.
+        where: What they came from, for messages.
+    Raises:
+        InputError: If a key is unknown, missing or of the wrong type.
+    """
+    values = dict(values)
     way = values.pop("learning", _DEFAULT_WAY)
-    if way not in WAYS:
-        raise InputError(f"expected learning to be one of {', '.join(WAYS)} in {recipe}, got {way!r}")
-    return _build(_imported(WAYS[way][0]), {**values, **(overrides or {})}, str(recipe))
+    if not isinstance(way, str) or way not in WAYS:
+        raise InputError(f"expected learning to be one of {', '.join(WAYS)} in {where}, got {way!r}")
+    return _build(_imported(WAYS[way][0]), values, where)
+
+
+def read_yaml(place: str | Path, kind: Literal["recipe", "bench"]) -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Args:
+        place: Path of the file, or name of one that leadline brings.
+        kind: Which of those are meant.
+    Raises:
+        InputError: If there is no such file, or it holds something else.
+    """
+    path = Path(place)
+    try:
+        values = yaml.safe_load(path.read_text() if path.exists() else _bundled(str(place), kind))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"expected a {kind} in YAML, could not read {place}: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"expected a {kind} of keys and values, got {type(values).__name__} in {place}")
+    return values
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
@@ -156,10 +213,15 @@ def _imported(place: str) -> type:
     return getattr(import_module(module), attribute)
 
 
-def _bundled(name: str) -> str:
-    if name not in recipe_names():
-        raise InputError(f"expected a recipe file or one of {', '.join(recipe_names())}; got {name!r}")
-    return (files("leadline.training.recipes") / f"{name}.yaml").read_text()
+def _bundled_names(kind: str) -> list[str]:
+    entries = files(_FOLDERS[kind]).iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+
+
+def _bundled(name: str, kind: str) -> str:
+    if name not in (names := _bundled_names(kind)):
+        raise InputError(f"expected a {kind} file or one of {', '.join(names)}; got {name!r}")
+    return (files(_FOLDERS[kind]) / f"{name}.yaml").read_text()
 
 
 def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa: ANN401 - any dataclass
@@ -178,10 +240,10 @@ def _convert(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - 
     """The value as the annotation wants it: lists become tuples, ints floats; anything else is refused."""
     if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
         return _build(hint, value, where)
-    if get_origin(hint) in (types.UnionType, Union):
-        if value is None and type(None) in get_args(hint):
-            return None
-        return _convert(next(option for option in get_args(hint) if option is not type(None)), value, where)
+    if get_origin(hint) in (types.UnionType, Union, Literal):
+        return _convert_choice(hint, value, where)
+    if get_origin(hint) is Mapping and isinstance(value, Mapping):
+        return {str(key): _convert(get_args(hint)[1], part, f"{where}: {key}") for key, part in value.items()}
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         items = get_args(hint)
         items = (items[0],) * len(value) if items[-1] is Ellipsis else items
@@ -191,4 +253,15 @@ def _convert(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - 
         return float(value)
     if not isinstance(hint, type) or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise InputError(f"expected {getattr(hint, '__name__', hint)} for {where}, got {value!r}")
+    return value
+
+
+def _convert_choice(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation
+    """The value if it is one of a Literal's or of one of a union's types; else as a union's first type wants it."""
+    options = get_args(hint)
+    if get_origin(hint) is not Literal:
+        first = next(option for option in options if option is not type(None))
+        return value if type(value) in options else _convert(first, value, where)
+    if value not in options:
+        raise InputError(f"expected {' or '.join(map(str, options))} for {where}, got {value!r}")
     return value

@@ -2,22 +2,19 @@
 
 from typing import Final, cast, final
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from leadline.data.stereo_shards import StereoShards
-from leadline.data.torch_stereo import StereoBatch, StereoStream
+from leadline.data.torch_stereo import StereoBatch
 from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
 from leadline.models.catalog import build_model
 from leadline.models.stereo import Deployed, StereoModel, StereoPrediction
 from leadline.training.learner import Learner
 from leadline.training.recipe import StereoRecipe
-from leadline.training.validation import StereoValidation, StereoValidationItem
-from leadline.visual.colormap import plasma
+from leadline.training.stereo_learner import training_stream
+from leadline.training.validation import StereoValidation, StereoValidationItem, log_scores
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
 
@@ -27,7 +24,7 @@ class SupervisedStereo(Learner):
     """Learns disparity and its confidence from samples with truth; validates a moving average of the weights."""
 
     def __init__(self, recipe: StereoRecipe) -> None:
-        super().__init__(recipe, build_model(recipe.model))
+        super().__init__(recipe, build_model(recipe.model, recipe.model_options))
         self.recipe = recipe
         self.max_disparity = cast(StereoModel, self.model).max_disparity
 
@@ -47,54 +44,52 @@ class SupervisedStereo(Learner):
 
     def validation_step(self, batch: StereoValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one picture, all pixels with truth."""
-        group, truth, valid = batch["group"], batch["disparity"].double(), batch["valid"]
         with torch.autocast(self.device.type, enabled=False):
             disparity, confidence = self.deployed(batch["left"], batch["right"])
-        error = (disparity.double() - truth).abs()[valid]
-        scores = {"epe": error.mean(), "bad2": 100.0 * (error > 2.0).double().mean()}
-        if confidence is not None:
-            scores["confidence_gap"] = confidence[valid].double().mean() - (error < 1.0).double().mean()
-        for name, score in scores.items():
-            self.log(f"{group}/{name}", score.float(), batch_size=1, on_epoch=True)
-        if batch["shown"]:
-            self._show(batch, disparity, confidence)
-
-    def _show(self, batch: StereoValidationItem, disparity: Tensor, confidence: Tensor | None) -> None:
-        for logger in self.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                colors = plasma(disparity.float().cpu().numpy(), np.ones(disparity.shape, dtype=bool))
-                panels = [batch["left"].cpu().numpy(), colors]
-                if confidence is not None:
-                    panels.append((confidence * 255).byte().cpu().numpy()[..., None].repeat(3, 2))
-                tag = f"{batch['group']}/{batch['name']}"
-                logger.experiment.add_image(tag, np.hstack(panels), self.global_step, dataformats="HWC")
+        log_scores(self, batch, disparity, confidence)
 
     def train_dataloader(self) -> DataLoader[StereoBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
-        count = recipe.epoch_steps * recipe.batch_size
-        shards = StereoShards(recipe.data)
-        stream = StereoStream(shards, recipe.augmentation, recipe.seed, self.samples_seen, count)
-        return self.loader(stream)
+        return self.loader(training_stream(recipe, self.samples_seen, recipe.epoch_steps * recipe.batch_size))
 
     def val_dataloader(self) -> DataLoader[StereoValidationItem]:
         """Dreamed pairs first, then the real scenes that are present."""
-        return DataLoader(StereoValidation(self.recipe), batch_size=None)  # pyright: ignore
+        return self.validation_loader(StereoValidation(self.recipe))
 
 
 def stereo_terms(
     prediction: StereoPrediction, batch: StereoBatch, recipe: StereoRecipe, max_disparity: int
 ) -> dict[str, Tensor]:
-    """The weighted terms of the supervised loss, by name: one for everything that the network says.
+    """The weighted terms of the supervised loss, by name.
 
     Args:
         prediction: What the network says.
         batch: The truth.
-        recipe: Weights of the terms; a disparity coarser than 1/4 weighs half as much as the next finer one.
-        max_disparity: Pixels at least so near do not count: the network cannot see them.
+        recipe: Weights of the terms, and of occluded pixels.
+        max_disparity: As for `disparity_terms`.
     """
     truth = batch["disparity"].unsqueeze(1)
     weight = batch["valid"].unsqueeze(1).float() * torch.where(batch["occluded"], recipe.occluded_weight, 1.0)[:, None]
+    return disparity_terms(prediction, truth, weight, recipe, max_disparity)
+
+
+def disparity_terms(
+    prediction: StereoPrediction,
+    truth: Float[Tensor, "b 1 h w"],
+    weight: Float[Tensor, "b 1 h w"],
+    recipe: StereoRecipe,
+    max_disparity: int,
+) -> dict[str, Tensor]:
+    """The weighted terms of a loss against disparities, by name: one for everything that the network says.
+
+    Args:
+        prediction: What the network says.
+        truth: Disparities to learn.
+        weight: Per-pixel weight, 0 where there is nothing to learn.
+        recipe: Weights of the terms; a disparity coarser than 1/4 weighs half as much as the next finer one.
+        max_disparity: Pixels at least so near do not count: the network cannot see them.
+    """
     weight = weight * (truth < max_disparity)
     terms = {"full": smooth_l1(prediction.disparity, truth, weight)}
     for disparity in reversed(prediction.coarse):

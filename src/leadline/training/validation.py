@@ -8,6 +8,7 @@ from typing import TypedDict, final
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -15,7 +16,9 @@ from leadline.data.stereo_shards import StereoShards
 from leadline.errors import InputError
 from leadline.protocols.motorcycle import motorcycle
 from leadline.protocols.scenes import SceneFiles, StereoScene, find_scenes
-from leadline.training.recipe import StereoRecipe
+from leadline.training.learner import Learner
+from leadline.training.recipe import Recipe
+from leadline.visual.colormap import plasma
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class StereoValidationItem(TypedDict):
 class StereoValidation(Dataset[StereoValidationItem]):
     """Dreamed pairs, the Motorcycle pair, and the real scenes of the recipe's folders that are present."""
 
-    def __init__(self, recipe: StereoRecipe) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         self.shards = StereoShards(recipe.validation)
         self.dreamed = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, SceneFiles]] = []
@@ -63,6 +66,30 @@ class StereoValidation(Dataset[StereoValidationItem]):
             return _scene_item(group, files.load())
         scene, _ = motorcycle()
         return _scene_item("motorcycle", scene)
+
+
+def log_scores(
+    learner: Learner,
+    item: StereoValidationItem,
+    disparity: Float[Tensor, "h w"],
+    confidence: Float[Tensor, "h w"] | None,
+) -> None:
+    """Logs how a network did on one picture, over all pixels with truth, and the picture itself where it is shown."""
+    error = (disparity.double() - item["disparity"].double()).abs()[item["valid"]]
+    scores = {"epe": error.mean(), "bad2": 100.0 * (error > 2.0).double().mean()}
+    if confidence is not None:
+        scores["confidence_gap"] = confidence[item["valid"]].double().mean() - (error < 1.0).double().mean()
+    for name, score in scores.items():
+        learner.score(f"{item['group']}/{name}", score)
+    if not item["shown"]:
+        return
+    panels = [item["left"].cpu().numpy(), plasma(disparity.float().cpu().numpy(), np.ones(disparity.shape, dtype=bool))]
+    if confidence is not None:
+        panels.append((confidence * 255).byte().cpu().numpy()[..., None].repeat(3, 2))
+    for logger in learner.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            tag = f"{item['group']}/{item['name']}"
+            logger.experiment.add_image(tag, np.hstack(panels), learner.global_step, dataformats="HWC")
 
 
 def _scene_item(group: str, scene: StereoScene) -> StereoValidationItem:

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     ("demo",): ("demo:demo", "A real pair with ground truth: network and SGBM side by side."),
     ("stereo",): ("stereo:stereo", "Disparity, depth and confidence of rectified pairs."),
     ("mono",): ("mono:mono", "Depth from single pictures; metric where something gives the scale."),
+    ("refine",): ("refine:refine", "Mend the disparity of another matcher or a sensor."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),

@@ -1,7 +1,7 @@
 """`leadline train`: learns a network from a recipe."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -21,7 +21,6 @@ def train(
     weights: Path | None = None,
     processes: int = 1,
     nodes: int = 1,
-    strategy: Literal["ddp", "fsdp"] = "ddp",
 ) -> None:
     """Train a network from a recipe; a run that was stopped goes on from its last checkpoint.
 
@@ -38,7 +37,6 @@ def train(
         weights: Checkpoint whose weights a new run begins with, as far as they fit; steps count from 0.
         processes: Processes that share each batch on this machine: one a GPU, or shares of the CPU.
         nodes: Machines that do so, each started with this command.
-        strategy: ddp holds the whole network in each process; fsdp shares it out among GPUs.
     """
     with needs_extra("train"):
         from leadline.training.processes import is_first_process
@@ -52,7 +50,7 @@ def train(
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    team = Team(processes, nodes, strategy)
+    team = Team(processes, nodes)
     checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team)
     if is_first_process():
         print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")

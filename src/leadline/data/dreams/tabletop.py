@@ -176,7 +176,7 @@ def ornament(rng: np.random.Generator) -> Thing:
         return Thing(((turned(profile, soft=True), "plastic"),), 0.7 * h, 0.7 * h, h)
     mesh, size = shapes.random_mesh(rng), rng.uniform(0.08, 0.3)
     points = mesh.vertices * np.float32(size)
-    points = points - np.float32([0, points[:, 1].max(), 0])
+    points = points - np.array([0, points[:, 1].max(), 0], np.float32)
     return Thing(((shapes.Mesh(points, mesh.faces, mesh.normals), "anything"),), size, size, size)
 
 

@@ -6,6 +6,7 @@ from leadline.models.blocks.decoder import Decoder, DecoderStage
 from leadline.models.blocks.disparity import CostHead, DisparityHead
 from leadline.models.blocks.encoder import Encoder, batch_stage, plain_stage
 from leadline.models.blocks.hourglass import Hourglass3d
+from leadline.models.blocks.matcher import Matcher, unit
 from leadline.models.blocks.pictures import centred, six_channels
 from leadline.models.blocks.pyramid_pooling import SpatialPyramidPooling
 from leadline.models.blocks.residual import ResidualBlock
@@ -19,6 +20,7 @@ __all__ = [
     "DisparityHead",
     "Encoder",
     "Hourglass3d",
+    "Matcher",
     "ResidualBlock",
     "SpatialPyramidPooling",
     "batch_conv",
@@ -31,4 +33,5 @@ __all__ = [
     "instance_conv",
     "plain_stage",
     "six_channels",
+    "unit",
 ]

@@ -32,7 +32,7 @@ class Deployed(nn.Module):
     ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
         """Disparity in px, and P(|error| < 1 px) in [0, 1] if the network judges itself; at the pictures' size."""
         pair = torch.stack([left, right]).permute(0, 3, 1, 2).float() / 255.0
-        pair = _pad(self._enlarged(pair), self.stride)
+        pair = padded(self._enlarged(pair), self.stride)
         prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:]))
         disparity = self._at_size(prediction.disparity / float(self.enlarge), left)
         if prediction.confidence_logit is None:
@@ -44,7 +44,7 @@ class Deployed(nn.Module):
         if self.enlarge == 1:
             return pair
         over, under = self.enlarge.numerator, self.enlarge.denominator
-        pair = _pad(pair, under)
+        pair = padded(pair, under)
         size = pair.shape[2] // under * over, pair.shape[3] // under * over
         return functional.interpolate(pair, size=size, mode="bilinear", align_corners=False)
 
@@ -64,7 +64,7 @@ class Deployed(nn.Module):
         return layer[0, 0, :height, :width]
 
 
-def _pad(pictures: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
+def padded(pictures: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
     """Repeats the last row and column until both sides are whole multiples."""
     rows, columns = -pictures.shape[2] % multiple, -pictures.shape[3] % multiple
     return functional.pad(pictures, (0, columns, 0, rows), mode="replicate")

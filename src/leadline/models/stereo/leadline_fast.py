@@ -1,16 +1,18 @@
 """leadline-fast: a small stereo network for two laptop cores."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.blocks import batch_conv, centred, conv_relu, double, instance_conv
+from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, double, enlarge, instance_conv, unit
 from leadline.models.stereo.prediction import StereoPrediction
 from leadline.ops import (
     convex_upsample,
     correlation_volume,
-    sampled_correlation,
     windowed_soft_argmax,
 )
 
@@ -23,23 +25,25 @@ def _beyond_border(volume: Float[Tensor, "b d h w"]) -> Float[Tensor, "1 d 1 w"]
 
 
 class FeaturePyramid(nn.Module):
-    """Features of one view at 1/2 and 1/4, both with the context of 1/16; instance norm throughout."""
+    """Features of one view at 1/2 and 1/4, both with the context of 1/16."""
 
-    def __init__(self, half: int, quarter: int, eighth: int, sixteenth: int) -> None:
+    def __init__(
+        self, half: int, quarter: int, eighth: int, sixteenth: int, conv: Callable[..., nn.Module] = instance_conv
+    ) -> None:
         super().__init__()
-        self.stem = instance_conv(3, half, stride=2)
-        self.quarter_down = instance_conv(half, quarter, stride=2)
-        self.quarter = instance_conv(quarter, quarter)
-        self.eighth_down = instance_conv(quarter, eighth, stride=2)
-        self.eighth = instance_conv(eighth, eighth)
-        self.sixteenth_down = instance_conv(eighth, sixteenth, stride=2)
-        self.sixteenth = nn.Sequential(instance_conv(sixteenth, sixteenth), instance_conv(sixteenth, sixteenth))
+        self.stem = conv(3, half, stride=2)
+        self.quarter_down = conv(half, quarter, stride=2)
+        self.quarter = conv(quarter, quarter)
+        self.eighth_down = conv(quarter, eighth, stride=2)
+        self.eighth = conv(eighth, eighth)
+        self.sixteenth_down = conv(eighth, sixteenth, stride=2)
+        self.sixteenth = nn.Sequential(conv(sixteenth, sixteenth), conv(sixteenth, sixteenth))
         self.sixteenth_up = nn.Conv2d(sixteenth, eighth, 1)
-        self.eighth_fuse = instance_conv(eighth, eighth)
+        self.eighth_fuse = conv(eighth, eighth)
         self.eighth_up = nn.Conv2d(eighth, quarter, 1)
-        self.quarter_fuse = instance_conv(quarter, quarter)
+        self.quarter_fuse = conv(quarter, quarter)
         self.quarter_up = nn.Conv2d(quarter, half, 1)
-        self.half_fuse = instance_conv(half, half)
+        self.half_fuse = conv(half, half)
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor]:
         """Features at 1/2 and at 1/4 resolution."""
@@ -99,34 +103,6 @@ def _alternatives(scores: Float[Tensor, "b d h w"], best: Float[Tensor, "b 1 h w
     bins = torch.arange(scores.shape[1], device=scores.device, dtype=scores.dtype).view(1, -1, 1, 1)
     second, _ = windowed_soft_argmax(scores - 100.0 * ((bins - best).abs() < 3.5).to(scores.dtype))
     return torch.cat([*around, second], dim=1)
-
-
-def _unit(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Features of length one at every pixel."""
-    return features * (features.square().sum(dim=1, keepdim=True) + 1e-12).rsqrt()
-
-
-class Matcher(nn.Module):
-    """Says how alike are the left pixels at 1/2 and a few candidates of their own."""
-
-    def __init__(self, features: int, channels: int) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(features, channels, 1)
-        self.unseen = nn.Parameter(torch.tensor(0.3))
-
-    def forward(self, views: Float[Tensor, "views c h w"]) -> tuple[Tensor, Tensor]:
-        """Features to compare, of the left and of the right views."""
-        left, right = _unit(self.project(views.float())).chunk(2)
-        # Both views share their weights: learning them from the left one alone spares the slow scatter that a
-        # gradient of the right one would be.
-        return left, right.detach()
-
-    def similarity(
-        self, left: Float[Tensor, "b c h w"], right: Float[Tensor, "b c h w"], candidates: Float[Tensor, "b k h w"]
-    ) -> Float[Tensor, "b k h w"]:
-        """Cosines at the candidates, rounded to pixels of 1/2; a learned value where the right view ends."""
-        columns = torch.arange(left.shape[3], device=left.device, dtype=candidates.dtype)
-        return torch.where(candidates > columns, self.unseen, sampled_correlation(left, right, candidates))
 
 
 class Selection(nn.Module):
@@ -207,24 +183,35 @@ class LeadlineFast(nn.Module):
 
     Args:
         max_disparity: Largest disparity it can see, in pixels; a multiple of 4.
+        norm: What follows the convolutions of the features.
+        similarity: What the volume at 1/4 holds: cosines of features, or their inner products over their number.
+        stages: 1 is the volume at 1/4 alone, 2 chooses at 1/2 as well, 3 refines there and judges itself.
     """
 
     input_stride = 32
 
-    def __init__(self, max_disparity: int = 192) -> None:
+    def __init__(
+        self,
+        max_disparity: int = 192,
+        norm: Literal["instance", "batch"] = "instance",
+        similarity: Literal["cosine", "product"] = "cosine",
+        stages: Literal[1, 2, 3] = 3,
+    ) -> None:
         super().__init__()
-        self.max_disparity = max_disparity
+        self.max_disparity, self.similarity, self.stages = max_disparity, similarity, stages
         half, quarter, width = 16, 32, 16
-        self.features = FeaturePyramid(half, quarter, 48, 64)
+        self.features = FeaturePyramid(half, quarter, 48, 64, instance_conv if norm == "instance" else batch_conv)
         self.match = nn.Conv2d(quarter, quarter, 1)
         self.hourglass = Hourglass(max_disparity // 4, quarter, (64, 96, 128))
         self.sharpness = nn.Parameter(torch.tensor(10.0))
         self.unseen = nn.Parameter(torch.tensor(0.3))
         self.mask = nn.Conv2d(quarter + max_disparity // 4, 36, 1)
-        self.matcher = Matcher(half, 8)
-        self.selection = Selection(half, 6, width)
-        self.register_buffer("steps", torch.arange(-3.0, 4.0).view(1, -1, 1, 1), persistent=False)
-        self.refinement = Refinement(half, width, 7, width)
+        if stages > 1:
+            self.matcher = Matcher(half, 8)
+            self.selection = Selection(half, 6, width)
+        if stages > 2:
+            self.register_buffer("steps", torch.arange(-3.0, 4.0).view(1, -1, 1, 1), persistent=False)
+            self.refinement = Refinement(half, width, 7, width)
 
     def forward(self, left: Float[Tensor, "b 3 h w"], right: Float[Tensor, "b 3 h w"]) -> StereoPrediction:
         """Disparity and confidence of a rectified pair.
@@ -236,18 +223,26 @@ class LeadlineFast(nn.Module):
         half, quarter = self.features(torch.cat([left, right]))
         half_left, context = half.chunk(2)[0], quarter.chunk(2)[0]
         with torch.autocast(left.device.type, enabled=False):
-            match_left, match_right = _unit(self.match(quarter.float())).chunk(2)
+            match = self.match(quarter.float())
+            match_left, match_right = (
+                unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5
+            ).chunk(2)
             volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
             # A candidate beyond the right picture's border is not unlike, it is not seen: a learned similarity.
             volume = volume + self.unseen * _beyond_border(volume)
-            fine_left, fine_right = self.matcher(half)
         scores = self.sharpness * volume + self.hourglass(volume, context).float()
         coarse, certainty = windowed_soft_argmax(scores)
         mask = self.mask(torch.cat([context.float(), scores], dim=1))
         smooth = convex_upsample(coarse, mask.float(), 2)
+        if self.stages == 1:
+            return StereoPrediction(4.0 * enlarge(smooth, 2), scores=scores, coarse=(4.0 * coarse,))
+        with torch.autocast(left.device.type, enabled=False):
+            fine_left, fine_right = self.matcher(half)
         candidates = 2.0 * torch.cat([smooth, double(_alternatives(scores.detach(), coarse.detach()))], dim=1)
         similarity = self.matcher.similarity(fine_left, fine_right, candidates)
         chosen, best, hidden = self.selection(half_left, candidates, similarity)
+        if self.stages == 2:
+            return StereoPrediction(2.0 * enlarge(chosen, 2), scores=scores, coarse=(4.0 * coarse, 2.0 * chosen))
         rounded = (chosen.detach() + 0.5).floor()
         around = self.matcher.similarity(fine_left, fine_right, rounded + self.steps)
         signs = torch.cat([double(certainty), best], dim=1)

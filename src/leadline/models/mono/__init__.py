@@ -1,0 +1,7 @@
+"""Networks for single pictures."""
+
+from leadline.models.mono.deployed import DeployedMono
+from leadline.models.mono.leadline_mono import LeadlineMono
+from leadline.models.mono.prediction import MonoModel, MonoPrediction
+
+__all__ = ["DeployedMono", "LeadlineMono", "MonoModel", "MonoPrediction"]

@@ -1,0 +1,32 @@
+"""What a network for single pictures returns, and the shape of one."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MonoPrediction:
+    """Inverse depth of one forward pass, and what else the network says.
+
+    Args:
+        inverse_depth: a s/Z + t of each picture with unknown s > 0 and t, so larger is closer.
+        confidence_logit: Logit of P(the depth is within 10 % of the truth once scale and shift are fitted), if the
+            network judges itself.
+    """
+
+    inverse_depth: Float[Tensor, "b 1 h w"]
+    confidence_logit: Float[Tensor, "b 1 h w"] | None = None
+
+
+@runtime_checkable
+class MonoModel(Protocol):
+    """Any trainable network for single pictures."""
+
+    input_stride: int
+
+    def __call__(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:
+        """Inverse depth of RGB pictures in [0, 1], sizes multiples of `input_stride`."""
+        ...

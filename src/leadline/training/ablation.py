@@ -1,0 +1,144 @@
+"""Runs a bench: every entry with every seed, each in a folder of its own, so that nothing is done twice."""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from leadline.errors import InputError
+from leadline.io.atomic import atomic_write
+from leadline.models.catalog import build_model
+from leadline.models.checkpoint import averaged_weights
+from leadline.training.bench import Bench, Entry
+from leadline.training.learner import DivergedError
+from leadline.training.recipe import StereoRecipe, resolved
+from leadline.training.run import CHECKPOINT_NAME, train, validate
+
+RESULT_NAME: Final = "result.json"
+SCORES: Final = ("dreamed/epe", "dreamed/bad2", "real scenes/epe", "real scenes/bad2")
+_DREAMED: Final = "dreamed"
+_REAL: Final = "real scenes"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an entry came to.
+
+    Args:
+        entry: Which one.
+        gflop: 10^9 floating-point operations of one pair of the crop's size, forward: convolutions and matrix products.
+        parameters: Learnt values.
+        scores: Score -> its values by seed, those of seeds that diverged left out. EPE in px, bad-2 in percent;
+            "real scenes" is the mean over the groups of real scenes.
+        diverged: How many seeds gave numbers that are not finite.
+    """
+
+    entry: Entry
+    gflop: float
+    parameters: int
+    scores: Mapping[str, tuple[float, ...]]
+    diverged: int
+
+    def mean(self, score: str) -> float | None:
+        """Mean over seeds; None without any."""
+        values = self.scores.get(score, ())
+        return statistics.fmean(values) if values else None
+
+    def spread(self, score: str) -> float | None:
+        """Standard deviation over seeds (of n - 1); None for fewer than two."""
+        values = self.scores.get(score, ())
+        return statistics.stdev(values) if len(values) > 1 else None
+
+
+def run_bench(bench: Bench, output: Path, seeds: int, tell: Callable[[str], None] = print) -> list[Measured]:
+    """Train and score every entry with every seed; what is finished is not done again, what was begun goes on.
+
+    Seed by seed, so that a bench that is ended early has compared all entries.
+
+    Args:
+        bench: What is compared.
+        output: Its folder; each run has a folder ENTRY/seed-N in it.
+        seeds: How many, from the base recipe's seed on.
+        tell: Gets a line before each run.
+    Returns:
+        The base, then the entries.
+    Raises:
+        InputError: If there is no seed, data cannot be read, or a folder holds a run of another recipe.
+        OutputError: If the folder cannot be written.
+    """
+    if seeds < 1:
+        raise InputError(f"expected at least 1 seed, got {seeds}")
+    entries = (bench.base, *bench.entries)
+    results: dict[str, list[dict[str, Any]]] = {entry.name: [] for entry in entries}
+    for number in range(seeds):
+        for place, entry in enumerate(entries):
+            recipe = replace(entry.recipe, seed=bench.base.recipe.seed + number)
+            tell(f"seed {number + 1} of {seeds}, entry {place + 1} of {len(entries)}: {entry.name}")
+            results[entry.name].append(_result(recipe, output / entry.name / f"seed-{recipe.seed}"))
+    return [_measured(entry, results[entry.name]) for entry in entries]
+
+
+def forward_cost(recipe: StereoRecipe) -> tuple[float, int]:
+    """GFLOP of one pair of the crop's size, forward, and the number of the network's parameters.
+
+    A multiplication and its addition are two. Only convolutions, matrix products and attention are counted.
+    """
+    model = build_model(recipe.model, recipe.model_options).eval()
+    pair = torch.zeros(2, 1, 3, *recipe.augmentation.crop)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(*pair)
+    return counter.get_total_flops() / 1e9, sum(weight.numel() for weight in model.parameters())
+
+
+def _result(recipe: StereoRecipe, folder: Path) -> dict[str, Any]:
+    """The scores of one run by name, none if it diverged."""
+    path = folder / RESULT_NAME
+    plain = json.loads(json.dumps(resolved(recipe)))
+    if path.exists():
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+            before, scores = found["recipe"], found["scores"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"expected the result of a run in {path}, got other content; remove it") from error
+        _same(before, plain, folder)
+        return scores
+    if (checkpoint := folder / CHECKPOINT_NAME).exists():
+        _same(json.loads(json.dumps(averaged_weights(checkpoint)[0])), plain, folder)
+    try:
+        scores = validate(recipe, train(recipe, folder))
+    except DivergedError:
+        scores = {}
+    with atomic_write(path) as stream:
+        stream.write(json.dumps({"recipe": plain, "scores": scores}, indent=1).encode())
+    return scores
+
+
+def _same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    if other := [key for key in now if before.get(key) != now[key]]:
+        raise InputError(
+            f"expected {folder} to hold a run of the same recipe, got another {', '.join(other)}; "
+            "choose another output folder or remove this one"
+        )
+
+
+def _measured(entry: Entry, results: Iterable[Mapping[str, float]]) -> Measured:
+    finished = [_with_real(result) for result in results]
+    good = [scores for scores in finished if scores]
+    names = dict.fromkeys(name for scores in good for name in scores)
+    values = {name: tuple(scores[name] for scores in good) for name in names}
+    return Measured(entry, *forward_cost(entry.recipe), values, len(finished) - len(good))
+
+
+def _with_real(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores, and their means over the groups of real scenes if there are any."""
+    whole = dict(scores)
+    for score in ("epe", "bad2"):
+        real = [value for name, value in scores.items() if name.endswith(f"/{score}") and name != f"{_DREAMED}/{score}"]
+        if real:
+            whole[f"{_REAL}/{score}"] = statistics.fmean(real)
+    return whole

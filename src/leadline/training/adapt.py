@@ -1,0 +1,276 @@
+"""Adapting a trained stereo network to a camera's own recordings, with a guard against making it worse."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast, final
+
+import lightning
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from leadline.data.augment import StereoAugmentation
+from leadline.data.stereo_pairs import PairPaths, StereoPairs
+from leadline.data.torch_stereo import StereoStream
+from leadline.errors import InputError
+from leadline.export.onnx import load_deployed
+from leadline.losses import census_difference
+from leadline.models.from_onnx import from_onnx
+from leadline.models.stereo import Deployed, StereoModel
+from leadline.ops import warp_by_disparity
+from leadline.runtime.card import bundled_cards, find_graph
+from leadline.runtime.pictures import check_pictures
+from leadline.training.photometric import PhotometricOptions, seen_by_both
+from leadline.training.run import ctrl_c
+from leadline.training.self_supervised import SelfSupervisedRecipe, SelfSupervisedStereo
+
+_CROP: Final = (256, 512)
+_WIDTH_SHARE: Final = 8
+"""Recordings wider than so many times the network's largest disparity are shrunk, lest near things leave its range."""
+_LOG2_SCALE: Final = 0.1
+_HIDDEN_COST: Final = 0.5
+"""What a pixel costs the guard that the two views' disparities do not agree on: as much as a poor match."""
+_AGREED_PX: Final = 1.0
+_MOST_CHECKED: Final = 12
+"""Held-back pairs that are looked at."""
+
+
+@dataclass(frozen=True)
+class AdaptOptions:
+    """How a network is adapted.
+
+    Args:
+        steps: Optimiser steps.
+        holdout: Share of the pairs that judge the result and are not learned from.
+        learning_rate: Small, for the network is good already.
+        batch_size: Crops a step.
+        checks: How often the held-back pairs are looked at; the best of these states is kept.
+        seed: Of the order, the crops, and which pairs are held back.
+        photometric: Weights of the loss.
+    """
+
+    steps: int = 200
+    holdout: float = 0.2
+    learning_rate: float = 5e-5
+    batch_size: int = 2
+    checks: int = 4
+    seed: int = 1
+    photometric: PhotometricOptions = field(
+        default_factory=lambda: PhotometricOptions(
+            volume=0.0, confidence=0.0, warmup_steps=0, scales=2, tolerance_px=1.0
+        )
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot adapt anything."""
+        if self.steps < 1 or self.batch_size < 1 or self.checks < 1:
+            raise InputError(
+                f"expected steps, batch_size and checks of at least 1, got {self.steps}, {self.batch_size} and "
+                f"{self.checks}"
+            )
+        if not 0.0 < self.holdout < 1.0:
+            raise InputError(f"expected a holdout between 0 and 1, got {self.holdout}; 0.2 holds back every fifth pair")
+        if not 0.0 < self.learning_rate < math.inf:
+            raise InputError(f"expected a positive learning rate, got {self.learning_rate}")
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """What came of it.
+
+    Args:
+        deployed: The adapted network, or the old one if adapting made it worse.
+        improved: Whether it is the adapted one.
+        before: Score of the old network on the held-back pairs; lower is better.
+        scores: Score at each check, by step.
+        learned: Pairs that were learned from.
+        held_back: Pairs that judged.
+    """
+
+    deployed: Deployed
+    improved: bool
+    before: float
+    scores: Mapping[int, float]
+    learned: tuple[str, ...]
+    held_back: tuple[str, ...]
+
+
+def load_trainable(model: str) -> Deployed:
+    """A trained network, ready to be trained on.
+
+    Args:
+        model: Bundled name or ONNX file whose weights are those of the present LeadlineFast, or a checkpoint (.ckpt).
+    Raises:
+        InputError: If there is no such network, or its file carries no weights that can be trained on.
+    """
+    path = Path(model)
+    if path.suffix == ".ckpt":
+        if not path.is_file():
+            raise InputError(f"expected a checkpoint at {path}, got no such file; check the name")
+        return load_deployed(path)
+    try:
+        return from_onnx(find_graph(model, "stereo"))
+    except InputError as error:
+        if model not in bundled_cards("stereo"):
+            raise
+        raise InputError(
+            f"expected a network that can be trained on, got {model}, whose file is of an earlier architecture; "
+            "take leadline-accurate or a checkpoint"
+        ) from error
+
+
+def adapt(deployed: Deployed, files: Sequence[PairPaths], options: AdaptOptions, folder: Path) -> Adapted:
+    """Fine-tunes a network on unlabelled rectified pairs; keeps the old one if held-back pairs say that it is better.
+
+    Args:
+        deployed: The network; it stays as it is.
+        files: The pairs, at least two.
+        options: How.
+        folder: Where a batch that ends the run with an error is left.
+    Raises:
+        InputError: If there are too few pairs, or one cannot be read or matched.
+        LeadlineError: If the loss is not finite.
+    """
+    pairs = StereoPairs(files, _WIDTH_SHARE * deployed.max_disparity)
+    sizes = [_checked_size(pairs, index) for index in range(len(pairs))]
+    learned, held_back = _split(len(files), options)
+    recipe = _recipe(deployed, options, sizes)
+    learner = SelfSupervisedStereo(recipe, copy.deepcopy(deployed.model))
+    judge = StereoPairs([files[index] for index in held_back[:_MOST_CHECKED]], _WIDTH_SHARE * deployed.max_disparity)
+    guard = _Guard(judge, max(1, options.steps // options.checks), guard_score(deployed, judge))
+    stream = StereoStream(
+        StereoPairs([files[index] for index in learned], _WIDTH_SHARE * deployed.max_disparity),
+        recipe.augmentation, options.seed, 0, options.steps * options.batch_size,
+    )  # fmt: skip
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_steps=options.steps,
+        gradient_clip_val=1.0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        log_every_n_steps=1,
+        default_root_dir=folder,
+        callbacks=[guard],
+    )
+    with ctrl_c():
+        trainer.fit(learner, train_dataloaders=learner.loader(stream))
+    best = deployed
+    if guard.weights is not None:
+        model = copy.deepcopy(deployed.model)
+        model.load_state_dict(guard.weights)
+        best = Deployed(cast(StereoModel, model), float(deployed.enlarge)).eval()
+    names = [[pairs.key(index) for index in part] for part in (learned, held_back)]
+    return Adapted(best, guard.weights is not None, guard.before, guard.scores, tuple(names[0]), tuple(names[1]))
+
+
+def guard_score(deployed: Deployed, pairs: StereoPairs) -> float:
+    """How badly a network explains pairs: the mean census difference of both views, lower is better.
+
+    A pixel that leaves the other picture, or on which both views disagree by more than 1 px, costs 0.5; so nothing is
+    won by hiding what does not match.
+
+    Args:
+        deployed: The network.
+        pairs: The pairs.
+    """
+    deployed = deployed.eval()
+    costs = list[float]()
+    with torch.inference_mode():
+        for index in range(len(pairs)):
+            sample = pairs.read(index, right_truth=False)
+            left, right = (torch.from_numpy(np.ascontiguousarray(view)) for view in (sample.left, sample.right))
+            disparity = deployed(left, right)[0][None, None]
+            other = deployed(right.flip(1), left.flip(1))[0].flip(1)[None, None]
+            near, far = (view.permute(2, 0, 1)[None].float() / 255.0 for view in (left, right))
+            costs.append(_cost(disparity, other, near, far))
+            costs.append(_cost(other.flip(3), disparity.flip(3), far.flip(3), near.flip(3)))
+    return float(np.mean(costs))
+
+
+def _cost(
+    disparity: Tensor, other: Tensor, target: Float[Tensor, "1 3 h w"], source: Float[Tensor, "1 3 h w"]
+) -> float:
+    difference = census_difference(warp_by_disparity(source, disparity), target)
+    seen = seen_by_both(disparity, other, _AGREED_PX)
+    return float(torch.where(seen, difference.clamp(max=_HIDDEN_COST), _HIDDEN_COST).mean())
+
+
+@final
+class _Guard(lightning.Callback):
+    """Looks at the held-back pairs now and then, and keeps the averaged weights that explain them best."""
+
+    def __init__(self, pairs: StereoPairs, every: int, before: float) -> None:
+        self.pairs, self.every, self.before = pairs, every, before
+        self.scores: dict[int, float] = {}
+        self.weights: dict[str, Tensor] | None = None
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
+        """Scores what the steps so far have made; at the end of a batch its average is still one step behind."""
+        if trainer.global_step and trainer.global_step % self.every == 0:
+            self._score(trainer.global_step, cast(SelfSupervisedStereo, pl_module))
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Scores the last step."""
+        self._score(trainer.global_step, cast(SelfSupervisedStereo, pl_module))
+
+    def _score(self, step: int, learner: SelfSupervisedStereo) -> None:
+        score = guard_score(learner.deployed, self.pairs)
+        if score < min(self.before, *self.scores.values(), math.inf):
+            self.weights = copy.deepcopy(learner.deployed.model.state_dict())
+        self.scores[step] = score
+
+
+def _checked_size(pairs: StereoPairs, index: int) -> tuple[int, int]:
+    sample = pairs.read(index, right_truth=False)
+    check_pictures(sample.left, sample.right)
+    if np.array_equal(sample.left, sample.right):
+        raise InputError(f"expected two views of a scene in {pairs.key(index)}, got one picture twice; remove the pair")
+    return sample.left.shape[0], sample.left.shape[1]
+
+
+def _split(count: int, options: AdaptOptions) -> tuple[list[int], list[int]]:
+    """Pairs to learn from and pairs to judge by, at least one of each; evenly spread over a recording."""
+    if count < 2:
+        raise InputError(f"expected at least 2 pairs, one of them to judge by, got {count}; record more")
+    held = min(max(1, round(options.holdout * count)), count - 1)
+    judges = {int((index + 0.5) * count / held) for index in range(held)}
+    return [index for index in range(count) if index not in judges], sorted(judges)
+
+
+def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int, int]]) -> SelfSupervisedRecipe:
+    """The recipe of a short fine-tuning at the scale at which the network works."""
+    enlarge = float(deployed.enlarge)
+    smallest = (min(size[axis] for size in sizes) * enlarge for axis in (0, 1))
+    crop = tuple(
+        max(deployed.stride, min(most, int(side)) // deployed.stride * deployed.stride)
+        for most, side in zip(_CROP, smallest, strict=True)
+    )
+    log2 = math.log2(enlarge)
+    return SelfSupervisedRecipe(
+        "leadline-fast",
+        "",
+        "",
+        seed=options.seed,
+        steps=options.steps,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_steps=max(1, options.steps // 10),
+        decay_steps=max(1, options.steps // 2),
+        weight_decay=0.0,
+        ema_decay=0.95,
+        epoch_steps=options.steps,
+        compile=False,
+        workers=0,
+        enlarge=enlarge,
+        photometric=options.photometric,
+        freeze_norms=True,
+        augmentation=StereoAugmentation(
+            (crop[0], crop[1]), (log2 - _LOG2_SCALE, log2 + _LOG2_SCALE), 0.0, 0.5, 0.0, 0.3, 0.0, 0.0
+        ),
+    )

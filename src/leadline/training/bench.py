@@ -1,0 +1,114 @@
+"""Benches: a base recipe and named changes of it, each a single one, grouped by theme."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from leadline.errors import InputError
+from leadline.training.recipe import StereoRecipe, make_recipe, read_yaml, resolved
+
+BASE_NAME: Final = "base"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_KEYS: Final = {"title", "recipe", "themes"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recipe of a bench.
+
+    Args:
+        name: Names its folder.
+        theme: What it is about; empty for the base.
+        change: What differs from the base, in words of the recipe.
+        recipe: All of it.
+    """
+
+    name: str
+    theme: str
+    change: str
+    recipe: StereoRecipe
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A base and its changes.
+
+    Args:
+        title: Stands above the results.
+        base: What all others differ from by one key.
+        entries: The others, theme by theme.
+    """
+
+    title: str
+    base: Entry
+    entries: tuple[Entry, ...]
+
+    def only(self, names: Sequence[str]) -> "Bench":
+        """The bench with some of its entries.
+
+        Raises:
+            InputError: If it has no entry of such a name.
+        """
+        known = [entry.name for entry in self.entries]
+        if unknown := [name for name in names if name not in known]:
+            raise InputError(f"expected entries among {', '.join(known)}, got {unknown[0]!r}")
+        return Bench(self.title, self.base, tuple(entry for entry in self.entries if entry.name in names))
+
+
+def load_bench(bench: str | Path, overrides: Mapping[str, object] | None = None) -> Bench:
+    """Read a bench and check that each entry is a recipe, differs from the base by one key, and sees as many samples.
+
+    Args:
+        bench: Name of a bundled bench or path of a YAML file: `title`, `recipe` (keys of a supervised stereo recipe)
+            and `themes`, theme -> entry's name -> the key that it changes, whose mapping is merged with the base's.
+        overrides: Values that replace those of the base, such as the folders of data.
+    Raises:
+        InputError: If it is not such a file.
+    """
+    where = str(bench)
+    values = read_yaml(bench, "bench")
+    if set(values) != _KEYS:
+        raise InputError(f"expected the keys {', '.join(sorted(_KEYS))} in {where}, got {', '.join(map(str, values))}")
+    if not isinstance(values["recipe"], dict) or not isinstance(values["themes"], dict):
+        raise InputError(f"expected recipe and themes of {where} to be keys and values; see the bench toy")
+    recipe = _stereo({**values["recipe"], **(overrides or {})}, where)
+    base = Entry(BASE_NAME, "", "", recipe)
+    entries: list[Entry] = []
+    for theme, changes in values["themes"].items():
+        if not isinstance(changes, dict):
+            raise InputError(f"expected entries by name in the theme {theme} of {where}, got {changes!r}")
+        entries += [_entry(str(name), str(theme), change, recipe, where) for name, change in changes.items()]
+    names = [entry.name for entry in entries]
+    if twice := [name for name in names if names.count(name) > 1 or name == BASE_NAME]:
+        raise InputError(f"expected every entry of {where} to have a name of its own, got {twice[0]!r} twice")
+    return Bench(str(values["title"]), base, tuple(entries))
+
+
+def _entry(name: str, theme: str, change: object, base: StereoRecipe, where: str) -> Entry:
+    where = f"{where}, entry {name}"
+    if not _NAME.fullmatch(name):
+        raise InputError(f"expected small letters, digits, dots and hyphens as a name, got {name!r} in {where}")
+    if not isinstance(change, dict) or len(change) != 1:
+        raise InputError(f"expected one changed key, so that its effect is seen, got {change!r} in {where}")
+    ((key, value),) = cast(dict[str, Any], change).items()
+    values = resolved(base)
+    merged = {**values[key], **value} if isinstance(value, dict) and isinstance(values.get(key), Mapping) else value
+    recipe = _stereo({**values, key: merged}, where)
+    if recipe.steps * recipe.batch_size != base.steps * base.batch_size:
+        raise InputError(f"expected as many samples as the base's, got {recipe.steps} x {recipe.batch_size} in {where}")
+    return Entry(name, theme, _words(key, value), recipe)
+
+
+def _stereo(values: Mapping[str, object], where: str) -> StereoRecipe:
+    recipe = make_recipe(values, where)
+    if type(recipe) is not StereoRecipe:
+        raise InputError(f"expected the learning of a bench to be stereo, got {values['learning']} in {where}")
+    return recipe
+
+
+def _words(key: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(_words(str(part), inner) for part, inner in cast(dict[str, Any], value).items())
+    return f"{key} {value}"

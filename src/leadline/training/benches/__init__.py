@@ -1,0 +1,1 @@
+"""Ablation benches that leadline brings."""

@@ -1,0 +1,93 @@
+"""Distillation of stereo networks: a teacher says the disparities of pairs without truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, final
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from leadline.data.torch_stereo import StereoBatch
+from leadline.errors import InputError
+from leadline.export.onnx import load_deployed
+from leadline.maps import DisparityMap
+from leadline.models.stereo import StereoPrediction
+from leadline.runtime.stereo import stereo_method
+from leadline.training.recipe import StereoRecipe
+from leadline.training.stereo import disparity_terms
+from leadline.training.stereo_learner import StereoLearner, views_of
+
+Teacher = Callable[[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], DisparityMap]
+
+
+@dataclass(frozen=True)
+class DistillationRecipe(StereoRecipe):
+    """Training on what another method says; occluded_weight has no say here, for the teacher's confidence has.
+
+    Args:
+        teacher: Bundled network, ONNX file of ours, checkpoint (.ckpt) of `leadline train`, or a classical matcher.
+        min_confidence: Pixels of which the teacher is less sure do not count.
+    """
+
+    teacher: str = "leadline-accurate"
+    min_confidence: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        super().__post_init__()
+        if not 0.0 <= self.min_confidence < 1.0:
+            raise InputError(f"expected min_confidence in [0, 1) in the recipe, got {self.min_confidence}")
+
+
+@final
+class DistilledStereo(StereoLearner):
+    """Learns a teacher's disparities, each as firmly as the teacher believes in it; no truth is read in training."""
+
+    def __init__(self, recipe: DistillationRecipe) -> None:
+        super().__init__(recipe, recipe, recipe.enlarge)
+        self.recipe, self.teacher = recipe, load_teacher(recipe.teacher)
+
+    def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
+        """The loss of one batch."""
+        taught, weight = self._taught(batch)
+        prediction = cast(StereoPrediction, self.model(*views_of(batch)))
+        with torch.autocast(self.device.type, enabled=False):
+            return self.checked(disparity_terms(prediction, taught, weight, self.recipe, self.max_disparity))
+
+    def _taught(self, batch: StereoBatch) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 1 h w"]]:
+        """The teacher's disparities of the augmented pairs, and their weights."""
+        disparities, weights = list[np.ndarray](), list[np.ndarray]()
+        for left, right in zip(batch["left"].cpu().numpy(), batch["right"].cpu().numpy(), strict=True):
+            said = self.teacher(left, right)
+            confidence = said.valid.astype(np.float32) if said.confidence is None else said.valid * said.confidence
+            disparities.append(np.where(said.valid, said.disparity, 0.0).astype(np.float32))
+            weights.append(np.where(confidence >= self.recipe.min_confidence, confidence, 0.0).astype(np.float32))
+        taught, weight = (torch.from_numpy(np.stack(maps)).unsqueeze(1) for maps in (disparities, weights))
+        return taught.to(self.device), weight.to(self.device)
+
+
+def load_teacher(name: str) -> Teacher:
+    """A method whose disparities shall be learned.
+
+    Args:
+        name: As in `DistillationRecipe`.
+    Raises:
+        InputError: If there is no such method, or it cannot be read.
+    """
+    path = Path(name)
+    if path.suffix != ".ckpt":
+        return stereo_method(name)
+    if not path.is_file():
+        raise InputError(f"expected the teacher's checkpoint at {path}, got no such file; check the name")
+    deployed = load_deployed(path)
+
+    def say(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
+        with torch.inference_mode():
+            disparity, confidence = deployed(torch.from_numpy(left), torch.from_numpy(right))
+        valid = np.ones(left.shape[:2], bool)
+        return DisparityMap(disparity.numpy(), valid, None if confidence is None else confidence.numpy())
+
+    return say

@@ -1,0 +1,126 @@
+"""What a network for single pictures is validated on while it trains."""
+
+import logging
+from pathlib import Path
+from typing import Final, TypedDict, final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leadline.data.depth_shards import DepthShards
+from leadline.maps import DepthMap
+from leadline.metrics.depth import abs_rel, delta, relative_error
+from leadline.protocols.depth_evaluate import score_depth
+from leadline.protocols.depth_scenes import DepthFiles, DepthScene, find_depth_scenes
+from leadline.protocols.generic import GENERIC
+from leadline.training.learner import Learner
+from leadline.training.recipe import Recipe
+from leadline.visual.colormap import confidence_grey, plasma
+
+_LOG = logging.getLogger(__name__)
+
+CONFIDENT_ERROR: Final = 0.1
+"""Relative error of depth after alignment below which a pixel counts as right for the confidence."""
+_SHOWN: Final = 4
+
+
+class MonoValidationItem(TypedDict):
+    """One picture with its truth, and the group whose mean it enters."""
+
+    group: str
+    name: str
+    shown: bool
+    image: UInt8[Tensor, "h w 3"]
+    depth: Float[Tensor, "h w"]
+    valid: Bool[Tensor, "h w"]
+
+
+@final
+class MonoValidation(Dataset[MonoValidationItem]):
+    """Dreamed pictures, and the real scenes of the recipe's folders that are present: evenly spaced ones if many."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.shards = DepthShards(recipe.validation)
+        self.dreamed = min(recipe.validation_pairs, len(self.shards))
+        self.scenes: list[tuple[str, bool, DepthFiles]] = []
+        for folder in map(Path, recipe.scenes):
+            if not folder.is_dir():
+                _LOG.warning("no real scenes at %s: they are left out of the validation", folder)
+                continue
+            found = [files for files in find_depth_scenes(folder) if files.depth or files.image.suffix == ".npz"]
+            step = max(1, len(found) // max(1, recipe.validation_pairs))
+            for index, files in enumerate(found[::step]):
+                self.scenes.append((folder.name, index < _SHOWN, files))
+
+    def __len__(self) -> int:
+        """Pictures in all."""
+        return self.dreamed + len(self.scenes)
+
+    def __getitem__(self, index: int) -> MonoValidationItem:
+        """One picture, unchanged."""
+        if index < self.dreamed:
+            sample = self.shards.read(index)
+            truth = DepthMap(sample.depth, sample.valid, "metric")
+            return _item("dreamed", index < _SHOWN, DepthScene(sample.key, sample.image, truth))
+        group, shown, files = self.scenes[index - self.dreamed]
+        return _item(group, shown, files.load())
+
+
+def _item(group: str, shown: bool, scene: DepthScene) -> MonoValidationItem:
+    size = scene.image.shape[:2]
+    depth, valid = (np.zeros(size, np.float32), np.zeros(size, bool))
+    if scene.truth is not None:
+        depth, valid = scene.truth.depth, scene.truth.valid
+    return {
+        "group": group,
+        "name": scene.name,
+        "shown": shown,
+        "image": torch.from_numpy(np.ascontiguousarray(scene.image)),
+        "depth": torch.from_numpy(np.ascontiguousarray(depth)),
+        "valid": torch.from_numpy(np.ascontiguousarray(valid)),
+    }
+
+
+def log_scores(
+    learner: Learner,
+    item: MonoValidationItem,
+    inverse_depth: Float[Tensor, "h w"],
+    confidence: Float[Tensor, "h w"] | None,
+) -> None:
+    """Logs how a network did on one picture, and the picture itself where it is shown.
+
+    Scored under the protocol `generic`, aligned by least squares in disparity; a picture without truth is not.
+    """
+    image, depth, valid = (item[name].cpu().numpy() for name in ("image", "depth", "valid"))
+    values = inverse_depth.float().cpu().numpy()
+    sure = None if confidence is None else confidence.float().cpu().numpy()
+    scene = DepthScene(item["name"], image, DepthMap(depth, valid, "metric"))
+    prediction = DepthMap(values, np.ones(values.shape, dtype=bool), "affine_inverse", sure)
+    scored = score_depth(scene, prediction, GENERIC, "no-crop", "dense", "lsq-disparity")
+    if not isinstance(scored, str):
+        scores = {
+            "abs_rel": abs_rel(scored.depth, scored.truth, scored.mask),
+            "delta1": delta(scored.depth, scored.truth, scored.mask),
+        }
+        if sure is not None:
+            right = relative_error(scored.depth, scored.truth)[scored.mask] < CONFIDENT_ERROR
+            scores["confidence_gap"] = float(sure[scored.mask].mean(dtype=np.float64) - right.mean())
+        for name, score in scores.items():
+            learner.score(f"{item['group']}/{name}", torch.tensor(score))
+    if item["shown"]:
+        judged = [] if sure is None else [confidence_grey(sure)]
+        _show(learner, item, [image, plasma(values, prediction.valid), *judged])
+
+
+def _show(learner: Learner, item: MonoValidationItem, panels: list[UInt8[np.ndarray, "h w 3"]]) -> None:
+    depth, valid = item["depth"].cpu().numpy(), item["valid"].cpu().numpy()
+    if valid.any():
+        panels.append(plasma(1.0 / np.where(valid, depth, np.float32(1.0)), valid))
+    for logger in learner.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            tag = f"{item['group']}/{item['name']}"
+            logger.experiment.add_image(tag, np.hstack(panels), learner.global_step, dataformats="HWC")
