@@ -4,7 +4,9 @@ The toy network calls the brightness of a pixel its inverse depth. In the pictur
 1/Z = 0.01 d - 0.2: 1 m (brightness 120) on the left, 2 m (70) on the right.
 """
 
+import hashlib
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +15,9 @@ from PIL import Image
 
 from leadline.apps.scale_sources import parse_scale_source
 from leadline.errors import InputError, OutputError
-from leadline.io import read_pfm, read_ply, write_pfm
+from leadline.geometry.camera import Pinhole
+from leadline.io import read_image, read_pfm, read_ply, write_pfm
+from leadline.maps import DepthMap
 
 OF_CONFIDENCE = {"confidence.png", "confidence.pfm", "summary.json"}
 OF_INVERSE = {"inverse_depth.pfm", "inverse_depth_plasma.png", "inverse_depth_16bit.png"}
@@ -226,6 +230,38 @@ def test_a_metric_network(mono, mono_graph, halves, calibration, tmp_path, write
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), 5.0, rtol=1e-6)
 
 
+def test_anyones_network_by_its_card(leadline, mono_graph, halves, tmp_path):
+    from onnx import TensorProto, helper
+
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, None, None])
+    depth = helper.make_tensor_value_info("depth", TensorProto.FLOAT, [None] * 4)
+    axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
+    node = helper.make_node("ReduceMean", ["image", "axis"], ["depth"])
+    graph = helper.make_graph([node], "mean", [image], [depth], [axis])
+    weights = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    (tmp_path / "net.onnx").write_bytes(weights)
+    (tmp_path / "net.yaml").write_text(
+        f"name: mean\npath: net.onnx\nsha256: {hashlib.sha256(weights).hexdigest()}\nlicence: MIT\n"
+        "kind: affine_inverse\ninput: image\noutput: depth\nsize: {side: native}\n"
+    )
+    done = leadline("mono", halves, "--model", tmp_path / "net.yaml", "--output", tmp_path / "out")
+    assert done.code == 0
+    brightness = read_image(halves).pixels.mean(axis=2) / 255.0
+    np.testing.assert_allclose(read_pfm(tmp_path / "out" / "inverse_depth.pfm"), brightness, atol=1e-5)
+
+
+def test_a_network_that_knows_its_camera(halves):
+    from leadline.apps.monocular import FoundCamera, estimate_depth
+
+    image = read_image(halves).pixels
+    camera = Pinhole(70.0, 70.0, 10.0, 10.0, *image.shape[:2])
+    depth = DepthMap(np.ones(image.shape[:2], np.float32), np.ones(image.shape[:2], bool), "metric", None, camera)
+    asked = estimate_depth(lambda _: depth, image, FoundCamera(None, "no EXIF"), None, "x")
+    assert asked.depth.camera == camera
+    given = replace(camera, focal_x_px=90.0)
+    assert estimate_depth(lambda _: depth, image, FoundCamera(given, "given"), None, "x").depth.camera == given
+
+
 def test_exif_of_a_portrait_picture(mono, mono_graph, phone_picture, tmp_path):
     assert mono(phone_picture(), network=mono_graph("up_to_scale")).code == 0
     camera = summary(tmp_path / "out")["camera"]
@@ -305,19 +341,19 @@ def test_one_calibration_that_fails_stops_the_batch(mono, halves, floor, tmp_pat
 
 
 def test_memory_that_runs_out_fails_one_picture(mono, halves, floor, monkeypatch):
-    from leadline.apps.cli import mono as command
+    from leadline.apps import monocular
 
     def greedy(_image):
         raise MemoryError
 
-    monkeypatch.setattr(command, "mono_method", lambda *_: greedy)
+    monkeypatch.setattr(monocular, "mono_method", lambda *_: greedy)
     done = mono(halves, floor)
     assert (done.code, done.err.count("not enough free memory")) == (2, 2)
 
     def buggy(_image):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(command, "mono_method", lambda *_: buggy)
+    monkeypatch.setattr(monocular, "mono_method", lambda *_: buggy)
     with pytest.raises(ZeroDivisionError):
         mono(halves, floor)
 
@@ -387,6 +423,11 @@ def test_stereo_results_that_do_not_do(mono, halves, tmp_path, depth, confidence
         (["MISSING"], "no such file"),
         (["MISSING", "--model", "nonsense"], "as the model; got 'nonsense'"),
         (["HALVES", "--model", "leadline-fast"], "`leadline stereo`"),
+        (["HALVES", "--source", "folder"], "expected a network of the zoo for --source"),
+        (["HALVES", "--accept-licence"], "expected a network of the zoo for --source and --accept-licence"),
+        (["HALVES", "--model", "depth-anything-v2-large"], "--accept-licence"),
+        (["HALVES", "--model", "depth-anything-v2-small", "--provider", "cuda"], "expected provider cpu"),
+        (["HALVES", "--model", "none.yaml"], "none.yaml"),
         (["HALVES", "--focal-px", "0"], "above 0 px, got 0"),
         (["HALVES", "--focal-px", "nan"], "above 0 px, got nan"),
         (["HALVES", "--focal-px", "3"], "it is not in mm"),

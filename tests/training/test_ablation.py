@@ -86,11 +86,11 @@ def test_a_bench_goes_on_where_it_was_stopped(folders, tmp_path: Path, monkeypat
     words = ["ablate", "toy", "--output", str(tmp_path), "--entries", "no-volume-loss", "--seeds", "2"]
     words += ["--data", folders["data"], "--validation", folders["validation"]]
     read = StereoStream.__getitem__
-    starts: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
 
     def cut(self: StereoStream, index: int) -> dict[str, torch.Tensor]:
-        starts.append((self.seed, self.start))
-        if len(starts) == 15:  # eight samples of the base, then seven of the entry's: in its second epoch
+        seen.append((self.seed, self.start + index))
+        if len(seen) == 15:  # eight samples of the base, then seven of the entry's: in its second epoch
             raise ConnectionAbortedError
         return read(self, index)
 
@@ -98,11 +98,11 @@ def test_a_bench_goes_on_where_it_was_stopped(folders, tmp_path: Path, monkeypat
     with pytest.raises(ConnectionAbortedError):
         main(words)
     assert (tmp_path / "base" / "seed-1" / "result.json").exists()
-    starts.clear()
-    starts += [(0, 0)] * 15  # no further cut
+    seen.clear()
+    seen += [(0, 0)] * 15  # no further cut
     assert main(words) == 0
-    # The base with seed 1 is done; the entry goes on with its second epoch of 4 samples; seed 2 is whole for both.
-    assert starts[15:] == [(1, 4)] * 4 + ([(2, 0)] * 4 + [(2, 4)] * 4) * 2
+    # The base with seed 1 is done; the entry goes on with the second half of its 8 samples; seed 2 is whole for both.
+    assert seen[15:] == [(1, n) for n in range(4, 8)] + [(2, n) for n in range(8)] * 2
     assert "2 recipes compared" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     base, entry = results["entries"]

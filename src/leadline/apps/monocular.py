@@ -17,8 +17,11 @@ from leadline.geometry.camera import Pinhole
 from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, field_of_view_deg, read_exif_focal
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.metric_scale import MetricFit, to_metric
+from leadline.models.zoo import ZOO, load_zoo
 from leadline.runtime.card import bundled_cards
-from leadline.runtime.mono import MonoMethod, MonoSession
+from leadline.runtime.mono import MonoMethod, mono_method
+from leadline.runtime.onnx_card import load_onnx_card
+from leadline.runtime.session import Provider
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
@@ -118,6 +121,43 @@ class MonoDepth:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class MonoModel:
+    """Which network is wanted, ours or anyone's.
+
+    Args:
+        name: A bundled network, an ONNX file of ours, a card file (.yaml) of another ONNX network, or a network of the
+            zoo.
+        source: Folder with the files of a zoo network; from the hub or its cache if absent.
+        accept_licence: Whether the user accepts the licence of a zoo network, where it restricts its use.
+    """
+
+    name: str
+    source: Path | None = None
+    accept_licence: bool = False
+
+    def load(self, threads: int | None, provider: Provider) -> MonoMethod:
+        """The network, ready for pictures.
+
+        Args:
+            threads: As for `MonoSession`.
+            provider: As for `MonoSession`; only networks of ours run elsewhere than on the cpu.
+        Raises:
+            InputError: If there is no such network, or an option does not go with it.
+        """
+        others = self.name in ZOO or Path(self.name).suffix == ".yaml"
+        if others and provider != "cpu":
+            raise InputError(f"expected provider cpu for {self.name}, got {provider!r}; leave it out")
+        if self.name in ZOO:
+            return load_zoo(self.name, self.source, self.accept_licence)
+        if self.source is not None or self.accept_licence:
+            raise InputError(
+                f"expected a network of the zoo for --source and --accept-licence, got {self.name}; leave them out, or "
+                f"choose one of {', '.join(ZOO)}"
+            )
+        return load_onnx_card(Path(self.name), threads) if others else mono_method(self.name, threads, provider)
+
+
 def estimate_depth(
     method: MonoMethod, image: Picture, found: FoundCamera, scale: ScaleSource | None, name: str
 ) -> MonoDepth:
@@ -135,6 +175,8 @@ def estimate_depth(
     start = time.perf_counter()
     relative = method(image)
     seconds = time.perf_counter() - start
+    if found.camera is None and relative.camera is not None:
+        found = FoundCamera(relative.camera, "the model's own estimate", found.notes)
     fit = None if scale is None else scale.fit(relative, found.camera, name)
     depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
     if scale is not None and fit is not None:
@@ -163,7 +205,7 @@ def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: Scal
         scale: What made it metric.
     """
     card, camera = bundled_cards("mono").get(name), result.found.camera
-    described = method.description if isinstance(method, MonoSession) else {"model": name}
+    described: dict[str, Any] = getattr(method, "description", {"model": name})
     height, width = result.depth.depth.shape
     has_cloud = camera is not None and result.depth.kind in DISTANCE_KINDS
     return {

@@ -102,14 +102,21 @@ class RefinedMatcher:
         max_disparity: Largest disparity that SGBM searches, px.
         threads: Threads of the network, and of OpenCV for the whole process; all processors if absent.
         provider: Where the network runs; SGBM always runs on the cpu.
+        model: As for `RefineSession`.
     Raises:
         InputError: As for `RefineSession` and `ClassicalStereo`.
     """
 
-    def __init__(self, max_disparity: int = 192, threads: int | None = None, provider: Provider = "cpu") -> None:
+    def __init__(
+        self,
+        max_disparity: int = 192,
+        threads: int | None = None,
+        provider: Provider = "cpu",
+        model: str | Path = REFINE_MODEL,
+    ) -> None:
         self.max_disparity = max_disparity
         self._matcher = ClassicalStereo(_MATCHER, max_disparity)
-        self._session = RefineSession(REFINE_MODEL, threads, provider)
+        self._session = RefineSession(model, threads, provider)
         if threads is not None:
             cv2.setNumThreads(threads)
 

@@ -8,14 +8,14 @@ from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.mono_results import MONO_FILES, write_mono_result
-from leadline.apps.monocular import CameraSource, estimate_depth, summarize_mono
+from leadline.apps.monocular import CameraSource, MonoModel, estimate_depth, summarize_mono
 from leadline.apps.pair_files import is_many, list_pictures, short_names
 from leadline.apps.results import SUMMARY_FILE, refuse_existing
 from leadline.apps.scale_sources import ScaleSource, parse_scale_source
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
-from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod, mono_method
+from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
 from leadline.runtime.session import Provider
 
 
@@ -26,6 +26,8 @@ def mono(
     fov: float | None = None,
     calibration: Path | None = None,
     scale_from: Annotated[str | None, Parameter(name="--scale-from")] = None,
+    source: Path | None = None,
+    accept_licence: bool = False,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
@@ -52,11 +54,14 @@ def mono(
 
     Args:
         images: Pictures, folders or quoted patterns.
-        model: Bundled network or ONNX file of ours.
+        model: Bundled network, ONNX file of ours, card file (.yaml) of another ONNX network, or a network of the zoo
+            (leadline[zoo]), such as depth-anything-v2-small.
         focal_px: Focal length in pixels of the pictures; from their EXIF data if nothing is given.
         fov: Field of view across the width, degrees, instead.
         calibration: Calibration file whose left camera took the pictures, instead.
         scale_from: What makes the depth metric.
+        source: Folder with the files of a zoo network; from the hub or its cache if absent.
+        accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
         output: Output folder.
@@ -65,10 +70,10 @@ def mono(
     if not images:
         raise InputError("expected at least one picture, folder or pattern, got none")
     scale = None if scale_from is None else parse_scale_source(scale_from)
-    camera = CameraSource(focal_px, fov, calibration)
+    camera, wanted = CameraSource(focal_px, fov, calibration), MonoModel(model, source, accept_licence)
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
-        job = _Job(mono_method(model, threads, provider), model, camera, scale)
+        job = _Job(wanted.load(threads, provider), model, camera, scale)
         report, lines = job.run(Path(images[0]), Path(images[0]).stem, output)
         say(lines)
         print(report)
@@ -80,7 +85,7 @@ def mono(
         say((f"{len(found) - len(todo)} of {len(found)} pictures are finished and skipped",))
     if not todo:
         return 0
-    job = _Job(mono_method(model, threads, provider), model, camera, scale)
+    job = _Job(wanted.load(threads, provider), model, camera, scale)
     make_output_folder(output)
     return run_batch(todo, lambda name: job.run(found[name], name, output / name), "looking", "pictures")
 

@@ -1,0 +1,260 @@
+"""Turns a finished training run into a bundled model: ONNX file and card, scored by leadline's own protocols.
+
+    python benchmarks/bundle.py RUN --name leadline-fast --data "leadline dream stereo --count 3000" --scenes FOLDER
+
+RUN is the output folder of `leadline train`; FOLDER holds real scenes with truth, as for `leadline eval stereo`, or
+`leadline eval mono` where the network is for single pictures.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cyclopts
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from leadline.classical import ClassicalStereo
+from leadline.classical.trivial_depth import constant_depth, vertical_ramp
+from leadline.export.onnx import (
+    export_mono,
+    export_refine,
+    export_stereo,
+    load_deployed,
+    load_deployed_mono,
+    load_deployed_refine,
+)
+from leadline.models.checkpoint import averaged_weights
+from leadline.protocols.catalog import stereo_protocol
+from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
+from leadline.protocols.depth_scenes import find_depth_scenes
+from leadline.protocols.evaluate import evaluate
+from leadline.protocols.generic import GENERIC
+from leadline.protocols.motorcycle import motorcycle
+from leadline.protocols.scenes import StereoScene, load_scenes
+from leadline.runtime import MonoSession, StereoMethod, StereoSession
+from leadline.runtime.card import ModelCard, Task
+from leadline.runtime.refine import RefinedMatcher
+from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
+
+BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
+PATHS = ("data", "validation", "scenes", "matched")
+METRICS = ("AbsRel", "delta<1.25")
+SUMMARIES = {
+    "stereo": (
+        "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
+        "on pictures enlarged {enlarge:g} times."
+    ),
+    "refine": "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
+    "mono": "Inverse depth from one picture up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
+}
+LIMITS = {
+    "stereo": [
+        "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
+        "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
+        "Disparities beyond its range go through an image pyramid and are coarser at thin things.",
+    ],
+    "refine": [
+        "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
+        "What lies beyond the matcher's range of disparities stays wrong, if less so: give it the right range.",
+        "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
+    ],
+    "mono": [
+        "Trained on rendered rooms, desks, corridors, streets and landscapes only, from an encoder of ImageNet: "
+        "people, animals, water, mirrors and pictures of pictures are not in its data.",
+        "Inverse depth has unknown scale and shift: no metres and no point cloud before `--scale-from`.",
+        "Works at about 384x288 pixels: what is thinner than about 4 of those pixels is lost.",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network as its users call it, written as a graph."""
+
+    task: Task
+    deployed: nn.Module
+    inputs: tuple[torch.Tensor, ...]
+    parity: float
+    max_disparity: int = 0
+    enlarge: float = 1.0
+
+
+def exported(checkpoint: Path, weights: Path, enlarge: float | None) -> Exported:
+    """Writes the averaged network of a checkpoint; its inputs are of 640x480."""
+    pictures = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
+    learning = averaged_weights(checkpoint)[0].get("learning")
+    if learning == "mono":
+        mono = load_deployed_mono(checkpoint)
+        return Exported("mono", mono, pictures[:1], export_mono(mono, weights))
+    if learning == "refine":
+        refine = load_deployed_refine(checkpoint)
+        found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
+        return Exported("refine", refine, (*pictures, *found), export_refine(refine, weights))
+    stereo = load_deployed(checkpoint, enlarge)
+    parity = export_stereo(stereo, weights)
+    return Exported("stereo", stereo, pictures, parity, stereo.max_disparity, float(stereo.enlarge))
+
+
+def main(
+    run: Path,
+    *,
+    name: str,
+    data: str,
+    scenes: list[Path],
+    note: list[str] | None = None,
+    began_with: Path | None = None,
+    earlier_card: Path | None = None,
+    enlarge: float | None = None,
+    output: Path = BUNDLED,
+) -> None:
+    """Exports, scores and describes the network of a run.
+
+    Args:
+        run: Output folder of `leadline train`.
+        name: Name of the model.
+        data: The command that makes the training data, for the card.
+        scenes: Folders of real scenes with truth.
+        note: What else the card should say about the run.
+        began_with: Checkpoint whose weights the run began with; its steps and hours count as well.
+        earlier_card: Card whose curve led to that checkpoint.
+        enlarge: How much larger the network sees pictures, instead of the recipe's value.
+        output: Where the ONNX file and the card go.
+    """
+    weights = output / f"{name}.onnx"
+    made = exported(run / CHECKPOINT_NAME, weights, enlarge)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        made.deployed(*made.inputs)
+    card = ModelCard(
+        name=name,
+        summary=SUMMARIES[made.task].format(enlarge=made.enlarge),
+        licence="Apache-2.0",
+        weights=weights.name,
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        task=made.task,
+        max_disparity=made.max_disparity,
+        enlarge=made.enlarge,
+        parameters=sum(p.numel() for p in made.deployed.parameters()),
+        gflop=round(counter.get_total_flops() / 1e9, 2),
+        training={**_training(run, began_with, data), "notes": note or [], "parity": round(made.parity, 5)},
+        curve=_joined(earlier_card, began_with, _curve(run)),
+        scores=_mono_scores(weights, scenes) if made.task == "mono" else _scores(made.task, weights, scenes),
+        limits=LIMITS[made.task],
+    )
+    (output / f"{name}.json").write_text(card.to_json())
+    for score in card.scores:
+        print(score)
+
+
+def _training(run: Path, began_with: Path | None, data: str) -> dict[str, Any]:
+    state = _checkpoint(run / CHECKPOINT_NAME)
+    recipe = {key: value for key, value in state["hyper_parameters"]["recipe"].items() if key not in PATHS}
+    steps, hours = _spent(state)
+    earlier_steps, earlier_hours = (0, 0.0) if began_with is None else _spent(_checkpoint(began_with))
+    return {
+        "recipe": recipe,
+        "data": data,
+        "steps": earlier_steps + steps,
+        "hours": round(earlier_hours + hours, 2),
+        "processor": f"{torch.get_num_threads()} threads, {platform.machine()}",
+        "torch": torch.__version__,
+    }
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _spent(state: dict[str, Any]) -> tuple[int, float]:
+    """Steps and hours behind a checkpoint."""
+    timer = state["callbacks"]["Timer"]["time_elapsed"]
+    return state["global_step"], (timer["train"] + timer.get("validate", 0.0)) / 3600.0
+
+
+def _curve(run: Path) -> list[dict[str, Any]]:
+    """Validation scores at every validation, with the mean training loss since the one before."""
+    logs = EventAccumulator(str(run / LOGS_NAME), size_guidance={"scalars": 0})
+    logs.Reload()
+    tags = [tag for tag in logs.Tags()["scalars"] if "/" in tag and not tag.startswith("train/")]
+    points: dict[int, dict[str, Any]] = {}
+    for tag in sorted(tags):
+        for event in logs.Scalars(tag):
+            points.setdefault(event.step + 1, {})[tag] = round(event.value, 4)
+    losses = {event.step + 1: event.value for event in logs.Scalars("train/loss")}
+    curve, start = [], 0
+    for step, scores in sorted(points.items()):
+        since = [loss for at, loss in losses.items() if start < at <= step]
+        loss = round(sum(since) / len(since), 4) if since else None
+        curve.append({"step": step, "train/loss": loss, **scores})
+        start = step
+    return curve
+
+
+def _joined(card: Path | None, began_with: Path | None, curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The curve up to the checkpoint that the run began with, and this run's, whose steps are counted on."""
+    before = 0 if began_with is None else _spent(_checkpoint(began_with))[0]
+    earlier = [] if card is None else json.loads(card.read_text())["curve"]
+    went_on = [{**point, "step": before + point["step"]} for point in curve]
+    return [point for point in earlier if point["step"] <= before] + went_on
+
+
+def _scores(task: Task, weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    groups: dict[str, list[StereoScene]] = {"motorcycle": [motorcycle()[0]]}
+    groups.update({folder.resolve().name: list(load_scenes(folder)) for folder in folders})
+    network = RefinedMatcher(model=weights) if task == "refine" else StereoSession(weights)
+    methods: dict[str, StereoMethod] = {"network": network, "sgbm-3way": ClassicalStereo("sgbm-3way")}
+    rows: list[dict[str, Any]] = []
+    for group, scenes in groups.items():
+        report = evaluate(scenes, methods, stereo_protocol("middlebury2014"))
+        for method in methods:
+            scores = {metric: report.score(method, metric, "all", "dense").value for metric in ("bad-2", "avgerr")}
+            rows.append(
+                {
+                    "group": group,
+                    "scenes": len(scenes),
+                    "method": method,
+                    "mask": "all",
+                    "rule": "dense",
+                    "protocol": "middlebury2014",
+                    **{key: round(value, 3) for key, value in scores.items()},
+                }
+            )
+    return rows
+
+
+def _mono_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Against the trivial predictors, which set the bar."""
+    methods: dict[str, DepthMethod] = {
+        "network": MonoSession(weights),
+        "constant": constant_depth,
+        "ramp": vertical_ramp,
+    }
+    rows: list[dict[str, Any]] = []
+    for folder in folders:
+        files = find_depth_scenes(folder)
+        report = evaluate_depth((entry.load() for entry in files), methods, GENERIC, "lsq-disparity")
+        for method in methods:
+            scores = {
+                metric: report.score(method, metric, "no-crop", "dense").value for metric in ("AbsRel", "delta-1.25")
+            }
+            rows.append(
+                {
+                    "group": folder.resolve().name,
+                    "scenes": len(files),
+                    "method": method,
+                    "protocol": "generic",
+                    "alignment": "lsq-disparity",
+                    **{key: round(value, 4) for key, value in scores.items()},
+                }
+            )
+    return rows
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
