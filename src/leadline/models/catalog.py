@@ -12,7 +12,6 @@ from leadline.errors import InputError
 #: Stereo networks: name -> module and class, imported only when it is built.
 BUILDERS: Mapping[str, str] = {
     "leadline-fast": "leadline.models.stereo.leadline_fast:LeadlineFast",
-    "leadline-refine": "leadline.models.stereo.leadline_refine:LeadlineRefine",
     "plain": "leadline.models.stereo.plain:PlainStereo",
     "unet": "leadline.models.stereo.unet:UNetStereo",
     "resnet": "leadline.models.stereo.resnet:ResNetStereo",
@@ -23,6 +22,9 @@ BUILDERS: Mapping[str, str] = {
     "edgestereo": "leadline.models.stereo.edgestereo:EdgeStereo",
 }
 
+#: Networks that mend a matcher's disparity, likewise.
+REFINE_BUILDERS: Mapping[str, str] = {"leadline-refine": "leadline.models.stereo.leadline_refine:LeadlineRefine"}
+
 #: Networks for single pictures, likewise.
 MONO_BUILDERS: Mapping[str, str] = {"leadline-mono": "leadline.models.mono.leadline_mono:LeadlineMono"}
 
@@ -31,12 +33,12 @@ def build_model(name: str, options: Mapping[str, bool | int | float | str] | Non
     """A network with random weights.
 
     Args:
-        name: One of `BUILDERS` or `MONO_BUILDERS`.
+        name: One of `BUILDERS`, `REFINE_BUILDERS` or `MONO_BUILDERS`.
         options: Arguments of its class that differ from the defaults.
     Raises:
         InputError: If there is no such network, it takes no such argument, or the argument's type is another one.
     """
-    builders = {**BUILDERS, **MONO_BUILDERS}
+    builders = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS}
     if name not in builders:
         raise InputError(f"expected one of {', '.join(builders)} as the model, got {name!r}")
     module, _, attribute = builders[name].partition(":")

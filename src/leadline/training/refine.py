@@ -80,9 +80,10 @@ class RefinedStereo(Learner):
         matched, valid = batch["matched"].unsqueeze(1), batch["matched_valid"].unsqueeze(1).float()
         prediction = cast(StereoPrediction, self.model(*pair.chunk(2), matched, valid))
         with torch.autocast(pair.device.type, enabled=False):
-            return self.checked(self._terms(prediction, batch))
+            return self.checked(self.terms(prediction, batch))
 
-    def _terms(self, prediction: StereoPrediction, batch: MatchedBatch) -> dict[str, Tensor]:
+    def terms(self, prediction: StereoPrediction, batch: MatchedBatch) -> dict[str, Tensor]:
+        """The weighted terms of the loss, by name."""
         recipe = self.recipe
         truth, valid = batch["disparity"].unsqueeze(1), batch["valid"].unsqueeze(1)
         weight = valid * torch.where(batch["occluded"], recipe.occluded_weight, 1.0).unsqueeze(1)
