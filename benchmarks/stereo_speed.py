@@ -33,7 +33,7 @@ def main(*, models: str | None = None, threads: int | None = None, repeats: int 
         repeats: Timed runs of each method and size.
         json: File for all numbers.
     """
-    chosen = [*bundled_cards("stereo")] if models is None else models.split(",")
+    chosen = [*bundled_cards("stereo"), *bundled_cards("refine")] if models is None else models.split(",")
     names = [*dict.fromkeys((*chosen, REFERENCE))]
     used = default_threads() if threads is None else threads
     limit = product_gflop_per_s()

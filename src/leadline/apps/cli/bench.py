@@ -87,7 +87,8 @@ def stereo_bench(
         repeats: Timed runs of each method.
         json: File for the rows, as a list.
     """
-    names = [*bundled_cards("stereo"), *MATCHERS] if models is None else [name.strip() for name in models.split(",")]
+    every = (*bundled_cards("stereo"), *bundled_cards("refine"), *MATCHERS)
+    names = [*every] if models is None else [name.strip() for name in models.split(",")]
     wanted = [parse_size(size) for size in sizes.split(",")]
     rows = measure(names, wanted, max_disparity, default_threads() if threads is None else threads, repeats)
     _report(rows, repeats, json)
