@@ -240,9 +240,7 @@ def _mono_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]
         files = find_depth_scenes(folder)
         report = evaluate_depth((entry.load() for entry in files), methods, GENERIC, "lsq-disparity")
         for method in methods:
-            scores = {
-                metric: report.score(method, metric, "no-crop", "dense").value for metric in ("AbsRel", "delta-1.25")
-            }
+            scores = {metric: report.score(method, metric, "no-crop", "dense").value for metric in METRICS}
             rows.append(
                 {
                     "group": folder.resolve().name,
