@@ -1,19 +1,13 @@
 """`leadline stereo`: disparity, depth and confidence of one pair or of many."""
 
-import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
 from leadline.apps.calibrations import rectified_rig
-from leadline.apps.cli.main import is_out_of_memory
+from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.matching import match_pair, summarize, warnings
 from leadline.apps.pair_files import PairFiles, find_pairs, is_many
 from leadline.apps.results import RESULT_FILES, SUMMARY_FILE, refuse_existing, write_result
-from leadline.errors import CalibrationError, LeadlineError
 from leadline.io.atomic import make_output_folder
 from leadline.io.pairs import read_pair
 from leadline.runtime.session import Provider
@@ -43,7 +37,7 @@ def stereo(
         left: Left picture; or a folder or quoted pattern of left pictures.
         right: Right picture, folder or pattern. Not needed where LEFT holds both views (.mpo, .jps, side by side).
         calibration: Calibration of the rectified pictures (Middlebury or KITTI calib.txt): adds depth and points.
-        model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh.
+        model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh; leadline-refine mends sgbm-3way.
         max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
@@ -53,18 +47,19 @@ def stereo(
     """
     pairs = find_pairs(left, right)
     if is_many(left):
-        todo = [pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()]
+        todo = {pair.name: pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()}
         if len(todo) < len(pairs):
-            _say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
+            say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
         if not todo:
             return 0
         method = stereo_method(model, max_disparity, threads, provider)
         make_output_folder(output)
-        return _batch(_Job(method, model, calibration, swap), todo, output)
+        every = _Job(method, model, calibration, swap)
+        return run_batch([*todo], lambda name: every.run(todo[name], output / name), "matching", "pairs")
     refuse_existing(output, RESULT_FILES, overwrite)
     job = _Job(stereo_method(model, max_disparity, threads, provider), model, calibration, swap)
     report, lines = job.run(pairs[0], output)
-    _say(lines)
+    say(lines)
     print(report)
     return 0
 
@@ -99,33 +94,3 @@ class _Job:
         if matched.disparity.confidence is None:
             report += "; no confidence from this method"
         return report, (*(f"note: {note}" for note in notes), *warnings(matched.check))
-
-
-def _batch(job: _Job, pairs: list[PairFiles], output: Path) -> int:
-    failures = list[str]()
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("matching", total=len(pairs))
-        for pair in pairs:
-            try:
-                report, lines = job.run(pair, output / pair.name)
-            except CalibrationError:
-                raise  # it is the same one for all pairs
-            except LeadlineError as error:
-                failures.append(f"failed: {pair.name}: {error}")
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                failures.append(f"failed: {pair.name}: not enough free memory")
-            else:
-                print(report)
-                _say(f"{pair.name}: {line}" for line in lines)
-            progress.advance(task)
-    _say((f"{len(pairs) - len(failures)} of {len(pairs)} pairs done, {len(failures)} failed", *failures))
-    return 2 if failures else 0
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
