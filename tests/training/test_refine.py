@@ -131,10 +131,12 @@ def test_a_wrong_patch_is_mended_by_heart(recipe):
     pair = torch.cat([batch["left"], batch["right"]]).permute(0, 3, 1, 2).float() / 255.0
     inputs = (*pair.chunk(2), batch["matched"].unsqueeze(1), batch["matched_valid"].unsqueeze(1).float())
 
+    @torch.no_grad()
     def error() -> float:
         off = (learner.model(*inputs).disparity[:, 0] - batch["disparity"]).abs()
         return float(off[:, 20:40, 30:60][batch["valid"][:, 20:40, 30:60]].mean())
 
+    assert error() > 10.0
     for _ in range(60):
         optimizer.zero_grad()
         torch.stack(list(learner.terms(learner.model(*inputs), batch).values())).sum().backward()
