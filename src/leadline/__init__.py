@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from leadline.geometry.rig import StereoRig
     from leadline.maps import DepthMap, DisparityMap
     from leadline.runtime.mono import MonoSession, mono, mono_method
+    from leadline.runtime.refine import RefineSession
     from leadline.runtime.stereo import StereoSession, stereo, stereo_method
 
 #: Public name -> module. Loaded at first use, so that `import leadline` costs next to nothing.
@@ -14,6 +15,7 @@ _LAZY = {
     "DepthMap": "leadline.maps",
     "DisparityMap": "leadline.maps",
     "MonoSession": "leadline.runtime.mono",
+    "RefineSession": "leadline.runtime.refine",
     "StereoRig": "leadline.geometry.rig",
     "StereoSession": "leadline.runtime.stereo",
     "mono": "leadline.runtime.mono",
@@ -26,6 +28,7 @@ __all__ = [
     "DepthMap",
     "DisparityMap",
     "MonoSession",
+    "RefineSession",
     "StereoRig",
     "StereoSession",
     "mono",

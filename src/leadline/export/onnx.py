@@ -133,7 +133,11 @@ def export_stereo(deployed: Deployed, output: Path) -> float:
         names = [name for name, layer in zip(_OUTPUTS, deployed(*pair), strict=True) if layer is not None]
     properties = {MAX_DISPARITY_KEY: str(deployed.max_disparity), ENLARGE_KEY: str(float(deployed.enlarge))}
     content = _graph(deployed, dict(zip(("left", "right"), pair, strict=True)), names, properties)
-    parity_px = _parity(deployed, content)
+    return _written(output, content, _parity(deployed, content))
+
+
+def _written(output: Path, content: bytes, parity_px: float) -> float:
+    """Writes a graph of disparities if it does what torch does."""
     if parity_px > _MAX_PARITY_PX:
         raise InputError(f"expected torch and ONNX within {_MAX_PARITY_PX} px, got {parity_px:.4f} px; do not ship it")
     with atomic_write(output) as stream:
@@ -190,12 +194,7 @@ def export_refine(deployed: DeployedRefine, output: Path) -> float:
     deployed = deployed.eval()
     inputs = {name: torch.from_numpy(layer) for name, layer in _refine_inputs(96, 160).items()}
     content = _graph(deployed, inputs, _OUTPUTS, {REFINE_KEY: "1"})
-    parity_px = _refine_parity(deployed, content)
-    if parity_px > _MAX_PARITY_PX:
-        raise InputError(f"expected torch and ONNX within {_MAX_PARITY_PX} px, got {parity_px:.4f} px; do not ship it")
-    with atomic_write(output) as stream:
-        stream.write(content)
-    return parity_px
+    return _written(output, content, _refine_parity(deployed, content))
 
 
 def _refine_inputs(height: int, width: int) -> dict[str, np.ndarray]:
