@@ -179,7 +179,7 @@ def test_networks_for_pairs_and_missing_files_are_refused(leadline, large_scene)
         (["--models", "constant,constant"], "separated by commas"),
         (
             ["--models", "nonsense", "--kind", "metric"],
-            "constant, ramp, an ONNX file or a folder of predictions, got nonsense",
+            "constant, ramp, an ONNX file, a network of the zoo or a folder of predictions, got nonsense",
         ),
         (["--models", "PREDICTIONS,PREDICTIONS/../predictions", "--kind", "metric"], "folders of different names"),
         (["--models", "constant", "--kind", "metric"], "leave it out"),

@@ -7,6 +7,7 @@ import pytest
 
 from leadline.apps.cli import models as models_module
 from leadline.apps.cli.main import main
+from leadline.models.zoo import ZOO
 from leadline.runtime.card import ModelCard, bundled_cards
 
 CARD = ModelCard(
@@ -65,6 +66,36 @@ def test_bundled_cards_can_be_shown(capsys):
     for name in bundled_cards():
         assert main(["models", name]) == 0
         assert bundled_cards()[name].summary.split()[0] in capsys.readouterr().out
+
+
+def test_a_network_of_the_zoo_shows_its_papers_scores_as_the_papers_own(toys, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["models", "zoedepth-nyu"]) == 0
+    shown = capsys.readouterr().out
+    assert "the paper's own scores, not measured by leadline" in shown
+    assert all(word in shown for word in ("arXiv:2302.12288", "MIT", "345 M", "Eigen's crop", "Table 1"))
+    assert "0.075" in next(line for line in shown.splitlines() if "AbsRel" in line)
+    assert main(["models", "depth-pro"]) == 0
+    shown = capsys.readouterr().out
+    assert "allows research only" in shown
+    assert "No scores of the paper's" in shown
+    assert "not measured" not in shown
+
+
+def test_the_zoo_in_the_overview_and_as_json(toys, capsys):
+    assert main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("toy", *ZOO))
+    assert main(["models", "dpt-large", "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    assert (card["name"], card["licence"]) == ("dpt-large", "Apache-2.0")
+    assert card["paper_scores"][1] == {
+        "dataset": "KITTI",
+        "protocol": "zero-shot, protocol of Ranftl et al. (MiDaS)",
+        "metric": "delta>1.25 %",
+        "value": 8.46,
+        "where": "Table 1",
+    }
 
 
 def test_an_unknown_name_is_refused(toys, capsys):

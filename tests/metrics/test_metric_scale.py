@@ -6,7 +6,14 @@ import pytest
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
-from leadline.metrics.metric_scale import KnownDepths, fit_camera_height, fit_known_depths, sample_nearest, to_metric
+from leadline.metrics.metric_scale import (
+    KnownDepths,
+    fit_camera_height,
+    fit_ground,
+    fit_known_depths,
+    sample_nearest,
+    to_metric,
+)
 
 CAMERA = Pinhole(100.0, 100.0, 79.5, 59.5, 120, 160)
 DEPTHS_M = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0])
@@ -156,6 +163,68 @@ def test_heights_that_cannot_be(kind, options, message):
     relative = DepthMap(relative.depth, relative.valid, kind)
     with pytest.raises(InputError, match=message):
         fit_camera_height(relative, **{"camera": CAMERA, "height_m": 1.6, **options})
+
+
+def under_the_sky(pitch_deg, roll_deg=0.0, sky=0.0):
+    """Ground 1.6 m below the camera, inverse depth in units of a = 7 and t = -2; the sky's own is given in 1/m."""
+    relative, metres = relative_ground("affine_inverse", 1.6, pitch_deg, roll_deg)
+    values = np.where(relative.valid, np.maximum(relative.depth, 7.0 * sky - 2.0), 7.0 * sky - 2.0)
+    return depth_map(values, "affine_inverse"), metres
+
+
+@pytest.mark.parametrize(("pitch_deg", "roll_deg"), [(0.0, 0.0), (15.0, 12.0), (-8.0, 0.0)])
+def test_the_ground_under_a_sky_tells_the_pitch(pitch_deg, roll_deg):
+    relative, metres = under_the_sky(pitch_deg, roll_deg)
+    relative.depth[30:40, 30:60] = 1.0  # something near in the upper half
+    fit = fit_ground(relative, CAMERA, 1.6)
+    # 1/Z = (d + 2) / 7.
+    assert fit.space == "inverse_depth"
+    assert (fit.scale, fit.shift) == (pytest.approx(1 / 7, rel=1e-4), pytest.approx(2 / 7, rel=1e-4))
+    near = metres[60:] < 20.0
+    np.testing.assert_allclose(to_metric(relative, fit).depth[60:][near], metres[60:][near], rtol=1e-3)
+    assert f"looks {pitch_deg:.1f} degrees down" in fit.assumption.replace("-0.0", "0.0")
+
+
+def test_the_ground_without_a_sky_is_as_wrong_as_announced():
+    relative, _ = under_the_sky(0.0, sky=0.02)
+    fit = fit_ground(relative, CAMERA, 1.6)
+    # The farthest is 50 m away: C - t is 7 x -0.02, and B is 7 / 1.6 for v, so the scale is 1 / (1.6 |(B, C - t)|).
+    assert fit.scale == pytest.approx(1.0 / (1.6 * np.hypot(7 / 1.6, 0.14)), rel=1e-4)
+    assert 2 / 7 - fit.shift == pytest.approx(0.02, rel=0.02)
+    assert "all 1/Z are too small by about as much" in fit.assumption
+
+
+def test_the_ground_of_depth_up_to_scale_is_that_of_the_height():
+    relative, _ = relative_ground("up_to_scale", 1.6, 15.0)
+    assert fit_ground(relative, CAMERA, 1.6) == fit_camera_height(relative, CAMERA, 1.6)
+
+
+def test_noise_on_the_ground_makes_the_error_bar():
+    relative, _ = under_the_sky(10.0)
+    noise = np.random.default_rng(1).normal(0.0, 0.02, relative.depth.shape)
+    noise[:50] = 0.0
+    clean, noisy = (fit_ground(depth_map(relative.depth + n, "affine_inverse"), CAMERA, 1.6) for n in (0.0, noise))
+    assert 0.0 < noisy.scale_sigma < 1e-3
+    assert abs(noisy.scale - clean.scale) < 4.0 * noisy.scale_sigma
+
+
+@pytest.mark.parametrize(
+    ("kind", "height_m", "camera", "message"),
+    [
+        ("affine_depth", 1.6, CAMERA, "got affine_depth"),
+        ("affine_inverse", 0.0, CAMERA, "above 0 m, got 0"),
+        ("affine_inverse", 1.6, CAMERA.scaled(60, 80), r"got \(60, 80\); use camera.scaled"),
+    ],
+)
+def test_grounds_that_cannot_be(kind, height_m, camera, message):
+    relative, _ = under_the_sky(0.0)
+    with pytest.raises(InputError, match=message):
+        fit_ground(DepthMap(relative.depth, relative.valid, kind), camera, height_m)
+
+
+def test_a_wall_is_no_ground_either():
+    with pytest.raises(InputError, match="got none in the lower half"):
+        fit_ground(depth_map(np.full((120, 160), 3.0), "affine_inverse"), CAMERA, 1.6)
 
 
 @pytest.mark.parametrize("rise", [0.0, -1.0])

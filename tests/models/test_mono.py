@@ -99,16 +99,32 @@ def test_a_picture_of_any_size_is_answered_at_its_size(size):
 @pytest.mark.parametrize(
     ("size", "seen"),
     [
-        ((288, 384), (288, 384)),
-        ((480, 640), (288, 384)),
-        ((640, 480), (384, 288)),
-        ((50, 50), (320, 320)),  # sqrt(288 * 384) = 332.6, to the nearest 32
-        ((1080, 1920), (256, 448)),  # 332.6 * sqrt(9 / 16) = 249.4 and 443.4
-        ((16, 1600), (128, 960)),  # (1600 + 48) / (4800 + 16) = 0.342 of 332.6 = 113.8, and 332.6 / 0.342 = 971.9
+        ((192, 256), (192, 256)),
+        ((480, 640), (192, 256)),
+        ((640, 480), (256, 192)),
+        ((50, 50), (224, 224)),  # sqrt(192 * 256) = 221.7, to the nearest 32
+        ((1080, 1920), (160, 288)),  # (1920 + 3240) / (5760 + 1080) = 0.754 of 221.7 = 167.3, and 221.7 / 0.754 = 293.9
+        ((16, 1600), (64, 640)),  # (1600 + 48) / (4800 + 16) = 0.342 of 221.7 = 75.9, and 221.7 / 0.342 = 647.9
     ],
 )
 def test_the_network_sees_about_its_area_in_the_pictures_shape(size, seen):
     assert DeployedMono(Brightness()).working_size(*size) == seen
+
+
+class Columns(nn.Module):
+    """Says 0, 1, 2 ... from left to right whatever it sees, and is the surer the farther right."""
+
+    input_stride = 32
+
+    def forward(self, image):
+        columns = torch.arange(float(image.shape[3])).expand(image.shape[0], 1, *image.shape[2:])
+        return MonoPrediction(columns, columns - 31.5)
+
+
+def test_what_depends_on_left_or_right_is_averaged_away():
+    inverse_depth, confidence = DeployedMono(Columns(), 64 * 64)(torch.zeros(64, 64, 3, dtype=torch.uint8))
+    np.testing.assert_allclose(inverse_depth, 31.5)  # the mean of n and 63 - n
+    np.testing.assert_allclose(confidence, 0.5, atol=1e-6)  # sigmoid(x) + sigmoid(-x) = 1
 
 
 def test_a_ramp_stays_a_ramp_through_resizing():

@@ -1,11 +1,14 @@
 """The loss asks of a network what it says, and nothing else."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
+from leadline.data.torch_stereo import StereoBatch
 from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
+from leadline.models.catalog import BUILDERS, build_model
 from leadline.models.stereo import StereoPrediction
 from leadline.training.stereo import stereo_terms
 
@@ -66,6 +69,38 @@ def test_what_lies_beyond_the_range_does_not_count(batch, recipe):
     wrong_beyond = torch.where(truth < 96, truth, 0.0)
     assert stereo_terms(StereoPrediction(wrong_beyond), batch, recipe, 96)["full"] == 0.0
     assert stereo_terms(StereoPrediction(wrong_beyond), batch, recipe, 192)["full"] > 1.0
+
+
+def test_a_network_with_edges_learns_them_and_smooths_up_to_them(batch: StereoBatch, recipe):
+    """A step of 8 px down a column, rightly predicted: the edges' P is 1/2, so they cost half of log 2 everywhere.
+
+    The guide is flat, so nothing stops the smoothing: of 63 differences a row one is 8 px.
+    """
+    truth = torch.full((2, 64, 64), 2.0)
+    truth[..., 32:] = 10.0
+    stepped: StereoBatch = {**batch, "disparity": truth, "valid": torch.ones_like(truth, dtype=torch.bool)}
+    logit = torch.zeros(2, 1, 64, 64, requires_grad=True)
+    prediction = StereoPrediction(truth[:, None].clone().requires_grad_(), edges_logit=logit)
+    terms = stereo_terms(prediction, stepped, recipe, 192)
+    assert list(terms) == ["full", "edges", "smoothness"]
+    assert terms["edges"].item() == pytest.approx(0.5 * math.log(2.0), rel=1e-6)
+    assert terms["smoothness"].item() == pytest.approx(0.05 * 8.0 / 63.0, rel=1e-6)
+    assert torch.autograd.grad(terms["smoothness"], logit, allow_unused=True) == (None,)
+    # Sure edges on the nearer side, where the truth has them: both terms vanish.
+    sure = torch.full_like(logit, -20.0)
+    sure[..., 32] = 20.0
+    terms = stereo_terms(replace(prediction, edges_logit=sure), stepped, recipe, 192)
+    assert terms["edges"].item() == pytest.approx(0.0, abs=1e-6)
+    assert terms["smoothness"].item() == pytest.approx(0.05 * 8.0 / 63.0 * math.exp(-10.0), rel=1e-4)
+
+
+def test_of_all_networks_only_edgestereo_looks_for_edges(batch, recipe):
+    left, right = (batch[side].permute(0, 3, 1, 2) / 255.0 for side in ("left", "right"))
+    with torch.inference_mode():
+        for name in BUILDERS:
+            terms = stereo_terms(build_model(name)(left, right), batch, recipe, 192)
+            wanted = {"edges", "smoothness"} if name == "edgestereo" else set()
+            assert {"edges", "smoothness"} & set(terms) == wanted, name
 
 
 def test_only_a_disparity_is_required():

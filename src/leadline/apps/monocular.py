@@ -19,7 +19,7 @@ from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.metric_scale import MetricFit, to_metric
 from leadline.models.zoo import ZOO, load_zoo
 from leadline.runtime.card import bundled_cards
-from leadline.runtime.mono import MonoMethod, mono_method
+from leadline.runtime.mono import MonoMethod, MonoSession, mono_method
 from leadline.runtime.onnx_card import load_onnx_card
 from leadline.runtime.session import Provider
 
@@ -126,9 +126,9 @@ class MonoModel:
     """Which network is wanted, ours or anyone's.
 
     Args:
-        name: A bundled network, an ONNX file of ours, a card file (.yaml) of another ONNX network, or a network of the
-            zoo.
-        source: Folder with the files of a zoo network; from the hub or its cache if absent.
+        name: A bundled network, an ONNX file of ours, a card file (.yaml) of another ONNX network or the ONNX file
+            beside it, or a network of the zoo.
+        source: Folder with the files of a zoo network; from the hub or its cache if absent. For no other network.
         accept_licence: Whether the user accepts the licence of a zoo network, where it restricts its use.
     """
 
@@ -140,22 +140,41 @@ class MonoModel:
         """The network, ready for pictures.
 
         Args:
-            threads: As for `MonoSession`.
+            threads: As for `MonoSession`; torch's, for the whole process, for a network of the zoo.
             provider: As for `MonoSession`; only networks of ours run elsewhere than on the cpu.
         Raises:
             InputError: If there is no such network, or an option does not go with it.
         """
-        others = self.name in ZOO or Path(self.name).suffix == ".yaml"
+        card = self._card()
+        others = self.name in ZOO or card is not None
         if others and provider != "cpu":
             raise InputError(f"expected provider cpu for {self.name}, got {provider!r}; leave it out")
         if self.name in ZOO:
-            return load_zoo(self.name, self.source, self.accept_licence)
-        if self.source is not None or self.accept_licence:
+            return self._load_external(threads)
+        return mono_method(self.name, threads, provider) if card is None else load_onnx_card(card, threads)
+
+    def _load_external(self, threads: int | None) -> MonoMethod:
+        if ZOO[self.name].needs_prompt:
             raise InputError(
-                f"expected a network of the zoo for --source and --accept-licence, got {self.name}; leave them out, or "
-                f"choose one of {', '.join(ZOO)}"
+                f"expected a network that takes a picture alone, got {self.name}, which needs coarse metric depth, "
+                "too; use leadline.models.zoo.load_zoo in Python"
             )
-        return load_onnx_card(Path(self.name), threads) if others else mono_method(self.name, threads, provider)
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least 1 thread, got {threads}")
+        method = load_zoo(self.name, self.source, self.accept_licence)
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
+        return method
+
+    def _card(self) -> Path | None:
+        """The card of another ONNX network: the file itself, or the one beside NAME.onnx."""
+        path = Path(self.name)
+        beside = path.with_suffix(".yaml")
+        if path.suffix == ".yaml" or (path.suffix == ".onnx" and beside.is_file()):
+            return beside
+        return None
 
 
 def estimate_depth(
@@ -177,6 +196,8 @@ def estimate_depth(
     seconds = time.perf_counter() - start
     if found.camera is None and relative.camera is not None:
         found = FoundCamera(relative.camera, "the model's own estimate", found.notes)
+    if scale is None and found.camera is not None and isinstance(method, MonoSession):
+        relative = method.with_camera(relative, found.camera)
     fit = None if scale is None else scale.fit(relative, found.camera, name)
     depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
     if scale is not None and fit is not None:

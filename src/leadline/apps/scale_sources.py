@@ -18,13 +18,16 @@ from leadline.metrics.metric_scale import (
     KnownDepths,
     MetricFit,
     fit_camera_height,
+    fit_ground,
     fit_known_depths,
     sample_nearest,
 )
 
-Form = Literal["points", "stereo", "tof", "height"]
+Form = Literal["points", "stereo", "tof", "ground", "height"]
 
-_FORMS: Final = "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], or height:METRES[@PITCH]"
+_FORMS: Final = (
+    "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], ground:METRES, or height:METRES[@PITCH]"
+)
 _MOST_PIXELS: Final = 4096
 """Of a stereo result that are fitted: neighbours err alike, so more would only feign certainty."""
 
@@ -50,7 +53,7 @@ class ScaleSource:
     @property
     def needs_camera(self) -> bool:
         """Whether the focal length must be known."""
-        return self.form == "height" or (self.form == "tof" and self.number is not None)
+        return self.form in ("ground", "height") or (self.form == "tof" and self.number is not None)
 
     def fit(self, relative: DepthMap, camera: Pinhole | None, name: str) -> MetricFit:
         """The scale, and the shift if need be, of one picture's depth.
@@ -72,6 +75,10 @@ class ScaleSource:
             assert camera is not None
             assert self.number is not None
             return fit_camera_height(relative, camera, self.number, self.pitch_deg)
+        if self.form == "ground":
+            assert camera is not None
+            assert self.number is not None
+            return fit_ground(relative, camera, self.number)
         assert self.path is not None
         if self.form == "points":
             known, assumption = _points(relative, _own(self.path, f"{name}.csv"))
@@ -96,6 +103,14 @@ def parse_scale_source(text: str) -> ScaleSource:
         if height is None or (body and extra is None) or not (np.isfinite(height) and height > 0):
             raise InputError(f"expected height:METRES or height:METRES@PITCH, got {text!r}")
         return ScaleSource(text, "height", None, height, extra)
+    if form == "ground":
+        height = _float(rest)
+        if height is None or not (np.isfinite(height) and height > 0):
+            raise InputError(
+                f"expected ground:METRES, the camera's height over the ground, got {text!r}; measure it: nothing in a "
+                "picture tells it"
+            )
+        return ScaleSource(text, "ground", None, height)
     if form not in get_args(Form) or not rest:
         raise InputError(f"expected {_FORMS} as --scale-from, got {text!r}")
     if form == "tof" and extra is not None:

@@ -8,6 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from leadline.data.augment import apply_tone, random_tone
 from leadline.data.samples import DepthSample
+from leadline.geometry.camera import Pinhole
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class MonoAugmentation:
         jpeg: Probability of compressing as JPEG.
     """
 
-    crop: tuple[int, int] = (288, 384)
+    crop: tuple[int, int] = (192, 256)
     scale: tuple[float, float] = (0.6, 1.0)
     log2_stretch: float = 0.2
     flip: float = 0.5
@@ -40,15 +41,16 @@ class MonoAugmentation:
 
 
 def augment_mono(sample: DepthSample, options: MonoAugmentation, rng: np.random.Generator) -> DepthSample:
-    """A changed copy of a sample, of the crop's size, whose camera is not known any more.
+    """A changed copy of a sample, of the crop's size; its camera, if known, is the one that would have seen it.
 
-    Depth stays what it was: who knows inverse depth up to a scale and a shift only need not know the focal length.
+    Depth stays what it was. Who learns metres has to take the focal length out of it afterwards; who learns inverse
+    depth up to a scale and a shift need not.
     """
     sample = _resized_crop(sample, options, rng)
     if rng.random() < options.flip:
         layers = (np.ascontiguousarray(np.fliplr(layer)) for layer in (sample.image, sample.depth, sample.valid))
         image, depth, valid = layers
-        sample = replace(sample, image=image, depth=depth, valid=valid)
+        sample = replace(sample, image=image, depth=depth, valid=valid, camera=_mirrored(sample.camera))
     return replace(sample, image=photometric(sample.image, options, rng))
 
 
@@ -89,7 +91,29 @@ def _resized_crop(sample: DepthSample, options: MonoAugmentation, rng: np.random
     def truth(layer: np.ndarray) -> Float32[np.ndarray, "h w"]:
         return np.asarray(cv2.resize(layer[window].astype(np.float32), size, interpolation=cv2.INTER_NEAREST_EXACT))
 
-    return DepthSample(np.asarray(image), truth(sample.depth), truth(sample.valid) > 0.5, sample.annotation, sample.key)
+    return replace(
+        sample,
+        image=np.asarray(image),
+        depth=truth(sample.depth),
+        valid=truth(sample.valid) > 0.5,
+        camera=sample.camera and _cut(sample.camera, top, first, rows, columns).scaled(crop_height, crop_width),
+    )
+
+
+def _mirrored(camera: Pinhole | None) -> Pinhole | None:
+    return camera and replace(camera, center_x_px=camera.width - 1 - camera.center_x_px)
+
+
+def _cut(camera: Pinhole, top: int, first: int, rows: int, columns: int) -> Pinhole:
+    """The camera that sees a window of the picture only."""
+    return Pinhole(
+        camera.focal_x_px,
+        camera.focal_y_px,
+        camera.center_x_px - first,
+        camera.center_y_px - top,
+        rows,
+        columns,
+    )
 
 
 def _saturated(image: UInt8[np.ndarray, "h w 3"], saturation: float) -> UInt8[np.ndarray, "h w 3"]:

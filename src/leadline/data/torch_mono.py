@@ -1,6 +1,6 @@
 """Single pictures with depth as torch batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict, final, runtime_checkable
 
 import cv2
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from leadline.data.augment_mono import MonoAugmentation, augment_mono
 from leadline.data.samples import DepthSample
+from leadline.errors import InputError
 
 
 @runtime_checkable
@@ -35,12 +36,42 @@ class MonoBatch(TypedDict):
     valid: Bool[Tensor, "b h w"]
 
 
+class CanonicalBatch(TypedDict):
+    """A collated batch of single pictures with canonical depth, 1 where not valid."""
+
+    image: UInt8[Tensor, "b h w 3"]
+    canonical_depth: Float[Tensor, "b h w"]
+    valid: Bool[Tensor, "b h w"]
+
+
 def to_tensors(sample: DepthSample) -> dict[str, Tensor]:
     """A sample with metric depth as tensors; collate them into a `MonoBatch`."""
     inverse = 1.0 / np.where(sample.valid, sample.depth, np.inf)
     return {
         "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
         "inverse_depth": torch.from_numpy(inverse.astype(np.float32)),
+        "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
+    }
+
+
+def to_canonical_tensors(sample: DepthSample) -> dict[str, Tensor]:
+    """A sample with its depth as a camera of relative focal length 1 would see it; collate into a `CanonicalBatch`.
+
+    A camera with twice the focal length sees the same picture of a scene that is twice as far, so metres can be told
+    from a picture only once the focal length is taken out of them: canonical depth is Z / `Pinhole.relative_focal`.
+
+    Raises:
+        InputError: If the sample's camera is not known.
+    Source: Yin et al. 2023 (Metric3D), the canonical camera transformation of labels.
+    """
+    if sample.camera is None:
+        raise InputError(
+            f"expected samples with a camera for metric depth, got none of {sample.key}; take learning: mono for it"
+        )
+    depth = np.where(sample.valid, sample.depth / sample.camera.relative_focal, 1.0)
+    return {
+        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
+        "canonical_depth": torch.from_numpy(depth.astype(np.float32)),
         "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
     }
 
@@ -60,6 +91,7 @@ class MonoStream(Dataset[dict[str, Tensor]]):
         seed: Seeds order and augmentation.
         start: Number of the epoch's first sample in the stream.
         count: Samples in the epoch.
+        convert: Makes tensors of an augmented sample.
     """
 
     def __init__(
@@ -70,9 +102,11 @@ class MonoStream(Dataset[dict[str, Tensor]]):
         seed: int,
         start: int,
         count: int,
+        convert: Callable[[DepthSample], dict[str, Tensor]] = to_tensors,
     ) -> None:
         self.sources, self.augmentation, self.seed, self.start, self.count = sources, augmentation, seed, start, count
         self.shares = np.asarray(shares, np.float64) / np.sum(shares)
+        self.convert = convert
 
     def __len__(self) -> int:
         """Samples in the epoch."""
@@ -87,4 +121,4 @@ class MonoStream(Dataset[dict[str, Tensor]]):
         source = self.sources[chosen]
         turn, place = divmod(number, len(source))
         order = np.random.default_rng((self.seed, 2, chosen, turn)).permutation(len(source))
-        return to_tensors(augment_mono(source.read(int(order[place])), self.augmentation, rng))
+        return self.convert(augment_mono(source.read(int(order[place])), self.augmentation, rng))

@@ -21,6 +21,7 @@ from leadline.models.mono import DeployedMono
 from leadline.models.stereo import Deployed
 from leadline.models.stereo.leadline_refine import DeployedRefine
 from leadline.runtime.session import (
+    CANONICAL_KEY,
     DEPTH_KIND_KEY,
     ENLARGE_KEY,
     MAX_DISPARITY_KEY,
@@ -35,7 +36,12 @@ _MAX_PARITY_PX: Final = 0.02
 _ALIKE: Final = 0.9999
 """Share of the pixels that must agree: a network that rounds a disparity may round a tie to either side."""
 _PARITY_SIZES: Final = ((96, 160), (121, 203), (250, 371))
-_MONO_OUTPUTS: Final = ("inverse_depth", "confidence")
+_MONO_WAYS: Final = ("mono", "metric-mono", "monodepth")
+"""Ways of learning from which networks for single pictures come."""
+_MONO_OUTPUTS: Final[Mapping[str, tuple[str, str]]] = {
+    "affine_inverse": ("inverse_depth", "confidence"),
+    "up_to_scale": ("depth", "confidence"),
+}
 _MAX_MONO_PARITY: Final = 1e-3
 _MONO_PARITY_SIZES: Final = ((240, 320), (371, 250), (17, 16), (480, 853))
 
@@ -56,7 +62,7 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
         OutputError: If the file cannot be written.
     """
     learning = averaged_weights(checkpoint)[0].get("learning")
-    if learning not in ("mono", "refine"):
+    if learning not in (*_MONO_WAYS, "refine"):
         return f"{export_stereo(load_deployed(checkpoint, enlarge), output):.2g} px"
     if enlarge is not None:
         raise InputError(f"expected no --enlarge for a network that is not for stereo, got {enlarge}; omit it")
@@ -148,14 +154,14 @@ def _written(output: Path, content: bytes, parity_px: float) -> float:
 def export_mono(deployed: DeployedMono, output: Path) -> float:
     """Writes a network for single pictures as an ONNX file for pictures of any size.
 
-    The graph takes `image` (uint8, height x width x 3) and gives `inverse_depth` (s/Z + t) and, if the network judges
-    itself, `confidence`.
+    The graph takes `image` (uint8, height x width x 3) and gives `inverse_depth` (s/Z + t), or `depth` (up to scale) of
+    a network that knows distances, and, if the network judges itself, `confidence`.
 
     Args:
         deployed: The network with its pre- and post-processing.
         output: The ONNX file.
     Returns:
-        Largest difference of inverse depth between torch and ONNX Runtime as a share of its range in the picture, but
+        Largest difference of either between torch and ONNX Runtime as a share of its range in the picture, but
         for at most one pixel in 10,000.
     Raises:
         InputError: If they differ by more than 0.001 of the range.
@@ -164,8 +170,12 @@ def export_mono(deployed: DeployedMono, output: Path) -> float:
     deployed = deployed.eval()
     image = torch.randint(0, 256, (240, 320, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        names = [name for name, layer in zip(_MONO_OUTPUTS, deployed(image), strict=True) if layer is not None]
-    content = _graph(deployed, {"image": image}, names, {DEPTH_KIND_KEY: "affine_inverse"})
+        layers = zip(_MONO_OUTPUTS[deployed.kind], deployed(image), strict=True)
+        names = [name for name, layer in layers if layer is not None]
+    properties: dict[str, str] = {DEPTH_KIND_KEY: deployed.kind}
+    if deployed.canonical:
+        properties[CANONICAL_KEY] = "1"
+    content = _graph(deployed, {"image": image}, names, properties)
     parity = _mono_parity(deployed, content)
     if parity > _MAX_MONO_PARITY:
         raise InputError(
@@ -253,7 +263,7 @@ def _mono_parity(deployed: DeployedMono, content: bytes) -> float:
             texture = _texture(rng, height, width)
             with torch.inference_mode():
                 wanted = deployed(torch.from_numpy(texture))[0].numpy()
-            (found,) = graph.run(["inverse_depth"], {"image": texture})
+            (found,) = graph.run([_MONO_OUTPUTS[deployed.kind][0]], {"image": texture})
             difference = float(np.quantile(np.abs(found - wanted), _ALIKE))
             largest = max(largest, difference / max(float(np.ptp(wanted)), 1e-6))
     return largest

@@ -2,6 +2,7 @@
 
 from leadline.losses.adaptive import AdaptiveRobust, adaptive_nll, log_partition
 from leadline.losses.consistency import forward_backward_consistency, left_right_consistency
+from leadline.losses.edges import balanced_cross_entropy, disparity_edges
 from leadline.losses.epipolar import fundamental_from_flow, low_rank, sampson, squared_sampson_distance, subspace
 from leadline.losses.photometric import (
     auto_mask,
@@ -32,10 +33,12 @@ __all__ = [
     "adaptive_nll",
     "ajna",
     "auto_mask",
+    "balanced_cross_entropy",
     "census_difference",
     "charbonnier",
     "confidence_cross_entropy",
     "disparity_cross_entropy",
+    "disparity_edges",
     "first_order_smoothness",
     "fitted_scale_and_shift",
     "forward_backward_consistency",

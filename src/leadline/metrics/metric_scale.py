@@ -5,7 +5,7 @@ places, and says how far its answer can be trusted. Everything is fitted in floa
 """
 
 from dataclasses import dataclass
-from math import cos, radians, sin
+from math import asin, cos, degrees, radians, sin
 from typing import Final, Literal
 
 import numpy as np
@@ -23,6 +23,8 @@ _MOST_PIXELS: Final = 4096
 _LEAST_RISE_SIGMAS: Final = 4.0
 """How far a plane's inverse depth must rise over the fitted rows, in standard deviations, to be ground at all."""
 _ROUNDING: Final = 1e-6
+_FAR_SHARE: Final = 0.01
+"""Of a picture's pixels that are taken for infinitely far where nothing else tells the shift."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +136,67 @@ def fit_camera_height(
     Source: Follows from the plane's equation and the pinhole camera.
     """
     _check_height(relative, camera, height_m, pitch_deg)
+    plane = _fit_ground(relative, camera)
+    if relative.kind != "affine_inverse":
+        return _ground_scale(plane, height_m, 0.0, _flat(height_m), inverse=False)
+    pitch, fit = radians(pitch_deg or 0.0), plane.fit
+    length = float(np.linalg.norm(fit.coefficients[:2]))
+    # C = a sin(pitch) / h + t with a = h length / cos(pitch).
+    unknown = float(fit.coefficients[2]) - length * sin(pitch) / cos(pitch)
+    assumption = (
+        f"{_flat(height_m)}, which looks {pitch_deg or 0.0:g} degrees down; each degree that this is wrong by moves "
+        f"1/Z by {radians(1.0) / height_m:.3g} 1/m"
+    )
+    along = np.array([*(fit.coefficients[:2] / length), 0.0])
+    scale = cos(pitch) / (height_m * length)
+    sigmas = (_sigma_along(fit, along, scale / length), None)
+    residual = _ground_residual(plane, -unknown)
+    return _result("inverse_depth", (scale, -scale * unknown), fit, sigmas, residual, assumption)
+
+
+def fit_ground(relative: DepthMap, camera: Pinhole, height_m: float) -> MetricFit:
+    """The scale, and for affine-inverse depth the shift, of flat ground under a camera whose tilt is not known.
+
+    As `fit_camera_height`, but for affine-inverse depth a/Z + t the shift t comes from the farthest things: the value
+    that the least one per cent of all pixels stay below is taken for infinity, as it is under an open sky or down a
+    long street. The plane A u + B v + C then says a = h |(A, B, C - t)| and pitch = asin((C - t) / |(A, B, C - t)|).
+
+    Args:
+        relative: Any kind but affine_depth, in which a plane is no plane.
+        camera: Of the same size.
+        height_m: Of the camera over the ground, > 0.
+    Raises:
+        InputError: As `fit_camera_height`.
+    Source: Follows from the plane's equation and the pinhole camera.
+    """
+    _check_height(relative, camera, height_m, None)
+    plane = _fit_ground(relative, camera)
+    if relative.kind != "affine_inverse":
+        return _ground_scale(plane, height_m, 0.0, _flat(height_m), inverse=False)
+    unknown = float(np.quantile(relative.depth[relative.valid].astype(np.float64), _FAR_SHARE))
+    normal = plane.fit.coefficients - (0.0, 0.0, unknown)
+    pitch_deg = degrees(asin(float(normal[2]) / float(np.linalg.norm(normal))))
+    assumption = (
+        f"{_flat(height_m)}; the farthest {100.0 * _FAR_SHARE:g} % of the picture is infinitely far, so that the camera"
+        f" looks {pitch_deg:.1f} degrees down; if it is at Z metres, all 1/Z are too small by about as much"
+    )
+    return _ground_scale(plane, height_m, unknown, assumption, inverse=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """A plane in relative inverse depth, and what it was fitted to."""
+
+    fit: RobustFit
+    design: Float64[np.ndarray, "n 3"]
+    values: Float64[np.ndarray, " n"]
+
+
+def _flat(height_m: float) -> str:
+    return f"the lower half is mostly flat ground, {height_m:g} m below the camera"
+
+
+def _fit_ground(relative: DepthMap, camera: Pinhole) -> _Ground:
     design, values = _lower_half(relative, camera)
     fit = consensus_fit(design, values)
     rise = float(fit.coefficients[1]) * float(np.ptp(design[:, 1]))
@@ -142,30 +205,28 @@ def fit_camera_height(
             "expected ground that comes closer towards the picture's lower border, got none in the lower half; take "
             "another way to make depth metric"
         )
-    affine = relative.kind == "affine_inverse"
-    gradient = fit.coefficients * (1.0, 1.0, 0.0 if affine else 1.0)
-    length = float(np.linalg.norm(gradient))
-    assumption = f"the lower half is mostly flat ground, {height_m:g} m below the camera"
-    space, scale, shift = "depth", height_m * length, 0.0
-    if affine:
-        pitch = radians(pitch_deg or 0.0)
-        space, scale = "inverse_depth", cos(pitch) / (height_m * length)
-        shift = sin(pitch) / height_m - scale * float(fit.coefficients[2])
-        assumption += (
-            f", which looks {pitch_deg or 0.0:g} degrees down; each degree that this is wrong by moves 1/Z by "
-            f"{radians(1.0) / height_m:.3g} 1/m"
-        )
-    # To first order: the scale goes with the gradient's length, or with its inverse.
-    along = gradient / length
-    sigma = None if fit.covariance is None else scale * float(np.sqrt(along @ fit.covariance @ along)) / length
-    residual = _ground_residual(design @ fit.coefficients, values, shift / scale if affine else 0.0)
-    return _result(space, (scale, shift), fit, (sigma, None), residual, assumption)
+    return _Ground(fit, design, values)
 
 
-def _ground_residual(
-    fitted: Float64[np.ndarray, " n"], values: Float64[np.ndarray, " n"], offset: float
-) -> Float64[np.ndarray, " n"]:
+def _ground_scale(plane: _Ground, height_m: float, unknown: float, assumption: str, inverse: bool) -> MetricFit:
+    """From a plane whose shift is known: depth s = h |n|, or inverse depth 1 / (h |n|), with n = (A, B, C - t)."""
+    normal = plane.fit.coefficients - (0.0, 0.0, unknown)
+    length = float(np.linalg.norm(normal))
+    scale = 1.0 / (height_m * length) if inverse else height_m * length
+    sigmas = (_sigma_along(plane.fit, normal / length, scale / length), None)
+    residual = _ground_residual(plane, -unknown)
+    line = (scale, -scale * unknown if inverse else 0.0)
+    return _result("inverse_depth" if inverse else "depth", line, plane.fit, sigmas, residual, assumption)
+
+
+def _sigma_along(fit: RobustFit, along: Float64[np.ndarray, "3"], factor: float) -> float | None:
+    """To first order: the scale goes with the normal's length, or with its inverse."""
+    return None if fit.covariance is None else factor * float(np.sqrt(along @ fit.covariance @ along))
+
+
+def _ground_residual(plane: _Ground, offset: float) -> Float64[np.ndarray, " n"]:
     """|value / fitted - 1| where both are inverse depth but for a factor."""
+    fitted, values = plane.design @ plane.fit.coefficients, plane.values
     below_horizon = fitted + offset > 0
     if below_horizon.mean() < 0.5:
         raise InputError("expected ground below the horizon, got most of the lower half above it; correct the pitch")

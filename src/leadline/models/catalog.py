@@ -26,19 +26,31 @@ BUILDERS: Mapping[str, str] = {
 REFINE_BUILDERS: Mapping[str, str] = {"leadline-refine": "leadline.models.stereo.leadline_refine:LeadlineRefine"}
 
 #: Networks for single pictures, likewise.
-MONO_BUILDERS: Mapping[str, str] = {"leadline-mono": "leadline.models.mono.leadline_mono:LeadlineMono"}
+MONO_BUILDERS: Mapping[str, str] = {
+    "leadline-mono": "leadline.models.mono.leadline_mono:LeadlineMono",
+    "dpt-small": "leadline.models.mono.dpt:Dpt",
+    "eigen": "leadline.models.mono.eigen:Eigen",
+    "zoe-bins": "leadline.models.mono.zoe_bins:ZoeBins",
+    "monodepth": "leadline.models.mono.monodepth:MonoDepth",
+}
+
+#: Networks that learn depth by or from diffusion, likewise; a builder may be a function.
+DIFFUSION_BUILDERS: Mapping[str, str] = {
+    "diffusion-depth": "leadline.models.mono.diffusion_depth:DiffusionDepth",
+    "intrinsic-lora": "leadline.models.mono.intrinsic_lora_base:intrinsic_lora",
+}
 
 
 def build_model(name: str, options: Mapping[str, bool | int | float | str] | None = None) -> nn.Module:
     """A network with random weights.
 
     Args:
-        name: One of `BUILDERS`, `REFINE_BUILDERS` or `MONO_BUILDERS`.
+        name: One of `BUILDERS`, `REFINE_BUILDERS`, `MONO_BUILDERS` or `DIFFUSION_BUILDERS`.
         options: Arguments of its class that differ from the defaults.
     Raises:
         InputError: If there is no such network, it takes no such argument, or the argument's type is another one.
     """
-    builders = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS}
+    builders = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS, **DIFFUSION_BUILDERS}
     if name not in builders:
         raise InputError(f"expected one of {', '.join(builders)} as the model, got {name!r}")
     module, _, attribute = builders[name].partition(":")

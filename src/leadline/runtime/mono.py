@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.card import find_graph
 from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
-from leadline.runtime.session import DEPTH_KIND_KEY, LoadedGraph, Provider
+from leadline.runtime.session import CANONICAL_KEY, DEPTH_KIND_KEY, LoadedGraph, Provider
 
 DEFAULT_MONO_MODEL: Final = "leadline-mono"
 
@@ -50,6 +51,7 @@ class MonoSession:
                 f"affine_inverse, else depth), got {kind!r} with {', '.join(self._graph.outputs)} in {self._graph.path}"
             )
         self.kind: DepthKind = cast(DepthKind, kind)
+        self.canonical = CANONICAL_KEY in self._graph.metadata
 
     @property
     def description(self) -> dict[str, Any]:
@@ -78,6 +80,18 @@ class MonoSession:
                     f"{layer.shape}; export it again"
                 )
         return self._checked(layers[0], layers[1] if sure else None)
+
+    def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
+        """What this network said, metric if it is a network whose scale is the camera's focal length.
+
+        Args:
+            depth: What a call returned.
+            camera: Who took the picture.
+        """
+        if not self.canonical:
+            return depth
+        metres = depth.depth * np.float32(camera.relative_focal)
+        return DepthMap(metres, depth.valid, "metric", depth.confidence, camera)
 
     def _checked(self, values: Float32[np.ndarray, "h w"], confidence: Float32[np.ndarray, "h w"] | None) -> DepthMap:
         valid = np.isfinite(values)

@@ -28,6 +28,8 @@ ENLARGE_KEY: Final = "leadline.enlarge"
 """Metadata: how much larger the graph makes its pictures; 1 if absent."""
 DEPTH_KIND_KEY: Final = "leadline.depth_kind"
 """Metadata by which a graph for single pictures is known as ours: metric, up_to_scale or affine_inverse."""
+CANONICAL_KEY: Final = "leadline.canonical"
+"""Metadata of a graph whose depth up to scale becomes metric by the camera's relative focal length."""
 REFINE_KEY: Final = "leadline.refine"
 """Metadata by which a graph that mends disparities is known as ours."""
 _UNKNOWN: Final = 0.5

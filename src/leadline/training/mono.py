@@ -63,7 +63,7 @@ class SupervisedMono(Learner):
     def __init__(self, recipe: MonoRecipe) -> None:
         model = build_model(recipe.model, recipe.model_options)
         if recipe.imagenet:
-            _encoder(model).load_state_dict(imagenet_weights())
+            encoder_of(model).load_state_dict(imagenet_weights())
         super().__init__(recipe, model)
         self.recipe = recipe
 
@@ -76,10 +76,7 @@ class SupervisedMono(Learner):
         """The decoder with the recipe's learning rate, the pretrained encoder with a share of it."""
         if not self.recipe.imagenet:
             return super().parameter_groups()
-        encoder = list(_encoder(self.model).parameters())
-        known = set(map(id, encoder))
-        rest = [weight for weight in self.model.parameters() if id(weight) not in known]
-        return [{"params": rest}, {"params": encoder, "lr": self.recipe.learning_rate * self.recipe.encoder_rate}]
+        return encoder_groups(self.model, self.recipe.learning_rate * self.recipe.encoder_rate)
 
     def training_step(self, batch: MonoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -108,7 +105,25 @@ class SupervisedMono(Learner):
         return self.validation_loader(MonoValidation(self.recipe))
 
 
-def _encoder(model: nn.Module) -> nn.Module:
+def encoder_groups(model: nn.Module, rate: float) -> Sequence[dict[str, Any]]:
+    """What the optimiser learns: all but the encoder at its own rate, the encoder at another one.
+
+    Args:
+        model: A network with an EfficientNet-Lite0 encoder.
+        rate: Learning rate of the encoder.
+    """
+    encoder = list(encoder_of(model).parameters())
+    known = set(map(id, encoder))
+    rest = [weight for weight in model.parameters() if id(weight) not in known]
+    return [{"params": rest}, {"params": encoder, "lr": rate}]
+
+
+def encoder_of(model: nn.Module) -> nn.Module:
+    """The encoder that ImageNet weights are for.
+
+    Raises:
+        InputError: If the network has another one.
+    """
     encoder = getattr(model, "encoder", None)
     if not isinstance(encoder, EfficientNetLite0):
         raise InputError(

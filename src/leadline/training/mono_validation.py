@@ -1,8 +1,9 @@
 """What a network for single pictures is validated on while it trains."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypedDict, final
+from typing import Final, NotRequired, TypedDict, final
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.data.depth_shards import DepthShards
-from leadline.maps import DepthMap
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.metrics.align import AlignmentName
 from leadline.metrics.depth import abs_rel, delta, relative_error
 from leadline.protocols.depth_evaluate import score_depth
 from leadline.protocols.depth_scenes import DepthFiles, DepthScene, find_depth_scenes
@@ -25,6 +27,13 @@ _LOG = logging.getLogger(__name__)
 
 CONFIDENT_ERROR: Final = 0.1
 """Relative error of depth after alignment below which a pixel counts as right for the confidence."""
+_COMMON: Final[AlignmentName] = "lsq-disparity"
+"""What every kind is scored under, so that all networks can be compared."""
+_OWN: Final[Mapping[DepthKind, tuple[AlignmentName, ...]]] = {
+    "metric": ("median", "none"),
+    "up_to_scale": ("median",),
+}
+"""What a kind is scored under besides."""
 _SHOWN: Final = 4
 
 
@@ -37,6 +46,7 @@ class MonoValidationItem(TypedDict):
     image: UInt8[Tensor, "h w 3"]
     depth: Float[Tensor, "h w"]
     valid: Bool[Tensor, "h w"]
+    relative_focal: NotRequired[float]
 
 
 @final
@@ -65,7 +75,7 @@ class MonoValidation(Dataset[MonoValidationItem]):
         if index < self.dreamed:
             sample = self.shards.read(index)
             truth = DepthMap(sample.depth, sample.valid, "metric")
-            return _item("dreamed", index < _SHOWN, DepthScene(sample.key, sample.image, truth))
+            return _item("dreamed", index < _SHOWN, DepthScene(sample.key, sample.image, truth, sample.camera))
         group, shown, files = self.scenes[index - self.dreamed]
         return _item(group, shown, files.load())
 
@@ -75,7 +85,7 @@ def _item(group: str, shown: bool, scene: DepthScene) -> MonoValidationItem:
     depth, valid = (np.zeros(size, np.float32), np.zeros(size, bool))
     if scene.truth is not None:
         depth, valid = scene.truth.depth, scene.truth.valid
-    return {
+    item: MonoValidationItem = {
         "group": group,
         "name": scene.name,
         "shown": shown,
@@ -83,37 +93,59 @@ def _item(group: str, shown: bool, scene: DepthScene) -> MonoValidationItem:
         "depth": torch.from_numpy(np.ascontiguousarray(depth)),
         "valid": torch.from_numpy(np.ascontiguousarray(valid)),
     }
+    if scene.camera is not None:
+        item["relative_focal"] = scene.camera.relative_focal
+    return item
 
 
 def log_scores(
     learner: Learner,
     item: MonoValidationItem,
-    inverse_depth: Float[Tensor, "h w"],
+    values: Float[Tensor, "h w"],
     confidence: Float[Tensor, "h w"] | None,
+    kind: DepthKind = "affine_inverse",
 ) -> None:
     """Logs how a network did on one picture, and the picture itself where it is shown.
 
-    Scored under the protocol `generic`, aligned by least squares in disparity; a picture without truth is not.
+    Scored under the protocol `generic`, aligned by least squares in disparity; depth up to scale by median too, metric
+    depth also as it is: under the names abs_rel-median, abs_rel-none and so on. A picture without truth is not scored.
+
+    Args:
+        learner: Whose scores they are.
+        item: The picture.
+        values: What the network says of it.
+        confidence: Its P(the depth is within 10 % of the truth).
+        kind: What the values are.
     """
     image, depth, valid = (item[name].cpu().numpy() for name in ("image", "depth", "valid"))
-    values = inverse_depth.float().cpu().numpy()
+    found = values.float().cpu().numpy()
     sure = None if confidence is None else confidence.float().cpu().numpy()
     scene = DepthScene(item["name"], image, DepthMap(depth, valid, "metric"))
-    prediction = DepthMap(values, np.ones(values.shape, dtype=bool), "affine_inverse", sure)
-    scored = score_depth(scene, prediction, GENERIC, "no-crop", "dense", "lsq-disparity")
-    if not isinstance(scored, str):
-        scores = {
-            "abs_rel": abs_rel(scored.depth, scored.truth, scored.mask),
-            "delta1": delta(scored.depth, scored.truth, scored.mask),
-        }
-        if sure is not None:
-            right = relative_error(scored.depth, scored.truth)[scored.mask] < CONFIDENT_ERROR
-            scores["confidence_gap"] = float(sure[scored.mask].mean(dtype=np.float64) - right.mean())
-        for name, score in scores.items():
+    prediction = DepthMap(found, np.ones(found.shape, dtype=bool), kind, sure)
+    for alignment in (_COMMON, *_OWN.get(kind, ())):
+        for name, score in _scores(scene, prediction, alignment).items():
             learner.score(f"{item['group']}/{name}", torch.tensor(score))
     if item["shown"]:
         judged = [] if sure is None else [confidence_grey(sure)]
-        _show(learner, item, [image, plasma(values, prediction.valid), *judged])
+        shown = 1.0 / found if kind in DISTANCE_KINDS else found
+        _show(learner, item, [image, plasma(shown, prediction.valid), *judged])
+
+
+def _scores(scene: DepthScene, prediction: DepthMap, alignment: AlignmentName) -> dict[str, float]:
+    """Scores by name; none of a picture without truth."""
+    scored = score_depth(scene, prediction, GENERIC, "no-crop", "dense", alignment)
+    if isinstance(scored, str):
+        return {}
+    suffix = "" if alignment == _COMMON else f"-{alignment}"
+    scores = {
+        f"abs_rel{suffix}": abs_rel(scored.depth, scored.truth, scored.mask),
+        f"delta1{suffix}": delta(scored.depth, scored.truth, scored.mask),
+    }
+    if prediction.confidence is not None and alignment == _COMMON:
+        right = relative_error(scored.depth, scored.truth)[scored.mask] < CONFIDENT_ERROR
+        sure = prediction.confidence[scored.mask]
+        scores["confidence_gap"] = float(sure.mean(dtype=np.float64) - right.mean())
+    return scores
 
 
 def _show(learner: Learner, item: MonoValidationItem, panels: list[UInt8[np.ndarray, "h w 3"]]) -> None:

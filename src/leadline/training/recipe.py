@@ -135,6 +135,14 @@ WAYS: Mapping[str, tuple[str, str]] = {
     ),
     "refine": ("leadline.training.refine:RefineRecipe", "leadline.training.refine:RefinedStereo"),
     "mono": ("leadline.training.mono:MonoRecipe", "leadline.training.mono:SupervisedMono"),
+    "metric-mono": ("leadline.training.metric_mono:MetricMonoRecipe", "leadline.training.metric_mono:MetricMono"),
+    "monodepth": ("leadline.training.monodepth:MonoDepthRecipe", "leadline.training.monodepth:LeftRightMono"),
+    "diffusion": ("leadline.training.diffusion:DiffusionRecipe", "leadline.training.diffusion:DiffusionLearner"),
+    "intrinsic-lora": (
+        "leadline.training.intrinsic_lora:IntrinsicLoraRecipe",
+        "leadline.training.intrinsic_lora:IntrinsicLoraLearner",
+    ),
+    "finetune": ("leadline.training.finetune:FinetuneRecipe", "leadline.training.finetune:FinetunedZoo"),
 }
 _DEFAULT_WAY = "stereo"
 _FOLDERS = {"recipe": "leadline.training.recipes", "bench": "leadline.training.benches"}

@@ -3,59 +3,43 @@
 from typing import Final, cast, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from leadline.data.torch_stereo import StereoBatch
-from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
-from leadline.models.catalog import build_model
-from leadline.models.stereo import Deployed, StereoModel, StereoPrediction
-from leadline.training.learner import Learner
+from leadline.losses import (
+    balanced_cross_entropy,
+    confidence_cross_entropy,
+    disparity_cross_entropy,
+    disparity_edges,
+    first_order_smoothness,
+    smooth_l1,
+)
+from leadline.models.stereo import StereoPrediction
 from leadline.training.recipe import StereoRecipe
-from leadline.training.stereo_learner import training_stream
-from leadline.training.validation import StereoValidation, StereoValidationItem, log_scores
+from leadline.training.stereo_learner import StereoLearner, views_of
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
+_EDGES_SHARE: Final = 0.5
+_SMOOTHNESS_SHARE: Final = 0.05
+_EDGE_BETA: Final = 10.0
+"""How firmly a sure edge stops the smoothing: to nearly nothing."""
 
 
 @final
-class SupervisedStereo(Learner):
+class SupervisedStereo(StereoLearner):
     """Learns disparity and its confidence from samples with truth; validates a moving average of the weights."""
 
     def __init__(self, recipe: StereoRecipe) -> None:
-        super().__init__(recipe, build_model(recipe.model, recipe.model_options))
+        super().__init__(recipe, recipe, recipe.enlarge)
         self.recipe = recipe
-        self.max_disparity = cast(StereoModel, self.model).max_disparity
-
-    @property
-    def deployed(self) -> Deployed:
-        """The averaged network as users call it."""
-        return Deployed(cast(StereoModel, self.average.module), self.recipe.enlarge).eval()
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
-        pair = torch.cat([batch["left"], batch["right"]]).permute(0, 3, 1, 2).float() / 255.0
-        left, right = pair.chunk(2)
-        prediction = cast(StereoPrediction, self.model(left, right))
-        with torch.autocast(left.device.type, enabled=False):
+        prediction = cast(StereoPrediction, self.model(*views_of(batch)))
+        with torch.autocast(self.device.type, enabled=False):
             terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
         return self.checked(terms)
-
-    def validation_step(self, batch: StereoValidationItem, batch_index: int) -> None:
-        """Scores the averaged network on one picture, all pixels with truth."""
-        with torch.autocast(self.device.type, enabled=False):
-            disparity, confidence = self.deployed(batch["left"], batch["right"])
-        log_scores(self, batch, disparity, confidence)
-
-    def train_dataloader(self) -> DataLoader[StereoBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
-        recipe = self.recipe
-        return self.loader(training_stream(recipe, self.samples_seen, recipe.epoch_steps * recipe.batch_size))
-
-    def val_dataloader(self) -> DataLoader[StereoValidationItem]:
-        """Dreamed pairs first, then the real scenes that are present."""
-        return self.validation_loader(StereoValidation(self.recipe))
 
 
 def stereo_terms(
@@ -107,7 +91,21 @@ def disparity_terms(
         terms["confidence"] = recipe.confidence_weight * confidence_cross_entropy(
             logit, prediction.disparity, truth, seen
         )
-    return terms
+    return terms if prediction.edges_logit is None else terms | _edge_terms(prediction, truth, weight > 0)
+
+
+def _edge_terms(
+    prediction: StereoPrediction, truth: Float[Tensor, "b 1 h w"], known: Bool[Tensor, "b 1 h w"]
+) -> dict[str, Tensor]:
+    """A network's edges against those of the true disparity, and smoothness of its disparity that stops at them."""
+    logit = cast(Tensor, prediction.edges_logit)
+    edges, told = disparity_edges(truth, known)
+    # Were the smoothness to teach the edges too, an edge everywhere would be cheapest.
+    guide = logit.sigmoid().detach()
+    return {
+        "edges": _EDGES_SHARE * balanced_cross_entropy(logit, edges, told.float()),
+        "smoothness": _SMOOTHNESS_SHARE * first_order_smoothness(prediction.disparity, guide, _EDGE_BETA),
+    }
 
 
 def _at(layer: Float[Tensor, "b 1 h w"], stride: int) -> Float[Tensor, "b 1 hs ws"]:

@@ -1,4 +1,4 @@
-"""What the ways of learning stereo without all truth share: mixed data, and validation against truth."""
+"""What the ways of learning stereo share: mixed data, and validation against truth."""
 
 from abc import ABC
 from collections.abc import Sequence

@@ -12,6 +12,7 @@ from leadline.errors import InputError, MissingExtraError
 from leadline.models.zoo import ZOO, DiffusionOptions, load_zoo, zoo_card
 
 FREE = {"Apache-2.0", "MIT"}
+PLACES, SIZES = ("indoor", "outdoor"), ("small", "base", "large")
 
 
 def test_cards() -> None:
@@ -35,6 +36,42 @@ def test_cards() -> None:
     assert ZOO["depth-anything-v2-small"].hub_id == "depth-anything/Depth-Anything-V2-Small-hf"
     with pytest.raises(InputError, match=r"expected one of depth-anything-small, .* got 'midas'"):
         zoo_card("midas")
+
+
+def test_paper_scores() -> None:
+    for card in ZOO.values():
+        assert len({(score.dataset, score.metric) for score in card.paper_scores}) == len(card.paper_scores)
+        for score in card.paper_scores:
+            assert 0.0 < score.value < (100.0 if score.metric == "delta>1.25 %" else 1.0)
+            assert score.where.startswith("Table ")
+            assert score.protocol
+    assert {name for name, card in ZOO.items() if not card.paper_scores} == {
+        *(f"depth-anything-v2-metric-{place}-{size}" for place in PLACES for size in SIZES),
+        *(f"prompt-depth-anything-{size}" for size in ("small", "small-transparent", "large")),
+        "depth-pro",
+        "marigold-v1-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "metric", "value", "where"),
+    [  # read off the papers' tables
+        ("depth-anything-small", "KITTI", "AbsRel", 0.080, "Table 2"),
+        ("depth-anything-large", "NYUv2", "delta<1.25", 0.981, "Table 2"),
+        ("depth-anything-v2-base", "NYU-D", "AbsRel", 0.049, "Table 2"),
+        ("depth-anything-v2-large", "KITTI", "delta<1.25", 0.946, "Table 2"),
+        ("dpt-large", "KITTI", "delta>1.25 %", 8.46, "Table 1"),
+        ("midas-dpt-hybrid", "NYU", "delta>1.25 %", 8.69, "Table 1"),
+        ("zoedepth-nyu", "NYU Depth v2", "AbsRel", 0.075, "Table 1"),
+        ("zoedepth-kitti", "Virtual KITTI 2", "delta<1.25", 0.864, "Table 4"),
+        ("zoedepth-nyu-kitti", "KITTI", "AbsRel", 0.057, "Table 2"),
+        ("glpn-nyu", "NYU Depth V2", "delta<1.25", 0.915, "Table 1"),
+        ("glpn-kitti", "KITTI", "AbsRel", 0.057, "Table 6"),
+    ],
+)
+def test_a_paper_score(name, dataset, metric, value, where) -> None:
+    (score,) = (score for score in ZOO[name].paper_scores if (score.dataset, score.metric) == (dataset, metric))
+    assert (score.value, score.where) == (value, where)
 
 
 @pytest.mark.parametrize("name", [name for name, card in ZOO.items() if card.restriction is not None])
@@ -129,7 +166,7 @@ def test_weights_must_be_safetensors_and_complete(save, image) -> None:
         load_zoo("dpt-large", folder)
     file.unlink()
     torch.save(weights, folder / "pytorch_model.bin")
-    with pytest.raises(InputError, match=r"as safetensors in .* could not load them"):
+    with pytest.raises(InputError, match=r"as safetensors in .*, found none, and pickled weights are never read; take"):
         load_zoo("dpt-large", folder)
 
 

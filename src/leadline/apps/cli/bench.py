@@ -6,9 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import cv2
@@ -20,12 +21,13 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from leadline.apps.cli.sizes import parse_size
+from leadline.apps.mono_models import mono_models
+from leadline.apps.monocular import MonoModel
 from leadline.classical import MATCHERS
 from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
 from leadline.protocols.motorcycle import motorcycle
 from leadline.runtime.card import Task, bundled_cards
-from leadline.runtime.mono import mono_method
 from leadline.runtime.pyramid import WHOLE_PX
 from leadline.runtime.session import default_threads
 from leadline.runtime.stereo import stereo_method
@@ -98,6 +100,8 @@ def mono_bench(
     *,
     sizes: str = "480x640",
     models: str | None = None,
+    source: list[str] | None = None,
+    accept_licence: bool = False,
     threads: int | None = None,
     repeats: int = 9,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
@@ -110,7 +114,11 @@ def mono_bench(
     Args:
         sizes: Height x width of the picture (Middlebury's Motorcycle, left view, resized); several are separated by
             commas.
-        models: Bundled networks or ONNX files of ours, separated by commas; every bundled network if absent.
+        models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, or networks of the zoo
+            (leadline[zoo]), separated by commas; every bundled network if absent.
+        source: Folder with the files of the zoo network; NAME=FOLDER, once for each, if there are several; from the hub
+            or its cache if absent.
+        accept_licence: Accept the licences of zoo networks, where they restrict their use.
         threads: Threads to use; all processors if absent.
         repeats: Timed runs of each method.
         json: File for the rows, as a list.
@@ -119,7 +127,9 @@ def mono_bench(
     if not names:
         raise InputError("expected a bundled network for single pictures, got none; name an ONNX file with --models")
     wanted = [parse_size(size) for size in sizes.split(",")]
-    _report(measure(names, wanted, None, default_threads() if threads is None else threads, repeats), repeats, json)
+    used = default_threads() if threads is None else threads
+    rows = measure(names, wanted, None, used, repeats, mono_models(names, source or (), accept_licence))
+    _report(rows, repeats, json)
 
 
 def _report(rows: Sequence[BenchRow], repeats: int, json: Path | None) -> None:
@@ -135,7 +145,12 @@ def _report(rows: Sequence[BenchRow], repeats: int, json: Path | None) -> None:
 
 
 def measure(
-    names: Sequence[str], sizes: Sequence[tuple[int, int]], max_disparity: int | None, threads: int, repeats: int
+    names: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    max_disparity: int | None,
+    threads: int,
+    repeats: int,
+    mono: Mapping[str, MonoModel] = MappingProxyType({}),
 ) -> list[BenchRow]:
     """One row for each method and size; the methods take turns.
 
@@ -145,22 +160,26 @@ def measure(
         max_disparity: Largest disparity to look for, px; None for methods that see single pictures.
         threads: Threads to use.
         repeats: Timed runs of each method, after a first one that is not counted.
+        mono: The methods that see single pictures, by name.
     Raises:
         InputError: If there is no such method, or no repeat.
     """
     if repeats < 1:
         raise InputError(f"expected --repeats of at least 1, got {repeats}")
     scene, _ = motorcycle()
+    terms = max_disparity, threads
     rows: list[BenchRow] = []
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("measuring", total=len(sizes) * len(names) * 2)
         for height, width in sizes:
             views = (scene.left,) if max_disparity is None else (scene.left, scene.right)
             pictures = [_resized(view, height, width) for view in views]
-            seconds = _interleaved_seconds(names, pictures, max_disparity, threads, repeats)
+            seconds = _interleaved_seconds(
+                {name: _load(name, *terms, mono.get(name)) for name in names}, pictures, repeats
+            )
             progress.advance(task, len(names))
             for name in names:
-                peak_mb = _peak_mb_of_child(name, pictures, max_disparity, threads)
+                peak_mb = _peak_mb_of_child(name, pictures, *terms, mono.get(name))
                 rows.append(_row(name, (height, width), max_disparity, threads, seconds[name], peak_mb))
                 progress.advance(task)
     return rows
@@ -173,16 +192,15 @@ def _resized(picture: Picture, height: int, width: int) -> Picture:
     )
 
 
-def _load(name: str, max_disparity: int | None, threads: int) -> Callable[..., object]:
-    return mono_method(name, threads) if max_disparity is None else stereo_method(name, max_disparity, threads)
+def _load(name: str, max_disparity: int | None, threads: int, mono: MonoModel | None) -> Callable[..., object]:
+    return stereo_method(name, max_disparity, threads) if mono is None else mono.load(threads, "cpu")
 
 
 def _interleaved_seconds(
-    names: Sequence[str], pictures: Sequence[Picture], max_disparity: int | None, threads: int, repeats: int
+    methods: Mapping[str, Callable[..., object]], pictures: Sequence[Picture], repeats: int
 ) -> dict[str, list[float]]:
     """Seconds of each method's runs; the methods take turns."""
-    methods = {name: _load(name, max_disparity, threads) for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
     for turn in range(repeats + 1):
         for name, method in methods.items():
             time.sleep(_REST_S)
@@ -230,12 +248,16 @@ def network_gflop(name: str, height: int, width: int, max_disparity: int | None)
     return card.gflop * height * width / _CARD_AREA_PX
 
 
-def _peak_mb_of_child(name: str, pictures: Sequence[Picture], max_disparity: int | None, threads: int) -> float:
+def _peak_mb_of_child(
+    name: str, pictures: Sequence[Picture], max_disparity: int | None, threads: int, mono: MonoModel | None
+) -> float:
     with tempfile.TemporaryDirectory() as folder:
         stored = Path(folder) / "pictures.npy"
         np.save(stored, np.stack(pictures))
         code = f"from {__name__} import peak_mb; import sys; print(peak_mb(*sys.argv[1:]))"
         words = [sys.executable, "-c", code, name, str(stored), str(max_disparity or ""), str(threads)]
+        if mono is not None:
+            words += [str(mono.source or ""), str(mono.accept_licence)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -243,7 +265,9 @@ def _peak_mb_of_child(name: str, pictures: Sequence[Picture], max_disparity: int
     return float(done.stdout)
 
 
-def peak_mb(name: str, stored: str, max_disparity: str, threads: str) -> float:
+def peak_mb(
+    name: str, stored: str, max_disparity: str, threads: str, source: str = "", accept_licence: str = ""
+) -> float:
     """Largest resident memory of this process after it has run a method twice, in 1e6 bytes; a child calls it.
 
     Args:
@@ -251,9 +275,12 @@ def peak_mb(name: str, stored: str, max_disparity: str, threads: str) -> float:
         stored: A .npy file with its pictures.
         max_disparity: As for `stereo_method`; empty for a method that sees single pictures.
         threads: As for `stereo_method`.
+        source: As for `MonoModel`; empty if absent.
+        accept_licence: As for `MonoModel`: True or anything else.
     """
     pictures = np.load(stored)
-    method = _load(name, int(max_disparity) if max_disparity else None, int(threads))
+    mono = None if max_disparity else MonoModel(name, Path(source) if source else None, accept_licence == "True")
+    method = _load(name, int(max_disparity) if max_disparity else None, int(threads), mono)
     for _ in range(2):
         method(*pictures)
     status = Path("/proc/self/status")

@@ -10,18 +10,20 @@ import numpy as np
 from cyclopts import Parameter
 
 from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
+from leadline.apps.mono_models import mono_models
+from leadline.apps.monocular import MonoModel
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.errors import InputError
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
+from leadline.models.zoo import ZOO
 from leadline.protocols.catalog import depth_protocol
 from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.depth_scenes import DepthScene, find_depth_scenes
 from leadline.protocols.report import Report, Score
 from leadline.runtime.card import bundled_cards
-from leadline.runtime.mono import mono_method
 
 _TRIVIAL: Final[Mapping[str, DepthMethod]] = MappingProxyType({"constant": constant_depth, "ramp": vertical_ramp})
 _READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
@@ -35,6 +37,8 @@ def mono_eval(
     protocol: str = "generic",
     kind: DepthKind | None = None,
     alignment: AlignmentName | None = None,
+    source: list[str] | None = None,
+    accept_licence: bool = False,
     threads: int | None = None,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
 ) -> None:
@@ -48,20 +52,25 @@ def mono_eval(
     Args:
         scenes: Folder of RGB-D folders, or one of them: pictures in images, color or rgb, depth under the same names
             in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
-        models: Bundled networks, ONNX files of ours, constant (one distance), ramp (nearer towards the bottom), folders
-            of predictions; separated by commas.
+        models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, networks of the zoo
+            (leadline[zoo]), constant (one distance), ramp (nearer towards the bottom), folders of predictions;
+            separated by commas.
         protocol: kitti-eigen, kitti-eigen-50m, kitti-eigen-improved, nyu, sintel-depth, eth3d-depth, diode, tum-rgbd or
             generic.
         kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
             factor), affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer) or affine_depth (s Z + t).
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
+        source: Folder with the files of the zoo network; NAME=FOLDER, once for each, if there are several; from the hub
+            or its cache if absent.
+        accept_licence: Accept the licences of zoo networks, where they restrict their use.
         threads: Threads of a network; all processors if absent.
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
     chosen = depth_protocol(protocol)
     found = find_depth_scenes(scenes)
     folders = _named(split_models(models))
-    methods = _load(folders, kind, [files.name for files in found], threads)
+    wanted = mono_models([name for name in folders if _is_network(name)], source or (), accept_licence)
+    methods = _load(folders, wanted, kind, [files.name for files in found], threads)
     with scene_progress() as progress:
         task = progress.add_task("evaluating pictures", total=len(found))
 
@@ -78,16 +87,23 @@ def mono_eval(
 
 def _named(models: Sequence[str]) -> dict[str, Path | None]:
     """Name in tables -> folder of predictions, None for a method that predicts now."""
-    live = (*_TRIVIAL, *bundled_cards())
-    folders = {model: None if model in live or model.endswith(".onnx") else Path(model) for model in models}
+    folders = {model: None if model in _TRIVIAL or _is_network(model) else Path(model) for model in models}
     named = {model if folder is None else folder.resolve().name: folder for model, folder in folders.items()}
     if len(named) < len(models):
         raise InputError(f"expected folders of different names in --models, got {', '.join(models)}; rename one")
     return named
 
 
+def _is_network(model: str) -> bool:
+    return model in bundled_cards() or model in ZOO or model.endswith((".onnx", ".yaml"))
+
+
 def _load(
-    folders: Mapping[str, Path | None], kind: DepthKind | None, scene_names: Sequence[str], threads: int | None
+    folders: Mapping[str, Path | None],
+    wanted: Mapping[str, MonoModel],
+    kind: DepthKind | None,
+    scene_names: Sequence[str],
+    threads: int | None,
 ) -> dict[str, DepthMethod]:
     given = [folder for folder in folders.values() if folder is not None]
     if kind is not None and not given:
@@ -95,7 +111,7 @@ def _load(
     methods: dict[str, DepthMethod] = {}
     for name, folder in folders.items():
         if folder is None:
-            methods[name] = _TRIVIAL[name] if name in _TRIVIAL else mono_method(name, threads)
+            methods[name] = _TRIVIAL[name] if name in _TRIVIAL else wanted[name].load(threads, "cpu")
         elif kind is None:
             raise InputError(
                 f"expected --kind metric, up_to_scale, affine_inverse or affine_depth for the predictions in {folder}, "
@@ -110,7 +126,10 @@ def _made_beforehand(folder: Path, kind: DepthKind, scene_names: Sequence[str]) 
     """Predictions from a folder, one for each scene, in the order in which the evaluation asks for them."""
     if not folder.is_dir():
         known = ", ".join((*bundled_cards("mono"), *_TRIVIAL))
-        raise InputError(f"expected {known}, an ONNX file or a folder of predictions, got {folder}; check the path")
+        raise InputError(
+            f"expected {known}, an ONNX file, a network of the zoo or a folder of predictions, got {folder}; check the "
+            "name"
+        )
     # Found before the first is scored: a missing one shall not come to light after an hour.
     paths = iter([_find(folder, name) for name in scene_names])
     return lambda _: _read(next(paths), kind)

@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     ("dream", "stereo"): ("dream:stereo_dream", "Stereo pairs with exact disparity and occlusion."),
     ("dream", "mono"): ("dream:mono_dream", "Single pictures with exact metric depth."),
     ("train",): ("train:train", "Train a network from a recipe."),
+    ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on pictures with depth."),
     ("adapt",): ("adapt:adapt", "Adapt a network to a camera by its own recordings."),
     ("ablate",): ("ablate:ablate", "What each change of a recipe buys: same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),

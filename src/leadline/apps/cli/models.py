@@ -1,33 +1,42 @@
-"""`leadline models`: what the bundled networks are."""
+"""`leadline models`: what the bundled networks and those of the zoo are."""
 
 import json as json_module
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from leadline.errors import InputError
+from leadline.models.zoo import ZOO, ZooCard
 from leadline.runtime.card import ModelCard, bundled_cards
 
 
 def models(name: str | None = None, /, *, json: bool = False) -> None:
-    """The bundled networks: origin, licence, scores, limits.
+    """The bundled networks and those of the zoo (leadline[zoo]): origin, licence, scores, limits.
 
     Args:
         name: One network, in full; a line for each if absent.
-        json: Print the whole card, or the list of all cards, as JSON.
+        json: Print the whole card, or the list of all bundled cards, as JSON.
     """
     cards = bundled_cards()
-    if name is not None and name not in cards:
-        raise InputError(f"expected one of {', '.join(cards)} as the bundled model, got {name!r}")
-    shown = list(cards.values()) if name is None else [cards[name]]
+    if name is not None and name not in cards and name not in ZOO:
+        raise InputError(f"expected one of {', '.join((*cards, *ZOO))} as the model, got {name!r}")
     if json:
-        everything = [asdict(card) for card in shown]
-        print(json_module.dumps(everything if name is None else everything[0], indent=1))
+        shown = [asdict(card) for card in cards.values()] if name is None else asdict(_card(name, cards))
+        print(json_module.dumps(shown, indent=1))
     elif name is None:
-        Console().print(_overview(shown))
+        console = Console()
+        console.print(_overview(list(cards.values())))
+        console.print(_zoo_overview(list(ZOO.values())))
+    elif name in cards:
+        _print_card(cards[name])
     else:
-        _print_card(shown[0])
+        _print_zoo_card(ZOO[name])
+
+
+def _card(name: str, cards: dict[str, ModelCard]) -> ModelCard | ZooCard:
+    return cards[name] if name in cards else ZOO[name]
 
 
 def _overview(cards: list[ModelCard]) -> Table:
@@ -42,6 +51,33 @@ def _overview(cards: list[ModelCard]) -> Table:
         reach = f"0-{card.max_disparity}" if card.task == "stereo" else "-"
         table.add_row(card.name, card.task, card.summary, card.licence, size, f"{card.gflop:g}", reach)
     return table
+
+
+def _zoo_overview(cards: Sequence[ZooCard]) -> Table:
+    table = Table(title="networks of others (leadline[zoo])", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for label in ("depth", "licence"):
+        table.add_column(label)
+    table.add_column("parameters", justify="right")
+    for card in cards:
+        table.add_row(card.name, card.kind, card.licence, f"{card.parameters_m} M")
+    return table
+
+
+def _print_zoo_card(card: ZooCard) -> None:
+    console = Console()
+    console.print(f"[bold]{card.name}[/bold]  https://huggingface.co/{card.hub_id}")
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_row("depth", card.kind)
+    facts.add_row("licence", card.licence if card.restriction is None else f"{card.licence}, {card.restriction}")
+    facts.add_row("parameters", f"{card.parameters_m} M")
+    facts.add_row("paper", card.paper)
+    console.print(facts)
+    if card.paper_scores:
+        title = "the paper's own scores, not measured by leadline"
+        console.print(_rows_table(title, [asdict(score) for score in card.paper_scores]))
+    else:
+        console.print("No scores of the paper's are on record for these weights.")
 
 
 def _print_card(card: ModelCard) -> None:

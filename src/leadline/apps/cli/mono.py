@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
+from leadline.apps.mono_models import mono_models
 from leadline.apps.mono_results import MONO_FILES, write_mono_result
-from leadline.apps.monocular import CameraSource, MonoModel, estimate_depth, summarize_mono
+from leadline.apps.monocular import CameraSource, estimate_depth, summarize_mono
 from leadline.apps.pair_files import is_many, list_pictures, short_names
 from leadline.apps.results import SUMMARY_FILE, refuse_existing
 from leadline.apps.scale_sources import ScaleSource, parse_scale_source
@@ -26,7 +27,7 @@ def mono(
     fov: float | None = None,
     calibration: Path | None = None,
     scale_from: Annotated[str | None, Parameter(name="--scale-from")] = None,
-    source: Path | None = None,
+    source: list[str] | None = None,
     accept_licence: bool = False,
     threads: int | None = None,
     provider: Provider = "cpu",
@@ -44,7 +45,9 @@ def mono(
       tof:FILE.csv@DEGREES: zones that cover a square field of so many degrees around the optical axis;
     - height:METRES: the camera's height over flat ground, which must fill most of the lower half. From affine_inverse
       depth it takes the camera to be level, or height:METRES@PITCH degrees looking down: the unknown shift hides the
-      pitch. Needs the focal length.
+      pitch. Needs the focal length;
+    - ground:METRES: likewise for a camera whose pitch is not known. From affine_inverse depth it takes the farthest one
+      per cent of the picture, such as the sky, to be infinitely far.
 
     points, tof and stereo take a folder with NAME.csv or NAME/depth.pfm for each picture, too. The summary says scale,
     shift, inliers and their errors.
@@ -60,7 +63,7 @@ def mono(
         fov: Field of view across the width, degrees, instead.
         calibration: Calibration file whose left camera took the pictures, instead.
         scale_from: What makes the depth metric.
-        source: Folder with the files of a zoo network; from the hub or its cache if absent.
+        source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
@@ -70,7 +73,7 @@ def mono(
     if not images:
         raise InputError("expected at least one picture, folder or pattern, got none")
     scale = None if scale_from is None else parse_scale_source(scale_from)
-    camera, wanted = CameraSource(focal_px, fov, calibration), MonoModel(model, source, accept_licence)
+    camera, wanted = CameraSource(focal_px, fov, calibration), mono_models([model], source or (), accept_licence)[model]
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
         job = _Job(wanted.load(threads, provider), model, camera, scale)
@@ -78,7 +81,7 @@ def mono(
         say(lines)
         print(report)
         return 0
-    paths = [path for source in images for path in (list_pictures(source) if is_many(source) else [Path(source)])]
+    paths = [path for given in images for path in (list_pictures(given) if is_many(given) else [Path(given)])]
     found = dict(zip(short_names(paths), paths, strict=True))
     todo = [name for name in found if overwrite or not (output / name / SUMMARY_FILE).exists()]
     if len(todo) < len(found):

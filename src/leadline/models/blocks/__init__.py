@@ -5,11 +5,13 @@ from leadline.models.blocks.correlation import CorrelationLayer
 from leadline.models.blocks.decoder import Decoder, DecoderStage
 from leadline.models.blocks.disparity import CostHead, DisparityHead
 from leadline.models.blocks.encoder import Encoder, batch_stage, plain_stage
+from leadline.models.blocks.fusion import Fusion
 from leadline.models.blocks.hourglass import Hourglass3d
 from leadline.models.blocks.matcher import Matcher, unit
 from leadline.models.blocks.pictures import centred, six_channels
 from leadline.models.blocks.pyramid_pooling import SpatialPyramidPooling
 from leadline.models.blocks.residual import ResidualBlock
+from leadline.models.blocks.transformer import TransformerBlock
 from leadline.models.blocks.upsample import double, enlarge
 
 __all__ = [
@@ -19,10 +21,12 @@ __all__ = [
     "DecoderStage",
     "DisparityHead",
     "Encoder",
+    "Fusion",
     "Hourglass3d",
     "Matcher",
     "ResidualBlock",
     "SpatialPyramidPooling",
+    "TransformerBlock",
     "batch_conv",
     "batch_conv3d",
     "batch_stage",

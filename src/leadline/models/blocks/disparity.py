@@ -10,22 +10,23 @@ _FIRST_LOGIT = -3.0  # training begins near a twentieth of the range, where most
 
 
 class DisparityHead(nn.Module):
-    """Regresses a disparity directly: max_disparity * sigmoid(convolution).
+    """Regresses disparities directly: max_disparity * sigmoid(convolution).
 
     Args:
         inputs: Channels that come in.
-        max_disparity: Largest disparity in input pixels.
+        max_disparity: Largest disparity in input pixels, or in another unit that the disparities shall have.
+        views: How many views' disparities.
     Source: Godard et al. 2017 (MonoDepth): a sigmoid times the largest disparity.
     """
 
-    def __init__(self, inputs: int, max_disparity: int) -> None:
+    def __init__(self, inputs: int, max_disparity: int | float, views: int = 1) -> None:
         super().__init__()
         self.max_disparity = max_disparity
-        self.logit = nn.Conv2d(inputs, 1, 3, padding=1)
+        self.logit = nn.Conv2d(inputs, views, 3, padding=1)
         nn.init.constant_(self.logit.bias, _FIRST_LOGIT)  # pyright: ignore[reportArgumentType]
 
-    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
-        """Disparity in input pixels, float32: rounded to bfloat16, 64 px would be off by a quarter."""
+    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b views h w"]:
+        """Disparities in the unit of the largest, float32: rounded to bfloat16, 64 px would be off by a quarter."""
         with torch.autocast(features.device.type, enabled=False):
             return self.max_disparity * self.logit(features.float()).sigmoid()
 

@@ -2,6 +2,6 @@
 
 from leadline.models.mono.deployed import DeployedMono
 from leadline.models.mono.leadline_mono import LeadlineMono
-from leadline.models.mono.prediction import MonoModel, MonoPrediction
+from leadline.models.mono.prediction import DistanceModel, MonoModel, MonoPrediction
 
-__all__ = ["DeployedMono", "LeadlineMono", "MonoModel", "MonoPrediction"]
+__all__ = ["DeployedMono", "DistanceModel", "LeadlineMono", "MonoModel", "MonoPrediction"]

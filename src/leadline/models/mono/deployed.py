@@ -1,20 +1,26 @@
-"""A network for single pictures as its users call it: any size in, inverse depth and any confidence out."""
+"""A network for single pictures as its users call it: any size in, depth and any confidence out."""
 
 import math
 from typing import Final, cast
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.mono.prediction import MonoModel, MonoPrediction
+from leadline.maps import DepthKind
+from leadline.models.mono.prediction import DistanceModel, MonoModel, MonoPrediction
 
-WORKING_AREA_PX: Final = 288 * 384
+WORKING_AREA_PX: Final = 192 * 256
 """What the network is made for: finer pictures are shrunk, coarser ones enlarged."""
+_LEAST: Final = 1e-6
+"""Inverse depth below which a distance stays what it is."""
 
 
 class DeployedMono(nn.Module):
     """A network with its pre- and post-processing, used alike in validation and in the exported graph.
+
+    Without a camera, not even canonical depth is metric: its kind is up_to_scale then too.
 
     Args:
         model: A network for single pictures, which is a torch module.
@@ -25,6 +31,9 @@ class DeployedMono(nn.Module):
         super().__init__()
         self.model = cast(nn.Module, model)
         self.stride = model.input_stride
+        distance = isinstance(model, DistanceModel)
+        self.kind: DepthKind = "up_to_scale" if distance else "affine_inverse"
+        self.canonical = distance and model.canonical
         self.side_milli = round(1000.0 * math.sqrt(area_px) / self.stride)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
@@ -40,16 +49,29 @@ class DeployedMono(nn.Module):
         return rows * self.stride, columns * self.stride
 
     def forward(self, image: UInt8[Tensor, "h w 3"]) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
-        """Inverse depth up to scale and shift, and P(depth within 10 %) in [0, 1] if the network judges itself."""
+        """Depth of this kind, and P(depth within 10 %) in [0, 1] if the network judges itself.
+
+        Returns:
+            Inverse depth up to scale and shift, or the depth of a `DistanceModel`: metres over the camera's relative
+            focal length if it is canonical.
+        """
         height, width = image.shape[0], image.shape[1]
         picture = image.permute(2, 0, 1).unsqueeze(0).float() / 255.0
         size = self.working_size(height, width)
         picture = functional.interpolate(picture, size=size, mode="bilinear", align_corners=False, antialias=True)
-        prediction = cast(MonoPrediction, self.model(picture))
-        inverse_depth = _at_size(prediction.inverse_depth, height, width)
+        # A mirrored scene is as likely as the scene, so the mean of what is said of both errs less than either.
+        prediction = cast(MonoPrediction, self.model(torch.cat([picture, picture.flip(3)])))
+        values = _at_size(_mean_of_mirrored(prediction.inverse_depth), height, width)
+        if self.kind == "up_to_scale":
+            values = 1.0 / values.clamp_min(_LEAST)
         if prediction.confidence_logit is None:
-            return inverse_depth, None
-        return inverse_depth, _at_size(prediction.confidence_logit.sigmoid(), height, width)
+            return values, None
+        return values, _at_size(_mean_of_mirrored(prediction.confidence_logit.sigmoid()), height, width)
+
+
+def _mean_of_mirrored(layers: Float[Tensor, "2 1 h w"]) -> Float[Tensor, "1 1 h w"]:
+    """What is said of a picture, and of its mirror image."""
+    return 0.5 * (layers[:1] + layers[1:].flip(3))
 
 
 def _at_size(layer: Float[Tensor, "1 1 h w"], height: int, width: int) -> Float[Tensor, "h2 w2"]:

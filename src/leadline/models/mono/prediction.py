@@ -12,7 +12,8 @@ class MonoPrediction:
     """Inverse depth of one forward pass, and what else the network says.
 
     Args:
-        inverse_depth: a s/Z + t of each picture with unknown s > 0 and t, so larger is closer.
+        inverse_depth: a s/Z + t of each picture with unknown s > 0 and t, so larger is closer; of a `DistanceModel`
+            without t, > 0.
         confidence_logit: Logit of P(the depth is within 10 % of the truth once scale and shift are fitted), if the
             network judges itself.
     """
@@ -30,3 +31,13 @@ class MonoModel(Protocol):
     def __call__(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:
         """Inverse depth of RGB pictures in [0, 1], sizes multiples of `input_stride`."""
         ...
+
+
+@runtime_checkable
+class DistanceModel(MonoModel, Protocol):
+    """A network for single pictures whose inverse depth has no shift: its reciprocal is a distance.
+
+    Where `canonical` is true that is canonical depth, which times `Pinhole.relative_focal` is in metres.
+    """
+
+    canonical: bool

@@ -86,8 +86,8 @@ class ResidualPyramid(nn.Module):
 class EdgeStereo(nn.Module):
     """Both branches share the features of the left view; the decoder sees the edges at each of its scales.
 
-    `edges_logit` has no loss of its own here: give its probabilities to an edge-aware smoothness loss, or truth to a
-    cross-entropy. Without either, the branch learns whatever guides the decoder best.
+    The supervised loss teaches the edges from the jumps of the true disparity, where the paper takes edges that people
+    drew, and smooths the disparity up to them. Without truth the branch learns whatever guides the decoder best.
 
     Args:
         max_disparity: Largest disparity it can see, in pixels; a multiple of 4.

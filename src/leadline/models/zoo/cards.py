@@ -8,8 +8,29 @@ from typing import Final, Literal
 from leadline.errors import InputError
 from leadline.maps import DepthKind
 
-Family = Literal["depth_anything", "prompt_depth_anything", "dpt", "zoedepth", "depth_pro", "glpn", "marigold"]
-"""Networks of one architecture and one way of processing; all but marigold are the library's `model_type`."""
+Family = Literal[
+    "depth_anything", "prompt_depth_anything", "dpt", "zoedepth", "depth_pro", "glpn", "marigold", "stable_diffusion"
+]
+"""Networks of one architecture and one way of processing; all but the last two are the library's `model_type`."""
+
+
+@dataclass(frozen=True)
+class PaperScore:
+    """A figure that a network's authors published: leadline has not measured it.
+
+    Args:
+        dataset: As the paper names it.
+        protocol: What the paper says of the evaluation.
+        metric: By leadline's name.
+        value: As printed.
+        where: In the card's paper.
+    """
+
+    dataset: str
+    protocol: str
+    metric: Literal["AbsRel", "delta<1.25", "delta>1.25 %"]
+    value: float
+    where: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +49,7 @@ class ZooCard:
         paper: Where it is published.
         revision: Of the repository; its main branch if absent.
         needs_prompt: Whether it takes coarse metric depth beside the picture.
+        paper_scores: Figures of the paper for these weights, of NYU and KITTI where it has them; may be empty.
     """
 
     name: str
@@ -41,6 +63,7 @@ class ZooCard:
     paper: str
     revision: str | None = None
     needs_prompt: bool = False
+    paper_scores: tuple[PaperScore, ...] = ()
 
 
 _DEPTH_ANYTHING: Final = "Yang et al., Depth Anything, CVPR 2024, arXiv:2401.10891"
@@ -58,6 +81,62 @@ _SIZES_M: Final[Mapping[str, int]] = MappingProxyType({"small": 25, "base": 98, 
 _NO_COMMERCE: Final = "forbids commercial use"
 
 
+def _scores(dataset: str, protocol: str, abs_rel: float, delta: float, where: str) -> tuple[PaperScore, ...]:
+    return (
+        PaperScore(dataset, protocol, "AbsRel", abs_rel, where),
+        PaperScore(dataset, protocol, "delta<1.25", delta, where),
+    )
+
+
+def _zero_shot(nyu_name: str, nyu: tuple[float, float], kitti: tuple[float, float]) -> tuple[PaperScore, ...]:
+    """Table 2 of both papers on Depth Anything; AbsRel and delta of each set."""
+    protocol = "zero-shot relative depth"
+    return (*_scores(nyu_name, protocol, *nyu, "Table 2"), *_scores("KITTI", protocol, *kitti, "Table 2"))
+
+
+_DEPTH_ANYTHING_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = MappingProxyType(
+    {
+        "small": _zero_shot("NYUv2", (0.053, 0.972), (0.080, 0.936)),
+        "base": _zero_shot("NYUv2", (0.046, 0.979), (0.080, 0.939)),
+        "large": _zero_shot("NYUv2", (0.043, 0.981), (0.076, 0.947)),
+    }
+)
+_DEPTH_ANYTHING_V2_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = MappingProxyType(
+    {
+        "small": _zero_shot("NYU-D", (0.053, 0.973), (0.078, 0.936)),
+        "base": _zero_shot("NYU-D", (0.049, 0.976), (0.078, 0.939)),
+        "large": _zero_shot("NYU-D", (0.045, 0.979), (0.074, 0.946)),
+    }
+)
+_NYU_PROTOCOL: Final = "654 test pictures, Eigen's crop, up to 10 m"
+_KITTI_PROTOCOL: Final = "697 test pictures, Garg's crop, up to 80 m"
+_ZOE_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = MappingProxyType(
+    {
+        "nyu": _scores("NYU Depth v2", _NYU_PROTOCOL, 0.075, 0.955, "Table 1"),
+        # On KITTI itself the paper gives no score of this one.
+        "kitti": _scores("Virtual KITTI 2", "zero-shot, Garg's crop, up to 80 m", 0.100, 0.864, "Table 4"),
+        "nyu-kitti": (
+            *_scores("NYU Depth v2", _NYU_PROTOCOL, 0.077, 0.953, "Table 1"),
+            PaperScore("KITTI", _KITTI_PROTOCOL, "AbsRel", 0.057, "Table 2"),
+        ),
+    }
+)
+_GLPN_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = MappingProxyType(
+    {
+        "nyu": _scores("NYU Depth V2", _NYU_PROTOCOL, 0.098, 0.915, "Table 1"),
+        "kitti": _scores("KITTI", _KITTI_PROTOCOL, 0.057, 0.967, "Table 6"),
+    }
+)
+
+
+def _dpt_scores(nyu: float, kitti: float) -> tuple[PaperScore, PaperScore]:
+    protocol = "zero-shot, protocol of Ranftl et al. (MiDaS)"
+    return (
+        PaperScore("NYU", protocol, "delta>1.25 %", nyu, "Table 1"),
+        PaperScore("KITTI", protocol, "delta>1.25 %", kitti, "Table 1"),
+    )
+
+
 def _depth_anything(size: str) -> ZooCard:
     return ZooCard(
         name=f"depth-anything-{size}",
@@ -67,6 +146,7 @@ def _depth_anything(size: str) -> ZooCard:
         licence="Apache-2.0",
         parameters_m=_SIZES_M[size],
         paper=_DEPTH_ANYTHING,
+        paper_scores=_DEPTH_ANYTHING_SCORES[size],
     )
 
 
@@ -85,6 +165,8 @@ def _depth_anything_v2(size: str, place: str | None = None) -> ZooCard:
         commercial_use=free,
         parameters_m=_SIZES_M[size],
         paper=_DEPTH_ANYTHING_V2,
+        # The paper's metric scores are of networks fine-tuned on NYU and KITTI, which these are not.
+        paper_scores=_DEPTH_ANYTHING_V2_SCORES[size] if place is None else (),
     )
 
 
@@ -110,6 +192,7 @@ def _zoedepth(trained_on: str) -> ZooCard:
         licence="MIT",
         parameters_m=345,
         paper=_ZOE,
+        paper_scores=_ZOE_SCORES[trained_on],
     )
 
 
@@ -122,6 +205,7 @@ def _glpn(trained_on: str) -> ZooCard:
         licence="Apache-2.0",
         parameters_m=61,
         paper=_GLPN,
+        paper_scores=_GLPN_SCORES[trained_on],
     )
 
 
@@ -140,6 +224,7 @@ _CARDS: Final = (
         licence="Apache-2.0",
         parameters_m=343,
         paper=_DPT,
+        paper_scores=_dpt_scores(nyu=8.32, kitti=8.46),
     ),
     ZooCard(
         name="midas-dpt-hybrid",
@@ -149,6 +234,7 @@ _CARDS: Final = (
         licence="Apache-2.0",
         parameters_m=123,
         paper=_DPT,
+        paper_scores=_dpt_scores(nyu=8.69, kitti=11.56),
         revision="refs/pr/5",  # the main branch has pickled weights only
     ),
     *(_zoedepth(trained_on) for trained_on in ("nyu", "kitti", "nyu-kitti")),
@@ -161,6 +247,7 @@ _CARDS: Final = (
         restriction="allows research only",
         commercial_use=False,
         parameters_m=952,
+        # The authors say that the published weights were trained again and do not match the paper exactly.
         paper=_DEPTH_PRO,
     ),
     *(_glpn(trained_on) for trained_on in ("nyu", "kitti")),
@@ -169,10 +256,10 @@ _CARDS: Final = (
         hub_id="prs-eth/marigold-depth-v1-1",
         family="marigold",
         kind="affine_depth",
-        licence="LicenseRef-CreativeML-OpenRAIL-PP-M",
+        licence="LicenseRef-OpenRAIL-PP-M",
         restriction="restricts what it may be used for",
         parameters_m=950,
-        paper=_MARIGOLD,
+        paper=_MARIGOLD,  # its scores are of version 1.0
     ),
 )
 

@@ -31,19 +31,33 @@ def load(folder: Path, card: ZooCard, device: str) -> Estimator:
     Raises:
         InputError: If the folder does not hold that network, or a Depth Anything of the other kind.
     """
+    network, processor = load_parts(folder, card, device)
+
+    def estimate(image: UInt8[np.ndarray, "h w 3"], prompt: Float32[np.ndarray, "_ _"] | None) -> Estimate:
+        pixels = processor(image, return_tensors="pt")["pixel_values"].to(network.device)
+        outputs = run_network(network, pixels, prompt)
+        (result,) = processor.post_process_depth_estimation(outputs, target_sizes=[image.shape[:2]])
+        return Estimate(result["predicted_depth"].float().cpu().numpy())
+
+    return estimate
+
+
+def load_parts(folder: Path, card: ZooCard, device: str) -> tuple[Any, Any]:
+    """The library's network, ready for any size, and its processing.
+
+    Args:
+        folder: Files of its repository.
+        card: What it should be.
+        device: As torch names it.
+    Raises:
+        InputError: As for `load`.
+    """
     network = load_network(folder, card, device)
     _require_kind(network.config, card, folder)
     processor = load_processor(folder, card, **_CHANGES.get(card.family, {}))
     if card.family == "dpt" and network.config.is_hybrid:
         network.dpt.embeddings.register_forward_pre_hook(_any_size, with_kwargs=True)
-
-    def estimate(image: UInt8[np.ndarray, "h w 3"], prompt: Float32[np.ndarray, "_ _"] | None) -> Estimate:
-        pixels = processor(image, return_tensors="pt")["pixel_values"].to(network.device)
-        outputs = _run(network, pixels, prompt)
-        (result,) = processor.post_process_depth_estimation(outputs, target_sizes=[image.shape[:2]])
-        return Estimate(result["predicted_depth"].float().cpu().numpy())
-
-    return estimate
+    return network, processor
 
 
 def _require_kind(config: Any, card: ZooCard, folder: Path) -> None:  # noqa: ANN401 - any configuration of the library
@@ -54,7 +68,14 @@ def _require_kind(config: Any, card: ZooCard, folder: Path) -> None:  # noqa: AN
         raise InputError(f"expected a {expected} network for {card.name}, got a {stated} one in {folder}")
 
 
-def _run(network: Any, pixels: Tensor, prompt: Float32[np.ndarray, "_ _"] | None) -> Any:  # noqa: ANN401 - as above
+def run_network(network: Any, pixels: Tensor, prompt: Float32[np.ndarray, "_ _"] | None) -> Any:  # noqa: ANN401 - as above
+    """What a dense network says of processed pictures.
+
+    Args:
+        network: As `load_parts` gives it.
+        pixels: Normalised pictures; sides that the network can divide.
+        prompt: Coarse metric depth where the network takes it.
+    """
     if prompt is not None:
         return network(pixels, prompt_depth=torch.from_numpy(prompt)[None, None].to(pixels.device))
     if network.config.model_type != "dpt":

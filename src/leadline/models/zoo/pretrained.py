@@ -51,6 +51,11 @@ def load_network(folder: Path, card: ZooCard, device: str) -> Any:  # noqa: ANN4
     found = read_settings(folder, "config.json", card).get("model_type")
     if found != card.family:
         raise InputError(f"expected a network of type {card.family} for {card.name}, got {found} in {folder}")
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"expected the weights of {card.hub_id} as safetensors in {folder}, found none, and pickled weights are "
+            "never read; take a revision that has them, or convert them, and give the folder as the source"
+        )
     with one_line(f"the weights of {card.hub_id} as safetensors in {folder}"), quiet():
         network, report = AutoModelForDepthEstimation.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True

@@ -1,5 +1,6 @@
 """From a card to a folder of files: the licence first, then the disk, then the network."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,13 @@ def require_licence(card: ZooCard, accepted: bool) -> None:
         )
 
 
-def model_folder(card: ZooCard, source: Path | str | None = None) -> Path:
+def model_folder(card: ZooCard, source: Path | str | None = None, wanted: Sequence[str] = _WANTED) -> Path:
     """The folder that holds a network's files; without a source, the hub's cache, filled from the network if need be.
 
     Args:
         card: Which network.
         source: A folder with the files of its repository.
+        wanted: Patterns of the files to fetch.
     Raises:
         InputError: If the source is no folder, or the files are neither in the cache nor to be had.
     """
@@ -42,7 +44,7 @@ def model_folder(card: ZooCard, source: Path | str | None = None) -> Path:
 
     try:
         found = snapshot_download(
-            card.hub_id, revision=card.revision, allow_patterns=list(_WANTED), ignore_patterns=list(_UNWANTED)
+            card.hub_id, revision=card.revision, allow_patterns=list(wanted), ignore_patterns=list(_UNWANTED)
         )
     except Exception as error:  # the hub's own, the HTTP client's and the system's have no common base
         reason = " ".join(str(error).split())[:100]

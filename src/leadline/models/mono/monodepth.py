@@ -1,0 +1,67 @@
+"""MonoDepth: the left picture alone says both views' disparities, which a stereo pair can judge."""
+
+from typing import Final, final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.models.blocks import DecoderStage, DisparityHead, Encoder, ResidualBlock, batch_conv, centred, double
+from leadline.models.mono.prediction import MonoPrediction
+
+_WIDTHS: Final = (32, 64, 128, 192, 256)
+"""Channels at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+_FINE_WIDTHS: Final = (192, 128, 64, 32, 16)
+"""Channels of the decoder at 1/16, 1/8, 1/4, 1/2 and 1."""
+_LARGEST: Final = 0.3
+"""Largest disparity as a share of the width."""
+_SCALES: Final = 4
+
+
+def _stage(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(ResidualBlock(inputs, outputs, 2), ResidualBlock(outputs, outputs))
+
+
+@final
+class MonoDepth(nn.Module):
+    """A residual encoder and a decoder with skips, which says disparities at four scales, each seen by the next.
+
+    Source: Godard et al. 2017 (MonoDepth), the ResNet variant, narrower and with batch norm.
+    """
+
+    input_stride = 32
+    canonical = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder(3, _WIDTHS, _stage)
+        coarse = (_WIDTHS[-1], *_FINE_WIDTHS[:-1])
+        skips = (*reversed(_WIDTHS[:-1]), 0)
+        seen = (0, 0, 2, 2, 2)  # both disparities of the stage before
+        self.stages = nn.ModuleList(
+            DecoderStage(before, skip + views, after, batch_conv)
+            for before, skip, views, after in zip(coarse, skips, seen, _FINE_WIDTHS, strict=True)
+        )
+        self.heads = nn.ModuleList(DisparityHead(width, _LARGEST, views=2) for width in _FINE_WIDTHS[-_SCALES:])
+
+    def disparities(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 2 _ _"]]:
+        """Disparities of the left and of the right view as shares of the width, at 1/8, 1/4, 1/2 and 1.
+
+        Args:
+            image: The left picture, RGB in [0, 1]; height and width are multiples of 32.
+        """
+        *skips, features = self.encoder(centred(image))
+        joined: list[list[Tensor]] = [[skip] for skip in reversed(skips)] + [[]]
+        found: list[Tensor] = []
+        for level, (stage, sides) in enumerate(zip(self.stages, joined, strict=True)):
+            features = stage(features, *sides, *(double(values) for values in found[-1:]))
+            if level > 0:
+                found.append(self.heads[level - 1](features))
+        return found
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:
+        """The left view's disparity as a share of the width: inverse depth up to scale.
+
+        Args:
+            image: RGB in [0, 1]; height and width are multiples of 32.
+        """
+        return MonoPrediction(self.disparities(image)[-1][:, :1])

@@ -1,0 +1,43 @@
+"""Canonical depth becomes metric where the camera is known."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from leadline.apps.monocular import FoundCamera, estimate_depth
+from leadline.geometry.camera import Pinhole
+from leadline.runtime.mono import MonoSession
+from leadline.runtime.session import CANONICAL_KEY
+
+PICTURE = np.full((40, 60, 3), 100, np.uint8)
+CAMERA = Pinhole(49.0, 49.0, 29.5, 19.5, 40, 60)
+
+
+@pytest.fixture
+def session(mono_graph, tmp_path: Path):
+    def load(canonical: bool) -> MonoSession:
+        graph = onnx.load(mono_graph("up_to_scale", gain=0.05, confidence=False))
+        if canonical:
+            entry = graph.metadata_props.add()
+            entry.key, entry.value = CANONICAL_KEY, "1"
+        onnx.save(graph, tmp_path / "toy.onnx")
+        return MonoSession(tmp_path / "toy.onnx", threads=1)
+
+    return load
+
+
+def test_the_focal_length_makes_it_metric(session):
+    found = estimate_depth(session(canonical=True), PICTURE, FoundCamera(CAMERA, "a file"), None, "toy")
+    assert (found.depth.kind, found.model_kind) == ("metric", "metric")
+    # 5 times 49 / sqrt(2400).
+    np.testing.assert_allclose(found.depth.depth, 5.0 * 49.0 / np.sqrt(2400.0), rtol=1e-5)
+    assert found.depth.camera == CAMERA
+
+
+@pytest.mark.parametrize(("canonical", "camera"), [(True, None), (False, CAMERA)])
+def test_else_it_stays_up_to_scale(session, canonical, camera):
+    found = estimate_depth(session(canonical), PICTURE, FoundCamera(camera, "a file"), None, "toy")
+    assert found.depth.kind == "up_to_scale"
+    np.testing.assert_allclose(found.depth.depth, 5.0, rtol=1e-6)
