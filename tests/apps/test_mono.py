@@ -85,9 +85,10 @@ def test_relative_depth(mono, halves, tmp_path):
     inverse = read_pfm(tmp_path / "out" / "inverse_depth.pfm")
     np.testing.assert_array_equal(inverse, 100.0 / DEPTH_M + 20.0)
     samples = cv2.imread(str(tmp_path / "out" / "inverse_depth_16bit.png"), cv2.IMREAD_UNCHANGED)
+    assert samples is not None
     assert samples.dtype == np.uint16
     np.testing.assert_array_equal(samples, np.where(DEPTH_M == 1.0, 65535, 1))
-    colours = cv2.imread(str(tmp_path / "out" / "inverse_depth_plasma.png"))[..., ::-1]
+    colours = read_image(tmp_path / "out" / "inverse_depth_plasma.png").pixels
     assert colours[0, 0].tolist() == [240, 249, 33]  # plasma's yellow: closest
     found = summary(tmp_path / "out")
     assert (found["kind"], found["model_kind"], found["points"], found["scale_from"]) == ("affine_inverse",) * 2 + (
@@ -273,10 +274,10 @@ def test_a_network_that_knows_its_camera(halves):
     image = read_image(halves).pixels
     camera = Pinhole(70.0, 70.0, 10.0, 10.0, *image.shape[:2])
     depth = DepthMap(np.ones(image.shape[:2], np.float32), np.ones(image.shape[:2], bool), "metric", None, camera)
-    asked = estimate_depth(lambda _: depth, image, FoundCamera(None, "no EXIF"), None, "x")
+    asked = estimate_depth(lambda image: depth, image, FoundCamera(None, "no EXIF"), None, "x")
     assert asked.depth.camera == camera
     given = replace(camera, focal_x_px=90.0)
-    assert estimate_depth(lambda _: depth, image, FoundCamera(given, "given"), None, "x").depth.camera == given
+    assert estimate_depth(lambda image: depth, image, FoundCamera(given, "given"), None, "x").depth.camera == given
 
 
 def test_exif_of_a_portrait_picture(mono, mono_graph, phone_picture, tmp_path):

@@ -50,6 +50,12 @@ def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3)
 
 
+def test_what_is_more_than_a_graph_is_not_exported(tmp_path: Path):
+    torch.save({"hyper_parameters": {"recipe": {"learning": "diffusion"}}, "state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match="expected a run that can be exported, got one of learning: diffusion"):
+        export_checkpoint(tmp_path / "last.ckpt", tmp_path / "model.onnx")
+
+
 class Darkness(nn.Module):
     """The smallest network for single pictures: dark is near."""
 

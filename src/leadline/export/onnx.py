@@ -38,6 +38,8 @@ _ALIKE: Final = 0.9999
 _PARITY_SIZES: Final = ((96, 160), (121, 203), (250, 371))
 _MONO_WAYS: Final = ("mono", "metric-mono", "monodepth")
 """Ways of learning from which networks for single pictures come."""
+_UNEXPORTED_WAYS: Final = ("diffusion", "intrinsic-lora", "finetune")
+"""Ways of learning whose networks are more than a graph, or that write their own one."""
 _MONO_OUTPUTS: Final[Mapping[str, tuple[str, str]]] = {
     "affine_inverse": ("inverse_depth", "confidence"),
     "up_to_scale": ("depth", "confidence"),
@@ -57,11 +59,13 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
         Largest difference between torch and ONNX Runtime with its unit, as of `export_stereo`, `export_mono` or
         `export_refine`.
     Raises:
-        InputError: If the checkpoint cannot be read, the two differ too much, or a network that is not for stereo is
-            to enlarge its pictures.
+        InputError: If the checkpoint cannot be read, no graph can be made of it, the two differ too much, or a network
+            that is not for stereo is to enlarge its pictures.
         OutputError: If the file cannot be written.
     """
     learning = averaged_weights(checkpoint)[0].get("learning")
+    if learning in _UNEXPORTED_WAYS:
+        raise InputError(f"expected a run that can be exported, got one of learning: {learning}; use it from Python")
     if learning not in (*_MONO_WAYS, "refine"):
         return f"{export_stereo(load_deployed(checkpoint, enlarge), output):.2g} px"
     if enlarge is not None:

@@ -25,7 +25,7 @@ _COMMANDS: Final = {
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),
-    ("models",): ("models:models", "The bundled networks: origin, licence, scores, limits."),
+    ("models",): ("models:models", "The bundled networks and those of the zoo: origin, licence, scores, limits."),
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single pictures under a published protocol."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),

@@ -13,7 +13,7 @@ from leadline.runtime.card import ModelCard, bundled_cards
 
 
 def models(name: str | None = None, /, *, json: bool = False) -> None:
-    """The bundled networks and those of the zoo (leadline[zoo]): origin, licence, scores, limits.
+    """The bundled networks and those of the zoo: origin, licence, scores, limits.
 
     Args:
         name: One network, in full; a line for each if absent.
@@ -57,7 +57,7 @@ def _zoo_overview(cards: Sequence[ZooCard]) -> Table:
     table = Table(title="networks of others (leadline[zoo])", title_justify="left")
     table.add_column("model", no_wrap=True)
     for label in ("depth", "licence"):
-        table.add_column(label)
+        table.add_column(label, overflow="fold")
     table.add_column("parameters", justify="right")
     for card in cards:
         table.add_row(card.name, card.kind, card.licence, f"{card.parameters_m} M")

@@ -53,4 +53,4 @@ def train(
     team = Team(processes, nodes)
     checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team)
     if is_first_process():
-        print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of it")
+        print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of most kinds")
