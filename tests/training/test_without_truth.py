@@ -18,11 +18,11 @@ from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.models.stereo import StereoPrediction
 from leadline.training import distillation
-from leadline.training.distillation import DistillationRecipe, DistilledStereo, load_teacher
+from leadline.training.distillation import DistillationRecipe, DistilledStereo, freeze_norms, load_teacher
 from leadline.training.photometric import PhotometricOptions
 from leadline.training.recipe import DataShare, Recipe, StereoRecipe, load_recipe, resolved
 from leadline.training.run import LOGS_NAME, train
-from leadline.training.self_supervised import SelfSupervisedRecipe, freeze_norms
+from leadline.training.self_supervised import SelfSupervisedRecipe
 from leadline.training.semi_supervised import SemiSupervisedRecipe, left_half, without_truth
 
 PLAIN = StereoAugmentation((64, 96), (-0.3, 0.0), 0.0, 0.5, 0.0, 0.0, 0.0, 0.0)

@@ -3,35 +3,43 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast, final
 
 import lightning
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from leadline.classical import ClassicalStereo
 from leadline.data.augment import StereoAugmentation
 from leadline.data.stereo_pairs import PairPaths, StereoPairs
 from leadline.data.torch_stereo import StereoStream
 from leadline.errors import InputError
 from leadline.export.onnx import load_deployed
 from leadline.losses import census_difference
+from leadline.maps import DisparityMap
 from leadline.models.from_onnx import from_onnx
 from leadline.models.stereo import Deployed, StereoModel
 from leadline.ops import warp_by_disparity
 from leadline.runtime.card import bundled_cards, find_graph
 from leadline.runtime.pictures import check_pictures
-from leadline.training.photometric import PhotometricOptions, seen_by_both
+from leadline.training.distillation import DistillationRecipe, DistilledStereo
+from leadline.training.photometric import seen_by_both
 from leadline.training.run import ctrl_c
-from leadline.training.self_supervised import SelfSupervisedRecipe, SelfSupervisedStereo
 
 _CROP: Final = (256, 512)
 _WIDTH_SHARE: Final = 8
 """Recordings wider than so many times the network's largest disparity are shrunk, lest near things leave its range."""
 _LOG2_SCALE: Final = 0.1
+_MATCHER: Final = "sgbm-3way"
+_NEAR_PX: Final = 2.0
+"""Within so much of what a sure network says, the matcher is believed."""
+_SURE: Final = 0.5
+_OWN_WEIGHT: Final = 0.2
+"""Of what the network said before: enough to keep it where the matcher is silent."""
 _HIDDEN_COST: Final = 0.5
 """What a pixel costs the guard that the two views' disparities do not agree on: as much as a poor match."""
 _AGREED_PX: Final = 1.0
@@ -50,7 +58,6 @@ class AdaptOptions:
         batch_size: Crops a step.
         checks: How often the held-back pairs are looked at; the best of these states is kept.
         seed: Of the order, the crops, and which pairs are held back.
-        photometric: Weights of the loss.
     """
 
     steps: int = 200
@@ -59,11 +66,6 @@ class AdaptOptions:
     batch_size: int = 2
     checks: int = 4
     seed: int = 1
-    photometric: PhotometricOptions = field(
-        default_factory=lambda: PhotometricOptions(
-            volume=0.0, confidence=0.0, warmup_steps=0, scales=2, tolerance_px=1.0
-        )
-    )
 
     def __post_init__(self) -> None:
         """Refuses what cannot adapt anything."""
@@ -139,7 +141,7 @@ def adapt(deployed: Deployed, files: Sequence[PairPaths], options: AdaptOptions,
     sizes = [_checked_size(pairs, index) for index in range(len(pairs))]
     learned, held_back = _split(len(files), options)
     recipe = _recipe(deployed, options, sizes)
-    learner = SelfSupervisedStereo(recipe, copy.deepcopy(deployed.model))
+    learner = DistilledStereo(recipe, copy.deepcopy(deployed.model), _Confirmed(deployed))
     judge = StereoPairs([files[index] for index in held_back[:_MOST_CHECKED]], _WIDTH_SHARE * deployed.max_disparity)
     guard = _Guard(judge, max(1, options.steps // options.checks), guard_score(deployed, judge))
     stream = StereoStream(
@@ -202,6 +204,30 @@ def _cost(
 
 
 @final
+class _Confirmed:
+    """A teacher: a classical matcher where both views confirm it, elsewhere the network as it was.
+
+    Source: Tonioni et al. 2017 (Unsupervised Adaptation for Deep Stereo), for learning from a matcher where it is sure.
+    """
+
+    def __init__(self, deployed: Deployed) -> None:
+        # What a learner sees has been enlarged already.
+        self.old = Deployed(cast(StereoModel, copy.deepcopy(deployed.model)), 1.0).eval()
+        self.matcher = ClassicalStereo(_MATCHER, self.old.max_disparity)
+
+    def __call__(self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
+        """Disparities to learn, each with the weight that it has."""
+        with torch.inference_mode():
+            disparity, confidence = self.old(torch.from_numpy(left), torch.from_numpy(right))
+        own, found = disparity.numpy(), self.matcher(left, right)
+        believed = found.valid
+        if confidence is not None:
+            believed = believed & ((np.abs(found.disparity - own) <= _NEAR_PX) | (confidence.numpy() < _SURE))
+        weight = np.where(believed, np.float32(1.0), np.float32(_OWN_WEIGHT))
+        return DisparityMap(np.where(believed, found.disparity, own), np.ones_like(believed), weight)
+
+
+@final
 class _Guard(lightning.Callback):
     """Looks at the held-back pairs now and then, and keeps the averaged weights that explain them best."""
 
@@ -213,13 +239,13 @@ class _Guard(lightning.Callback):
     def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
         """Scores what the steps so far have made; at the end of a batch its average is still one step behind."""
         if trainer.global_step and trainer.global_step % self.every == 0:
-            self._score(trainer.global_step, cast(SelfSupervisedStereo, pl_module))
+            self._score(trainer.global_step, cast(DistilledStereo, pl_module))
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Scores the last step."""
-        self._score(trainer.global_step, cast(SelfSupervisedStereo, pl_module))
+        self._score(trainer.global_step, cast(DistilledStereo, pl_module))
 
-    def _score(self, step: int, learner: SelfSupervisedStereo) -> None:
+    def _score(self, step: int, learner: DistilledStereo) -> None:
         score = guard_score(learner.deployed, self.pairs)
         if score < min(self.before, *self.scores.values(), math.inf):
             self.weights = copy.deepcopy(learner.deployed.model.state_dict())
@@ -243,7 +269,7 @@ def _split(count: int, options: AdaptOptions) -> tuple[list[int], list[int]]:
     return [index for index in range(count) if index not in judges], sorted(judges)
 
 
-def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int, int]]) -> SelfSupervisedRecipe:
+def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int, int]]) -> DistillationRecipe:
     """The recipe of a short fine-tuning at the scale at which the network works."""
     enlarge = float(deployed.enlarge)
     smallest = (min(size[axis] for size in sizes) * enlarge for axis in (0, 1))
@@ -252,7 +278,7 @@ def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int
         for most, side in zip(_CROP, smallest, strict=True)
     )
     log2 = math.log2(enlarge)
-    return SelfSupervisedRecipe(
+    return DistillationRecipe(
         "leadline-fast",
         "",
         "",
@@ -268,7 +294,8 @@ def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int
         compile=False,
         workers=0,
         enlarge=enlarge,
-        photometric=options.photometric,
+        confidence_weight=0.0,
+        min_confidence=0.0,
         freeze_norms=True,
         augmentation=StereoAugmentation(
             (crop[0], crop[1]), (log2 - _LOG2_SCALE, log2 + _LOG2_SCALE), 0.0, 0.5, 0.0, 0.3, 0.0, 0.0

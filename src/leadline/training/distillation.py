@@ -8,7 +8,7 @@ from typing import cast, final
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from leadline.data.torch_stereo import StereoBatch
 from leadline.errors import InputError
@@ -30,10 +30,12 @@ class DistillationRecipe(StereoRecipe):
     Args:
         teacher: Bundled network, ONNX file of ours, checkpoint (.ckpt) of `leadline train`, or a classical matcher.
         min_confidence: Pixels of which the teacher is less sure do not count.
+        freeze_norms: Keep the statistics of batch norms as they are, for a network that is only adapted.
     """
 
     teacher: str = "leadline-accurate"
     min_confidence: float = 0.3
+    freeze_norms: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
@@ -44,14 +46,24 @@ class DistillationRecipe(StereoRecipe):
 
 @final
 class DistilledStereo(StereoLearner):
-    """Learns a teacher's disparities, each as firmly as the teacher believes in it; no truth is read in training."""
+    """Learns a teacher's disparities, each as firmly as the teacher believes in it; no truth is read in training.
 
-    def __init__(self, recipe: DistillationRecipe) -> None:
-        super().__init__(recipe, recipe, recipe.enlarge)
-        self.recipe, self.teacher = recipe, load_teacher(recipe.teacher)
+    Args:
+        recipe: What to learn.
+        model: The network to go on with, instead of a new one.
+        teacher: Who says the disparities, instead of the recipe's teacher.
+    """
+
+    def __init__(
+        self, recipe: DistillationRecipe, model: nn.Module | None = None, teacher: Teacher | None = None
+    ) -> None:
+        super().__init__(recipe, recipe, recipe.enlarge, model)
+        self.recipe, self.teacher = recipe, load_teacher(recipe.teacher) if teacher is None else teacher
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
+        if self.recipe.freeze_norms:
+            freeze_norms(self.model)
         taught, weight = self._taught(batch)
         prediction = cast(StereoPrediction, self.model(*views_of(batch)))
         with torch.autocast(self.device.type, enabled=False):
@@ -91,3 +103,10 @@ def load_teacher(name: str) -> Teacher:
         return DisparityMap(disparity.numpy(), valid, None if confidence is None else confidence.numpy())
 
     return say
+
+
+def freeze_norms(model: nn.Module) -> None:
+    """Makes batch norms use their statistics, and keep them."""
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
+            layer.eval()

@@ -5,7 +5,7 @@ from typing import cast, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from leadline.data.augment import StereoAugmentation
 from leadline.data.torch_stereo import StereoBatch
@@ -29,14 +29,12 @@ class SelfSupervisedRecipe(Recipe):
         enlarge: How much larger the deployed network sees the pictures; augmentation.log2_scale should suit it.
         mix: Further folders of shards or unlabelled pairs; `data` too may be either.
         photometric: Weights of the loss.
-        freeze_norms: Keep the statistics of batch norms as they are, for a network that is only adapted.
         augmentation: How samples are changed; asymmetric and erase are best left at 0.
     """
 
     enlarge: float = 1.0
     mix: tuple[DataShare, ...] = ()
     photometric: PhotometricOptions = field(default_factory=PhotometricOptions)
-    freeze_norms: bool = False
     augmentation: StereoAugmentation = field(default_factory=_alike)
 
     def __post_init__(self) -> None:
@@ -48,31 +46,17 @@ class SelfSupervisedRecipe(Recipe):
 
 @final
 class SelfSupervisedStereo(StereoLearner):
-    """Learns disparity by warping one view into the other; validates a moving average of the weights.
+    """Learns disparity by warping one view into the other; validates a moving average of the weights."""
 
-    Args:
-        recipe: What to learn.
-        model: The network to go on with, instead of a new one.
-    """
-
-    def __init__(self, recipe: SelfSupervisedRecipe, model: nn.Module | None = None) -> None:
-        super().__init__(recipe, recipe, recipe.enlarge, model)
+    def __init__(self, recipe: SelfSupervisedRecipe) -> None:
+        super().__init__(recipe, recipe, recipe.enlarge)
         self.recipe = recipe
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch, in both views."""
-        if self.recipe.freeze_norms:
-            freeze_norms(self.model)
         target, source = both_ways(*views_of(batch))
         prediction = cast(StereoPrediction, self.model(target, source))
         with torch.autocast(target.device.type, enabled=False):
             everywhere = torch.ones_like(target[:, :1])
             terms = photometric_terms(prediction, target, source, everywhere, self.recipe.photometric, self.global_step)
         return self.checked(terms)
-
-
-def freeze_norms(model: nn.Module) -> None:
-    """Makes batch norms use their statistics, and keep them."""
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
-            layer.eval()

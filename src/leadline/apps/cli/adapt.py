@@ -27,9 +27,9 @@ def adapt(
 ) -> None:
     """Adapt a network to a camera by its own rectified recordings, of which no depth is known.
 
-    It learns to warp each view into the other. Pairs that are held back judge the result: if they are explained worse
-    than before, the old network is kept, and the command says so. The output folder gets adapted.onnx, which `--model`
-    takes, and summary.json.
+    It learns from a classical matcher where both views confirm what that found, and from itself elsewhere. Pairs that
+    are held back judge the result: if they are explained worse than before, the old network is kept, and the command
+    says so. The output folder gets adapted.onnx, which `--model` takes, and summary.json.
 
     Args:
         pairs: Folder that holds left/ and right/ with equally many pictures, or folders of im0.png and im1.png, or
