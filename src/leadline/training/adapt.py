@@ -60,9 +60,9 @@ class AdaptOptions:
         seed: Of the order, the crops, and which pairs are held back.
     """
 
-    steps: int = 200
+    steps: int = 100
     holdout: float = 0.2
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
     batch_size: int = 2
     checks: int = 4
     seed: int = 1

@@ -19,9 +19,9 @@ def adapt(
     *,
     output: Path,
     model: str = "leadline-accurate",
-    steps: int = 200,
+    steps: int = 100,
     holdout: float = 0.2,
-    learning_rate: float = 5e-5,
+    learning_rate: float = 1e-4,
     seed: int = 1,
     overwrite: bool = False,
 ) -> None:
