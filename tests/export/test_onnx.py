@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -12,7 +13,14 @@ from torch.nn import functional
 
 from leadline.errors import InputError, OutputError
 from leadline.export import onnx as export_module
-from leadline.export.onnx import export_checkpoint, export_mono, export_stereo, load_deployed, load_deployed_mono
+from leadline.export.onnx import (
+    export_checkpoint,
+    export_mono,
+    export_stereo,
+    load_deployed,
+    load_deployed_mono,
+    serialised,
+)
 from leadline.models.mono import DeployedMono, LeadlineMono, MonoPrediction
 from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
 from leadline.runtime.session import DEPTH_KIND_KEY, GraphSession, LoadedGraph
@@ -54,6 +62,18 @@ def test_what_is_more_than_a_graph_is_not_exported(tmp_path: Path):
     torch.save({"hyper_parameters": {"recipe": {"learning": "diffusion"}}, "state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(InputError, match="expected a run that can be exported, got one of learning: diffusion"):
         export_checkpoint(tmp_path / "last.ckpt", tmp_path / "model.onnx")
+
+
+def test_a_graph_does_not_tell_where_its_sources_lay():
+    node = onnx.helper.make_node("Neg", ["x"], ["y"])
+    node.metadata_props.add(key="stack_trace", value="/home/somebody/network.py")
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_model(onnx.helper.make_graph([node], "graph", [value], [result]))
+    onnx.helper.set_model_props(graph, {"kept": "yes"})
+    content = serialised(graph)
+    assert b"somebody" not in content
+    assert onnx.load_from_string(content).metadata_props[0].value == "yes"
 
 
 class Darkness(nn.Module):

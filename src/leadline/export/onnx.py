@@ -253,6 +253,17 @@ def _graph(
     assert program is not None
     graph = program.model_proto
     onnx.helper.set_model_props(graph, dict(properties))
+    return serialised(graph)
+
+
+def serialised(graph: onnx.ModelProto) -> bytes:
+    """A graph as a file, without the traces that say where in whose sources each operator stood.
+
+    Args:
+        graph: As torch exported it.
+    """
+    for part in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        del part.metadata_props[:]
     return graph.SerializeToString()
 
 

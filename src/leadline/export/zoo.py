@@ -12,6 +12,7 @@ import yaml
 from torch.export import Dim
 
 from leadline.errors import InputError
+from leadline.export.onnx import serialised
 from leadline.io.atomic import atomic_write
 from leadline.models.zoo.trainable import ZooNetwork
 from leadline.runtime.onnx_card import OnnxDepth, OnnxDepthCard
@@ -86,7 +87,7 @@ def _graph(network: ZooNetwork) -> bytes:
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:120]
         raise InputError(f"expected a network that ONNX can hold, got {network.card.name}: {reason}") from None
     assert program is not None
-    return program.model_proto.SerializeToString()
+    return serialised(program.model_proto)
 
 
 def _parity(network: ZooNetwork, content: bytes, card: OnnxDepthCard) -> float:
