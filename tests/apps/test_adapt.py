@@ -21,7 +21,7 @@ def recordings(tmp_path, views, write_picture):
 def test_recordings_become_a_model_that_stereo_takes(recordings, tmp_path):
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    words = ["adapt", str(recordings), "--output", str(tmp_path / "out"), "--steps", "2", "--learning-rate", "0.5"]
+    words = ["adapt", str(recordings), "--output", str(tmp_path / "out"), "--steps", "2", "--learning-rate", "0.05"]
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "leadline-accurate as it was, for adapting made it worse" in done.stdout

@@ -36,8 +36,7 @@ _WIDTH_SHARE: Final = 8
 _LOG2_SCALE: Final = 0.1
 _MATCHER: Final = "sgbm-3way"
 _NEAR_PX: Final = 2.0
-"""Within so much of what a sure network says, the matcher is believed."""
-_SURE: Final = 0.5
+"""Within so much of what the network says, the matcher is believed: its few gross errors would teach much."""
 _OWN_WEIGHT: Final = 0.2
 """Of what the network said before: enough to keep it where the matcher is silent."""
 _HIDDEN_COST: Final = 0.5
@@ -205,7 +204,7 @@ def _cost(
 
 @final
 class _Confirmed:
-    """A teacher: a classical matcher where both views confirm it, elsewhere the network as it was.
+    """A teacher: a classical matcher where both views and the network confirm it, elsewhere the network as it was.
 
     Source: Tonioni et al. 2017 (Unsupervised Adaptation for Deep Stereo), for learning from a matcher where it is sure.
     """
@@ -218,11 +217,9 @@ class _Confirmed:
     def __call__(self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
         """Disparities to learn, each with the weight that it has."""
         with torch.inference_mode():
-            disparity, confidence = self.old(torch.from_numpy(left), torch.from_numpy(right))
+            disparity, _ = self.old(torch.from_numpy(left), torch.from_numpy(right))
         own, found = disparity.numpy(), self.matcher(left, right)
-        believed = found.valid
-        if confidence is not None:
-            believed = believed & ((np.abs(found.disparity - own) <= _NEAR_PX) | (confidence.numpy() < _SURE))
+        believed = found.valid & (np.abs(found.disparity - own) <= _NEAR_PX)
         weight = np.where(believed, np.float32(1.0), np.float32(_OWN_WEIGHT))
         return DisparityMap(np.where(believed, found.disparity, own), np.ones_like(believed), weight)
 
