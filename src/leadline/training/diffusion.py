@@ -24,7 +24,7 @@ from leadline.models.zoo.estimate import DiffusionOptions
 from leadline.training.learner import Learner
 from leadline.training.mono_validation import MonoValidation, MonoValidationItem, log_scores
 from leadline.training.processes import process_rank
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import Recipe, require_crop
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,7 @@ class DiffusionLearner(Learner):
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, DiffusionDepth):
             raise InputError(f"expected the model diffusion-depth for this way of learning, got {recipe.model}")
-        if any(side % model.input_stride for side in recipe.augmentation.crop):
-            raise InputError(
-                f"expected a crop of multiples of {model.input_stride} in the recipe, got {recipe.augmentation.crop}"
-            )
+        require_crop(recipe.augmentation.crop, model.input_stride)
         super().__init__(recipe, model)
         self.recipe = recipe
         self.noise = noise_schedule()

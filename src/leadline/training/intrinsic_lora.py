@@ -23,7 +23,7 @@ from leadline.models.mono.intrinsic_lora import IntrinsicLora, write_adapters
 from leadline.models.mono.intrinsic_lora_base import GENERATOR
 from leadline.training.learner import Learner
 from leadline.training.mono_validation import MonoValidation, MonoValidationItem, log_scores
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import Recipe, require_crop
 
 ADAPTERS_NAME: Final = "adapters.safetensors"
 _LEAST_KNOWN: Final = 0.1
@@ -82,10 +82,7 @@ class IntrinsicLoraLearner(Learner):
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, IntrinsicLora):
             raise InputError(f"expected the model intrinsic-lora for this way of learning, got {recipe.model}")
-        if any(side % model.input_stride for side in recipe.augmentation.crop):
-            raise InputError(
-                f"expected a crop of multiples of {model.input_stride} in the recipe, got {recipe.augmentation.crop}"
-            )
+        require_crop(recipe.augmentation.crop, model.input_stride)
         super().__init__(recipe, model)
         self.recipe = recipe
 

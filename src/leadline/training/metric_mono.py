@@ -21,7 +21,7 @@ from leadline.models.mono.efficientnet_lite import imagenet_weights
 from leadline.training.learner import Learner
 from leadline.training.mono import encoder_groups, encoder_of
 from leadline.training.mono_validation import MonoValidation, MonoValidationItem, log_scores
-from leadline.training.recipe import DataShare, Recipe
+from leadline.training.recipe import DataShare, Recipe, require_crop
 
 MetricLoss = Literal["eigen", "bts", "glpn", "l1"]
 
@@ -57,8 +57,7 @@ class MetricMonoRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
-        if any(side % 32 for side in self.augmentation.crop):
-            raise InputError(f"expected a crop of multiples of 32 in the recipe, got {self.augmentation.crop}")
+        require_crop(self.augmentation.crop, 32)
 
 
 @final

@@ -20,7 +20,7 @@ from leadline.models.mono import DeployedMono, MonoModel, MonoPrediction
 from leadline.models.mono.efficientnet_lite import EfficientNetLite0, imagenet_weights
 from leadline.training.learner import Learner
 from leadline.training.mono_validation import CONFIDENT_ERROR, MonoValidation, MonoValidationItem, log_scores
-from leadline.training.recipe import DataShare, Recipe
+from leadline.training.recipe import DataShare, Recipe, require_crop
 
 _LEAST_KNOWN: Final = 0.1
 """A picture with truth on a smaller share of its pixels does not count: its own scale and shift mean nothing."""
@@ -52,8 +52,7 @@ class MonoRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
-        if any(side % 32 for side in self.augmentation.crop):
-            raise InputError(f"expected a crop of multiples of 32 in the recipe, got {self.augmentation.crop}")
+        require_crop(self.augmentation.crop, 32)
 
 
 @final

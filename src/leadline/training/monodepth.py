@@ -21,7 +21,7 @@ from leadline.ops import warp_by_disparity
 from leadline.training.learner import Learner
 from leadline.training.mono_validation import MonoValidation, MonoValidationItem, log_scores
 from leadline.training.photometric import both_ways, other_view
-from leadline.training.recipe import DataShare, Recipe
+from leadline.training.recipe import DataShare, Recipe, require_crop
 from leadline.training.stereo_learner import training_stream, views_of
 
 
@@ -49,8 +49,7 @@ class MonoDepthRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
-        if any(side % 32 for side in self.augmentation.crop):
-            raise InputError(f"expected a crop of multiples of 32 in the recipe, got {self.augmentation.crop}")
+        require_crop(self.augmentation.crop, 32)
 
 
 @final

@@ -118,6 +118,19 @@ class StereoRecipe(Recipe):
             raise InputError(f"expected enlarge of at least 1 in the recipe, got {self.enlarge}")
 
 
+def require_crop(crop: tuple[int, int], stride: int) -> None:
+    """Refuses crops that a network cannot see.
+
+    Args:
+        crop: Height and width in the recipe.
+        stride: What both must be multiples of.
+    Raises:
+        InputError: If one is not.
+    """
+    if any(side % stride or side < stride for side in crop):
+        raise InputError(f"expected a crop of multiples of {stride} in the recipe, got {crop}")
+
+
 #: Way of learning, the recipe's key `learning` -> its recipe and its learner, imported only when they are asked for.
 WAYS: Mapping[str, tuple[str, str]] = {
     "stereo": ("leadline.training.recipe:StereoRecipe", "leadline.training.stereo:SupervisedStereo"),
