@@ -85,7 +85,7 @@ def test_a_network_of_the_zoo_shows_its_papers_scores_as_the_papers_own(toys, mo
 def test_the_zoo_in_the_overview_and_as_json(toys, capsys):
     assert main(["models"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("toy", *ZOO))
+    assert all(name in shown for name in ("toy", *ZOO, "leadline[zoo]"))
     assert main(["models", "dpt-large", "--json"]) == 0
     card = json.loads(capsys.readouterr().out)
     assert (card["name"], card["licence"]) == ("dpt-large", "Apache-2.0")

@@ -54,7 +54,7 @@ def _overview(cards: list[ModelCard]) -> Table:
 
 
 def _zoo_overview(cards: Sequence[ZooCard]) -> Table:
-    table = Table(title="networks of others (leadline[zoo])", title_justify="left")
+    table = Table(title="networks of others (leadline\\[zoo])", title_justify="left")
     table.add_column("model", no_wrap=True)
     for label in ("depth", "licence"):
         table.add_column(label, overflow="fold")
