@@ -170,3 +170,18 @@ def test_options_that_make_no_sense_are_refused():
         PhotometricOptions(census=-1.0)
     with pytest.raises(InputError, match="scales of at least 1"):
         PhotometricOptions(scales=0)
+
+
+@pytest.mark.parametrize(("partner_px", "wanted"), [(12.0, 0.05 * 6 * 2.5 / 128), (0.0, 0.0)])
+def test_only_what_something_nearer_covers_is_drawn_to_the_background(pair, partner_px, wanted):
+    target, source = both_ways(*pair)
+    left, right = torch.full((2, 1, 1, HEIGHT, WIDTH), 4.0)
+    left[..., 26:32] = 7.0
+    right[..., 17:28] = partner_px
+    counted = torch.ones_like(target[:, :1])
+    counted[1] = 0.0  # the right view has no say
+    options = PhotometricOptions(scales=1, warmup_steps=0, occluded=0.05)
+    prediction = StereoPrediction(torch.cat([left, right.flip(3)]))
+    terms = photometric_terms(prediction, target, source, counted, options, 0)
+    # Six columns of 128 in both views are 3 px off their background, for which smooth-L1 is 2.5.
+    assert float(terms["occluded"]) == pytest.approx(wanted, abs=1e-7)

@@ -131,8 +131,11 @@ def photometric_terms(
     }
     if warmth == 1.0:
         background, known = background_of(disparity.detach(), seen > 0)
-        hidden = weight * (seen == 0) * known
-        terms["occluded"] = options.occluded * smooth_l1(disparity, background, hidden)
+        # Hidden is what something nearer stands before; other disagreements are errors of either view.
+        covered = warp_by_disparity(other, disparity).detach() > disparity.detach() + options.tolerance_px
+        hidden = weight * (seen == 0) * covered * known
+        # Over all pixels: a mean of the hidden ones alone would pull the harder at each, the fewer they are.
+        terms["occluded"] = options.occluded * hidden.mean() * smooth_l1(disparity, background, hidden)
     if (scores := prediction.scores) is not None:
         terms["volume"] = options.volume * _volume_term(scores.float(), target, source, seen)
     if (logit := prediction.confidence_logit) is not None and options.confidence > 0:
