@@ -172,7 +172,7 @@ def test_absent_adapters_are_missed(network: IntrinsicLora):
 def test_learning_lowers_the_loss_and_leaves_the_generator_alone(
     recipe: IntrinsicLoraRecipe, tmp_path: Path, monkeypatch
 ):
-    many = replace(recipe, steps=30, epoch_steps=30, decay_steps=10, learning_rate=0.03, ema_decay=0.5)
+    many = replace(recipe, steps=60, epoch_steps=60, decay_steps=20, learning_rate=0.03, ema_decay=0.5)
     before = intrinsic_lora(2, recipe.model_options["source"], True)
     learner = IntrinsicLoraLearner(many)
     monkeypatch.setattr(learner, "checked", lambda terms: terms["latent"])
@@ -180,7 +180,7 @@ def test_learning_lowers_the_loss_and_leaves_the_generator_alone(
     monkeypatch.undo()
     checkpoint = train(many, tmp_path / "run")
     events = EventAccumulator(str(tmp_path / "run" / LOGS_NAME)).Reload()
-    assert events.Scalars("train/loss")[-1].value < 0.9 * first
+    assert events.Scalars("train/loss")[-1].value < 0.4 * first
     assert events.Scalars("dreamed/abs_rel")
     kept = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert {name for name in kept if ".lora_" not in name} == {"average.n_averaged"}
