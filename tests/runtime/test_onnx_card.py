@@ -108,10 +108,19 @@ def test_grey_pictures_count_as_rgb(write_card):
         (SizeRule("longer", 384, 32), (288, 384)),
         (SizeRule("both", 256), (256, 256)),
         (SizeRule("longer", 8, 32), (32, 32)),
+        (SizeRule("exact", height=384, width=512), (384, 512)),
     ],
 )
 def test_sizes(rule, seen):
     assert rule.applied(480, 640) == seen
+
+
+def test_a_graph_of_one_size_gets_it(write_card):
+    even = np.full((20, 50, 3), 51, np.uint8)
+    path = write_card(graph_bytes(size=8), size={"side": "exact", "height": 8, "width": 8})
+    depth = load_onnx_card(path)(even)
+    assert depth.depth.shape == (20, 50)
+    np.testing.assert_allclose(depth.depth, 0.2, atol=1e-6)
 
 
 def test_distances_that_are_not_positive_are_invalid(write_card):
@@ -141,6 +150,9 @@ def test_distances_that_are_not_positive_are_invalid(write_card):
         ({"size": {"side": "shorter"}}, "without pixels for native"),
         ({"size": {"side": "native", "pixels": 5}}, "without pixels for native"),
         ({"size": {"side": "native", "multiple_of": 0}}, "multiple_of of at least 1"),
+        ({"size": {"side": "exact", "height": 384}}, "an exact size with height and width of at least 1 alone"),
+        ({"size": {"side": "exact", "height": 8, "width": 8, "multiple_of": 8}}, "of at least 1 alone, got .*of=8"),
+        ({"size": {"side": "both", "pixels": 8, "width": 8}}, "height and width for exact only, got .*width=8"),
         ({"path": "gone.onnx"}, "no such file"),
         ({"sha256": "0" * 64}, "with sha256 000000000000, got [0-9a-f]{12}; fetch it again"),
         ({"weights": b"no network"}, "expected an ONNX network, could not load"),

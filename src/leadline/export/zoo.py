@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -15,31 +16,35 @@ from leadline.errors import InputError
 from leadline.export.onnx import serialised
 from leadline.io.atomic import atomic_write
 from leadline.models.zoo.trainable import ZooNetwork
-from leadline.runtime.onnx_card import OnnxDepth, OnnxDepthCard
+from leadline.models.zoo.zoedepth import traceable
+from leadline.runtime.onnx_card import OnnxDepth, OnnxDepthCard, SizeRule
 
 _OPSET: Final = 18
 _CELLS: Final = ((4, 6), (5, 4), (3, 7))
 """Sizes at which torch and ONNX Runtime are compared, in multiples of what the network wants."""
+_CELL_PX: Final = 32
+"""The multiple where the network wants one size only."""
 _MAX_PARITY: Final = 1e-3
-_FIXED: Final = ("zoedepth",)
-"""Families whose graph depends on the picture's size or content."""
 
 
-def export_zoo(network: ZooNetwork, output: Path, name: str) -> float:
-    """Writes a network as an ONNX file for pictures of any size, and its card beside it.
+def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, int]) -> float:
+    """Writes a network as an ONNX file, and its card beside it.
+
+    The graph takes pictures of any size, but that of a ZoeDepth: its position encoding is worked out for one size.
 
     Args:
         network: Without adapters, on the cpu.
         output: NAME.onnx; the card is NAME.yaml.
         name: What the card calls the network.
+        views: Height and width of what the network learned from; a ZoeDepth will see every picture at this size.
     Returns:
         Largest difference between torch and ONNX Runtime as a share of the range of depth in the picture.
     Raises:
-        InputError: If the network has no graph for pictures of any size, or the two differ by more than 0.001.
+        InputError: If ONNX cannot hold the network, or the two differ by more than 0.001.
         OutputError: If a file cannot be written.
     """
-    if network.card.family in _FIXED:
-        raise InputError(f"expected a network with one graph for all pictures, got {network.card.family}; use torch")
+    if network.card.family == "zoedepth":
+        network = network.resized(SizeRule("exact", height=views[0], width=views[1]))
     network = network.eval()
     content = _graph(network)
     card = OnnxDepthCard(
@@ -66,23 +71,27 @@ def card_text(card: OnnxDepthCard) -> str:
     """A card as YAML that `read_onnx_card` takes."""
     keys: dict[str, Any] = asdict(card)
     keys["mean"], keys["std"] = list(card.mean), list(card.std)
+    keys["size"] = {key: value for key, value in keys["size"].items() if value != 0}
     return yaml.safe_dump(keys, sort_keys=False)
 
 
 def _graph(network: ZooNetwork) -> bytes:
-    multiple = network.size.multiple_of
-    image = torch.rand(1, 3, *(multiple * cells for cells in _CELLS[0]))
+    exact = network.size.side == "exact"
+    rows, columns = (network.size.multiple_of * cells for cells in _CELLS[0])
+    image = torch.rand(1, 3, *network.size.applied(rows, columns))
+    ways = traceable(network.plain) if network.card.family == "zoedepth" else nullcontext()
     try:
-        program = torch.onnx.export(
-            network,
-            (image,),
-            input_names=["image"],
-            output_names=["depth"],
-            dynamic_shapes={"image": {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}},
-            opset_version=_OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        with ways:
+            program = torch.onnx.export(
+                network,
+                (image,),
+                input_names=["image"],
+                output_names=["depth"],
+                dynamic_shapes=None if exact else {"image": {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}},
+                opset_version=_OPSET,
+                dynamo=True,
+                verbose=False,
+            )
     except Exception as error:  # the exporter's errors share no base class that says more
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:120]
         raise InputError(f"expected a network that ONNX can hold, got {network.card.name}: {reason}") from None
@@ -92,7 +101,8 @@ def _graph(network: ZooNetwork) -> bytes:
 
 def _parity(network: ZooNetwork, content: bytes, card: OnnxDepthCard) -> float:
     """Compares whole pictures, with what the card does before and after the graph."""
-    multiple, largest = network.size.multiple_of, 0.0
+    largest = 0.0
+    multiple = _CELL_PX if network.size.side == "exact" else network.size.multiple_of
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / card.path
         path.write_bytes(content)

@@ -17,7 +17,10 @@ A card has these keys; those with a value here may be left out:
 
 The size's side says what gets that many pixels, the other side following: shorter, longer, or both for a square that
 does not keep the aspect; or native, without pixels, for the picture's own size. Each side is then rounded to the
-nearest multiple_of (1), at least one.
+nearest multiple_of (1), at least one. A graph that takes one size only says which, with nothing else, and every picture
+is squeezed into it:
+
+    size: {side: exact, height: 384, width: 512}
 """
 
 import hashlib
@@ -42,7 +45,7 @@ _ORT: Final[Any] = onnxruntime  # it comes without types
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["cubic", "linear", "area"]
-Side = Literal["shorter", "longer", "both", "native"]
+Side = Literal["shorter", "longer", "both", "native", "exact"]
 
 _MOST_CARD_BYTES: Final = 1 << 20
 _MODES: Final[Mapping[Interpolation, int]] = {
@@ -57,9 +60,11 @@ class SizeRule:
     """The size at which a network sees a picture.
 
     Args:
-        side: Which side gets the pixels: shorter, longer, both, or native for none.
-        pixels: Of that side; 0 for native.
-        multiple_of: Each side is rounded to a multiple of it.
+        side: Which side gets the pixels: shorter, longer, both, native for none, or exact for a height and a width.
+        pixels: Of that side; 0 for native and exact.
+        multiple_of: Each side is rounded to a multiple of it; 1 for exact.
+        height: For exact only.
+        width: For exact only.
     Raises:
         InputError: If a number is out of range.
     """
@@ -67,17 +72,27 @@ class SizeRule:
     side: Side
     pixels: int = 0
     multiple_of: int = 1
+    height: int = 0
+    width: int = 0
 
     def __post_init__(self) -> None:
         """Refuses sizes that cannot be."""
-        if self.multiple_of < 1 or (self.pixels < 1) != (self.side == "native"):
+        goal = self.height, self.width
+        if self.side == "exact":
+            if min(goal) < 1 or (self.pixels, self.multiple_of) != (0, 1):
+                raise InputError(f"expected an exact size with height and width of at least 1 alone, got {self}")
+        elif (
+            self.multiple_of < 1 or (self.pixels < 1) != (self.side == "native") or (self.height, self.width) != (0, 0)
+        ):
             raise InputError(
                 "expected a size with multiple_of of at least 1 and pixels of at least 1, without pixels for native, "
-                f"got {self}"
+                f"and with height and width for exact only, got {self}"
             )
 
     def applied(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that the network sees of a picture."""
+        if self.side == "exact":
+            return self.height, self.width
         goal = {"shorter": min(height, width), "longer": max(height, width), "both": 0, "native": 0}[self.side]
         if self.side == "both":
             sides: tuple[float, float] = float(self.pixels), float(self.pixels)

@@ -89,7 +89,7 @@ def write_finetuned(recipe: FinetuneRecipe, checkpoint: Path, output: Path) -> F
             save_adapter(adapted, folder)
     parity, no_onnx = None, None
     try:
-        parity = export_zoo(after, output / ONNX_FILE, f"{recipe.model}-finetuned")
+        parity = export_zoo(after, output / ONNX_FILE, f"{recipe.model}-finetuned", recipe.augmentation.crop)
     except InputError as error:
         no_onnx = str(error)
     return Finetuned(report, len(learner.learned), parity, no_onnx)

@@ -121,7 +121,7 @@ def dpt_hybrid() -> tuple[torch.nn.Module, dict[str, object]]:
     return library().DPTForDepthEstimation(config), _dpt_processor(1, 64, keep=False)
 
 
-def zoedepth() -> tuple[torch.nn.Module, dict[str, object]]:
+def zoedepth(domains: int = 2) -> tuple[torch.nn.Module, dict[str, object]]:
     backbone = library().BeitConfig(
         image_size=64,
         patch_size=16,
@@ -142,7 +142,7 @@ def zoedepth() -> tuple[torch.nn.Module, dict[str, object]]:
         bin_configurations=[
             {"name": "nyu", "n_bins": 8, "min_depth": 0.001, "max_depth": 10.0},
             {"name": "kitti", "n_bins": 8, "min_depth": 0.001, "max_depth": 80.0},
-        ],
+        ][:domains],
         num_patch_transformer_layers=4,
         patch_transformer_hidden_size=128,
         patch_transformer_intermediate_size=8,

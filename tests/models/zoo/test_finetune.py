@@ -282,18 +282,15 @@ def test_without_its_packages_the_extra_is_named(recipe, save, monkeypatch):
 
 
 def test_onnx_that_is_not_to_be_had_is_said(save, tmp_path, monkeypatch):
-    network = zoo.load_trainable(save("zoedepth"), zoo_card("zoedepth-nyu-kitti"))
-    with pytest.raises(InputError, match="one graph for all pictures, got zoedepth"):
-        export.export_zoo(network, tmp_path / "a.onnx", "a")
     network = zoo.load_trainable(save("depth_anything"), zoo_card(NAMES["depth_anything"]))
     with monkeypatch.context() as patched:
         patched.setattr(torch.onnx, "export", lambda *_, **__: 1 / 0)
         with pytest.raises(InputError, match=r"expected a network that ONNX can hold.*division by zero"):
-            export.export_zoo(network, tmp_path / "a.onnx", "a")
+            export.export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
     monkeypatch.setattr(export, "_graph", lambda _: b"")
     monkeypatch.setattr(export, "_parity", lambda *_: 0.5)
     with pytest.raises(InputError, match=r"torch and ONNX within 0\.001 of the range, got 0\.5"):
-        export.export_zoo(network, tmp_path / "a.onnx", "a")
+        export.export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
     assert list(tmp_path.iterdir()) == []
 
 

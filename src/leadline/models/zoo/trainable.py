@@ -102,6 +102,10 @@ class ZooNetwork(nn.Module):
             pixels = functional.interpolate(pixels, seen, mode="bicubic", align_corners=False)
         return enlarged(self(pixels)[0], (height, width), "bilinear")
 
+    def resized(self, size: SizeRule) -> "ZooNetwork":
+        """The same weights behind another rule for the size."""
+        return ZooNetwork(self.network, self.card, size, self.mean, self.std)
+
     def backbone(self) -> nn.Module:
         """The part that was pretrained on far more pictures than the rest."""
         return getattr(self.plain, _BACKBONES[self.card.family])
