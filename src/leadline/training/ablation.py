@@ -14,9 +14,9 @@ from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
-from leadline.training.bench import Bench, Entry
+from leadline.training.bench import Bench, BenchRecipe, Entry
 from leadline.training.learner import DivergedError
-from leadline.training.recipe import StereoRecipe, resolved
+from leadline.training.recipe import resolved
 from leadline.training.run import CHECKPOINT_NAME, train, validate
 
 RESULT_NAME: Final = "result.json"
@@ -83,7 +83,7 @@ def run_bench(bench: Bench, output: Path, seeds: int, tell: Callable[[str], None
     return [_measured(entry, results[entry.name]) for entry in entries]
 
 
-def forward_cost(recipe: StereoRecipe) -> tuple[float, int]:
+def forward_cost(recipe: BenchRecipe) -> tuple[float, int]:
     """GFLOP of one pair of the crop's size, forward, and the number of the network's parameters.
 
     A multiplication and its addition are two. Only convolutions, matrix products and attention are counted.
@@ -95,7 +95,7 @@ def forward_cost(recipe: StereoRecipe) -> tuple[float, int]:
     return counter.get_total_flops() / 1e9, sum(weight.numel() for weight in model.parameters())
 
 
-def _result(recipe: StereoRecipe, folder: Path) -> dict[str, Any]:
+def _result(recipe: BenchRecipe, folder: Path) -> dict[str, Any]:
     """The scores of one run by name, none if it diverged."""
     path = folder / RESULT_NAME
     plain = json.loads(json.dumps(resolved(recipe)))

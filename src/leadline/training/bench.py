@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from leadline.errors import InputError
 from leadline.training.recipe import StereoRecipe, make_recipe, read_yaml, resolved
+from leadline.training.self_supervised import SelfSupervisedRecipe
+
+BenchRecipe: TypeAlias = StereoRecipe | SelfSupervisedRecipe
+"""Ways of learning that need nothing but a folder of pairs, so that they can be compared."""
 
 BASE_NAME: Final = "base"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _KEYS: Final = {"title", "recipe", "themes"}
+_WAY: Final = "learning"
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Entry:
     name: str
     theme: str
     change: str
-    recipe: StereoRecipe
+    recipe: BenchRecipe
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def load_bench(bench: str | Path, overrides: Mapping[str, object] | None = None)
     Args:
         bench: Name of a bundled bench or path of a YAML file: `title`, `recipe` (keys of a supervised stereo recipe)
             and `themes`, theme -> entry's name -> the key that it changes, whose mapping is merged with the base's.
+            With `learning` may come what that way needs otherwise.
         overrides: Values that replace those of the base, such as the folders of data.
     Raises:
         InputError: If it is not such a file.
@@ -73,7 +79,7 @@ def load_bench(bench: str | Path, overrides: Mapping[str, object] | None = None)
         raise InputError(f"expected the keys {', '.join(sorted(_KEYS))} in {where}, got {', '.join(map(str, values))}")
     if not isinstance(values["recipe"], dict) or not isinstance(values["themes"], dict):
         raise InputError(f"expected recipe and themes of {where} to be keys and values; see the bench toy")
-    recipe = _stereo({**values["recipe"], **(overrides or {})}, where)
+    recipe = _comparable({**values["recipe"], **(overrides or {})}, where)
     base = Entry(BASE_NAME, "", "", recipe)
     entries: list[Entry] = []
     for theme, changes in values["themes"].items():
@@ -86,25 +92,31 @@ def load_bench(bench: str | Path, overrides: Mapping[str, object] | None = None)
     return Bench(str(values["title"]), base, tuple(entries))
 
 
-def _entry(name: str, theme: str, change: object, base: StereoRecipe, where: str) -> Entry:
+def _entry(name: str, theme: str, change: object, base: BenchRecipe, where: str) -> Entry:
     where = f"{where}, entry {name}"
     if not _NAME.fullmatch(name):
         raise InputError(f"expected small letters, digits, dots and hyphens as a name, got {name!r} in {where}")
-    if not isinstance(change, dict) or len(change) != 1:
+    if not isinstance(change, dict) or (len(change) != 1 and _WAY not in change):
         raise InputError(f"expected one changed key, so that its effect is seen, got {change!r} in {where}")
-    ((key, value),) = cast(dict[str, Any], change).items()
-    values = resolved(base)
-    merged = {**values[key], **value} if isinstance(value, dict) and isinstance(values.get(key), Mapping) else value
-    recipe = _stereo({**values, key: merged}, where)
+    changes, values = cast(dict[str, Any], change), resolved(base)
+    if changes.get(_WAY) == "self-supervised":
+        known = {_WAY, *(field.name for field in fields(SelfSupervisedRecipe))}
+        values = {key: value for key, value in values.items() if key in known}
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(values.get(key), Mapping)
+        values[key] = {**values[key], **value} if both else value
+    recipe = _comparable(values, where)
     if recipe.steps * recipe.batch_size != base.steps * base.batch_size:
         raise InputError(f"expected as many samples as the base's, got {recipe.steps} x {recipe.batch_size} in {where}")
-    return Entry(name, theme, _words(key, value), recipe)
+    return Entry(name, theme, ", ".join(_words(key, value) for key, value in changes.items()), recipe)
 
 
-def _stereo(values: Mapping[str, object], where: str) -> StereoRecipe:
+def _comparable(values: Mapping[str, object], where: str) -> BenchRecipe:
     recipe = make_recipe(values, where)
-    if type(recipe) is not StereoRecipe:
-        raise InputError(f"expected the learning of a bench to be stereo, got {values['learning']} in {where}")
+    if not isinstance(recipe, BenchRecipe):
+        raise InputError(
+            f"expected the learning of a bench to be stereo or self-supervised, got {values[_WAY]} in {where}"
+        )
     return recipe
 
 
