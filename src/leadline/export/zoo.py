@@ -40,9 +40,15 @@ def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, i
     Returns:
         Largest difference between torch and ONNX Runtime as a share of the range of depth in the picture.
     Raises:
-        InputError: If ONNX cannot hold the network, or the two differ by more than 0.001.
+        InputError: If the network takes a prompt, which a card has no input for; ONNX cannot hold it; or the two
+            differ by more than 0.001.
         OutputError: If a file cannot be written.
     """
+    if network.card.needs_prompt:
+        raise InputError(
+            f"expected a network that takes a picture alone, got {network.card.name}, whose prompt has no input on a "
+            "card; use torch"
+        )
     if network.card.family == "zoedepth":
         network = network.resized(SizeRule("exact", height=views[0], width=views[1]))
     network = network.eval()

@@ -24,6 +24,9 @@ from leadline.protocols.scored import NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED
 DepthMethod: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], DepthMap]
 """A picture (RGB) to its depth."""
 
+SceneMethod: TypeAlias = Callable[[DepthScene], DepthMap]
+"""A scene to its depth: for methods that are given more than the picture."""
+
 DepthObserver: TypeAlias = Callable[[DepthScene, Mapping[str, DepthMap], Sequence[Score]], None]
 """Called after each scene with the methods' maps and the scene's scores: for sheets and progress."""
 
@@ -52,6 +55,18 @@ def evaluate_depth(
             picture or a kind that the protocol cannot align, a method changes its kind of depth, or not a single
             scene could be scored.
     """
+    calls = {name: partial(_call, method) for name, method in methods.items()}
+    return evaluate_scenes(scenes, calls, protocol, alignment, observe)
+
+
+def evaluate_scenes(
+    scenes: Iterable[DepthScene],
+    methods: Mapping[str, SceneMethod],
+    protocol: DepthProtocol,
+    alignment: AlignmentName | None = None,
+    observe: DepthObserver | None = None,
+) -> Report:
+    """Runs and scores methods that are given more of a scene than its picture; all else is as for `evaluate_depth`."""
     chosen: dict[str, AlignmentName] = {}
 
     def judge(
@@ -65,8 +80,7 @@ def evaluate_depth(
             )
         return score_depth_scene(scene, name, prediction, seconds, protocol, taken)
 
-    calls = {name: partial(_call, method) for name, method in methods.items()}
-    rows, exclusions = run_methods(scenes, calls, judge, observe)
+    rows, exclusions = run_methods(scenes, methods, judge, observe)
     terms = Terms(
         protocol.name, protocol.source, [m.name for m in protocol.metrics], _settings(protocol), protocol.averaging
     )

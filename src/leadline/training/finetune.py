@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast, final
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from leadline.data.augment_mono import MonoAugmentation
-from leadline.data.torch_mono import MonoBatch, MonoStream
+from leadline.data.torch_mono import MonoBatch, MonoStream, to_tensors
 from leadline.errors import InputError
 from leadline.losses import (
     gradient_matching,
@@ -27,6 +28,7 @@ from leadline.models.zoo.cards import ZooCard, zoo_card
 from leadline.models.zoo.source import model_folder, require_licence
 from leadline.models.zoo.trainable import ZooNetwork, load_trainable, require_trainable, with_lora
 from leadline.training.finetune_data import DepthPart, FinetuneValidation, split
+from leadline.training.finetune_prompt import PromptedBatch, depth_with_truth, to_prompted_tensors
 from leadline.training.learner import Learner
 from leadline.training.mono_validation import MonoValidationItem, log_scores
 from leadline.training.recipe import Recipe, resolved
@@ -64,6 +66,9 @@ class FinetuneRecipe(Recipe):
         gradient_weight: Of the difference of gradients over four scales, for inverse depth.
         lora: Rank of low-rank adapters in the backbone, which alone are trained; 0 trains everything.
         backbone_rate: Share of the learning rate that the backbone learns with in full fine-tuning.
+        prompt_grid: Rows and columns of the prompt that a network which takes one is given; it is the mean of the true
+            depth in each cell. The default is the grid of points that a phone's laser casts; 8 x 8 is that of a
+            time-of-flight chip, 192 x 256 that of the depth that a phone makes of its points.
         augmentation: How samples are changed. For metric depth, scale must be [1, 1] and log2_stretch 0: another
             focal length with the same metres would teach nonsense.
     """
@@ -86,6 +91,7 @@ class FinetuneRecipe(Recipe):
     gradient_weight: float = 0.5
     lora: int = 0
     backbone_rate: float = 0.1
+    prompt_grid: tuple[int, int] = (24, 24)
     augmentation: MonoAugmentation = field(default_factory=MonoAugmentation)
 
     def __post_init__(self) -> None:
@@ -93,6 +99,8 @@ class FinetuneRecipe(Recipe):
         super().__post_init__()
         if self.lora < 0:
             raise InputError(f"expected a rank of at least 0 for lora in the recipe, got {self.lora}")
+        if min(self.prompt_grid) < 2:
+            raise InputError(f"expected a prompt_grid of at least 2 x 2 in the recipe, got {self.prompt_grid}")
 
 
 @final
@@ -132,11 +140,11 @@ class FinetunedZoo(Learner):
         rest = [weight for weight in trained if id(weight) not in backbone]
         return [{"params": rest}, {"params": slow, "lr": self.recipe.learning_rate * self.recipe.backbone_rate}]
 
-    def training_step(self, batch: MonoBatch, batch_index: int) -> Float[Tensor, ""]:
+    def training_step(self, batch: PromptedBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
         # Statistics of a few pictures are worse than those that the network came with.
         self.model.eval()
-        depth = self.network(batch["image"].permute(0, 3, 1, 2).float() / 255.0)
+        depth = self.network(batch["image"].permute(0, 3, 1, 2).float() / 255.0, batch.get("prompt_m"))
         with torch.autocast(depth.device.type, enabled=False):
             terms = finetune_terms(depth.float(), batch, self.loss, self.recipe.gradient_weight)
         return self.checked(terms)
@@ -144,14 +152,17 @@ class FinetunedZoo(Learner):
     def validation_step(self, batch: MonoValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one picture."""
         with torch.autocast(self.device.type, enabled=False):
-            depth = self.averaged.depth(batch["image"])
+            truth = batch["depth"].cpu().numpy(), batch["valid"].cpu().numpy()
+            depth = depth_with_truth(self.averaged, batch["image"], *truth, self.recipe.prompt_grid)
         log_scores(self, batch, depth, None, self.averaged.kind)
 
     def train_dataloader(self) -> DataLoader[MonoBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
-        stream = MonoStream([self.learned], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count)
+        prompted = partial(to_prompted_tensors, grid=recipe.prompt_grid)
+        convert = prompted if self.network.card.needs_prompt else to_tensors
+        stream = MonoStream([self.learned], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count, convert)
         return self.loader(stream)
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:

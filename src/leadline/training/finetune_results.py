@@ -11,18 +11,19 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.export.zoo import export_zoo
 from leadline.maps import DISTANCE_KINDS, DepthMap
 from leadline.models.zoo.trainable import ZooNetwork, merged, save_adapter, save_network
-from leadline.protocols.depth_evaluate import evaluate_depth
+from leadline.protocols.depth_evaluate import SceneMethod, evaluate_scenes
+from leadline.protocols.depth_scenes import DepthScene
 from leadline.protocols.generic import GENERIC
 from leadline.protocols.report import Report
 from leadline.training.checkpoints import AtomicCheckpoints
 from leadline.training.finetune import FinetunedZoo, FinetuneRecipe, network_folder, start_network
 from leadline.training.finetune_data import FinetuneValidation
+from leadline.training.finetune_prompt import depth_with_truth
 from leadline.training.run import CHECKPOINT_NAME
 
 MODEL_FOLDER: Final = "model"
@@ -80,8 +81,9 @@ def write_finetuned(recipe: FinetuneRecipe, checkpoint: Path, output: Path) -> F
     adapted = learner.averaged
     after = merged(adapted)
     judged = FinetuneValidation(learner.judged, recipe.validation_pairs)
-    methods = {"before": _method(start_network(recipe)), "after": _method(after)}
-    report = evaluate_depth((judged.scene(index) for index in range(len(judged))), methods, GENERIC)
+    networks = {"before": start_network(recipe), "after": after}
+    methods = {name: _method(network, recipe.prompt_grid) for name, network in networks.items()}
+    report = evaluate_scenes((judged.scene(index) for index in range(len(judged))), methods, GENERIC)
     with _whole_folder(output / MODEL_FOLDER) as folder:
         save_network(after.cpu(), network_folder(recipe), folder)
     if recipe.lora:
@@ -108,12 +110,15 @@ def remove_results(output: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _method(network: ZooNetwork):  # noqa: ANN202 - a DepthMethod, whose picture's shape is checked as it is called
+def _method(network: ZooNetwork, grid: tuple[int, int]) -> SceneMethod:
     network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
-    def estimate(image: UInt8[np.ndarray, "h w 3"]) -> DepthMap:
+    def estimate(scene: DepthScene) -> DepthMap:
+        assert scene.truth is not None, "a picture without truth judges nothing"
+        image = torch.from_numpy(np.ascontiguousarray(scene.image))
         with torch.inference_mode():
-            depth = network.depth(torch.from_numpy(np.ascontiguousarray(image))).float().cpu().numpy()
+            found = depth_with_truth(network, image, scene.truth.depth, scene.truth.valid, grid)
+        depth = found.float().cpu().numpy()
         valid = depth > 0 if network.kind in DISTANCE_KINDS else np.ones(depth.shape, dtype=bool)
         return DepthMap(depth, valid, network.kind)
 

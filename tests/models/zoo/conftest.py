@@ -70,9 +70,9 @@ def metric_depth_anything() -> tuple[torch.nn.Module, dict[str, object]]:
     return depth_anything(depth_estimation_type="metric", max_depth=20)
 
 
-def prompt_depth_anything() -> tuple[torch.nn.Module, dict[str, object]]:
+def prompt_depth_anything(**changes: object) -> tuple[torch.nn.Module, dict[str, object]]:
     config = library().PromptDepthAnythingConfig(
-        backbone_config=dinov2(), reassemble_hidden_size=16, head_hidden_size=4, **_DPT_HEAD
+        backbone_config=dinov2(), reassemble_hidden_size=16, head_hidden_size=4, **_DPT_HEAD, **changes
     )
     processor = _dpt_processor(14, 56, image_processor_type="PromptDepthAnythingImageProcessor")
     return library().PromptDepthAnythingForDepthEstimation(config), processor

@@ -327,7 +327,7 @@ def test_the_command_leaves_a_model_that_mono_takes(save, data, tmp_path, capsys
     ("name", "words", "message"),
     [
         ("nobody", [], "got 'nobody'"),
-        ("depth-pro", ["--accept-licence"], "which needs more than a picture and its depth"),
+        ("depth-pro", ["--accept-licence"], "got depth-pro (depth_pro)"),
         ("depth-anything-v2-base", [], "licence of depth-anything-v2-base to be accepted"),
         ("depth-anything-v2-small", ["--loss", "silog"], "whose depth is affine_inverse, got silog"),
         ("depth-anything-v2-small", ["--steps", "0"], "at least 1 step"),

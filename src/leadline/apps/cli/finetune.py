@@ -29,6 +29,7 @@ def finetune(
     batch_size: int = 4,
     loss: Literal["scale-shift-invariant", "trimmed-scale-shift-invariant", "silog", "squared-silog"] | None = None,
     crop: tuple[int, int] | None = None,
+    prompt_grid: tuple[int, int] = (24, 24),
     seed: int = 1,
     workers: int = 0,
     output: Path | None = None,
@@ -46,7 +47,8 @@ def finetune(
     after; and the checkpoint and the logs for TensorBoard.
 
     Args:
-        model: Network of the zoo, such as depth-anything-v2-small: Depth Anything, DPT, MiDaS, ZoeDepth or GLPN.
+        model: Network of the zoo, such as depth-anything-v2-small: Depth Anything, Prompt Depth Anything, DPT, MiDaS,
+            ZoeDepth or GLPN.
         data: What to learn from.
         source: Folder with the files of the network; from the hub or its cache if absent.
         lora: Rank of low-rank adapters, which alone are trained; 0 trains all weights.
@@ -57,6 +59,8 @@ def finetune(
         batch_size: Pictures a step.
         loss: What suits the network's kind if absent: scale-shift-invariant for affine_inverse, silog for metric.
         crop: Height and width of what the network sees in training; what it will see of the first picture if absent.
+        prompt_grid: Rows and columns of the coarse sensor whose depth a network that takes a prompt is given; made from
+            the mean true depth in each cell, in training and for the scores.
         seed: Of the order of pictures and their augmentation.
         workers: Processes that load and augment; 0 does it in the training process.
         output: Output folder; runs/MODEL-finetuned if absent.
@@ -74,7 +78,8 @@ def finetune(
     values: dict[str, object] = {
         "model": model, "data": data, "validation": validation, "source": source, "lora": lora, "steps": steps,
         "learning_rate": (_LORA_RATE if lora else _FULL_RATE) if learning_rate is None else learning_rate,
-        "batch_size": batch_size, "loss": loss, "seed": seed, "workers": workers, "accept_licence": accept_licence,
+        "batch_size": batch_size, "loss": loss, "prompt_grid": list(prompt_grid), "seed": seed, "workers": workers,
+        "accept_licence": accept_licence,
         "warmup_steps": max(1, min(_WARMUP_STEPS, steps // 10)), "decay_steps": max(1, steps // 2),
         "epoch_steps": min(_EPOCH_STEPS, steps),
     }  # fmt: skip
@@ -126,6 +131,8 @@ def _summary(recipe: Any, result: Any) -> dict[str, Any]:  # noqa: ANN401 - as a
 
 
 def _tell(folder: Path, recipe: Any, result: Any) -> None:  # noqa: ANN401 - as above
+    from leadline.models.zoo import zoo_card
+
     before, after = result.scores("before"), result.scores("after")
     alignment = result.report.rows[0].alignment
     count = len(result.report.scene_names())
@@ -136,7 +143,10 @@ def _tell(folder: Path, recipe: Any, result: Any) -> None:  # noqa: ANN401 - as 
     )
     if result.parity is None:
         print(f"{folder}: no ONNX file: {result.no_onnx}")
-        print(f"use it: leadline mono PICTURE --model {recipe.model} --source {folder / 'model'}")
+        if zoo_card(recipe.model).needs_prompt:
+            print(f'use it in Python: load_zoo("{recipe.model}", "{folder / "model"}")(image, prompt_m)')
+        else:
+            print(f"use it: leadline mono PICTURE --model {recipe.model} --source {folder / 'model'}")
     else:
         print(f"{folder / 'model.onnx'}: within {100 * result.parity:.2g} % of the range of torch")
         print(f"use it: leadline mono PICTURE --model {folder / 'model.onnx'}")

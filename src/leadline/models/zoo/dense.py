@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from leadline.errors import InputError
@@ -35,7 +35,8 @@ def load(folder: Path, card: ZooCard, device: str) -> Estimator:
 
     def estimate(image: UInt8[np.ndarray, "h w 3"], prompt: Float32[np.ndarray, "_ _"] | None) -> Estimate:
         pixels = processor(image, return_tensors="pt")["pixel_values"].to(network.device)
-        outputs = run_network(network, pixels, prompt)
+        prompted = None if prompt is None else torch.from_numpy(prompt)[None, None].to(network.device)
+        outputs = run_network(network, pixels, prompted)
         (result,) = processor.post_process_depth_estimation(outputs, target_sizes=[image.shape[:2]])
         return Estimate(result["predicted_depth"].float().cpu().numpy())
 
@@ -68,16 +69,20 @@ def _require_kind(config: Any, card: ZooCard, folder: Path) -> None:  # noqa: AN
         raise InputError(f"expected a {expected} network for {card.name}, got a {stated} one in {folder}")
 
 
-def run_network(network: Any, pixels: Tensor, prompt: Float32[np.ndarray, "_ _"] | None) -> Any:  # noqa: ANN401 - as above
+def run_network(
+    network: Any,  # noqa: ANN401 - as above
+    pixels: Float[Tensor, "b 3 h w"],
+    prompt: Float[Tensor, "b 1 _ _"] | None,
+) -> Any:  # noqa: ANN401 - as above
     """What a dense network says of processed pictures.
 
     Args:
         network: As `load_parts` gives it.
         pixels: Normalised pictures; sides that the network can divide.
-        prompt: Coarse metric depth where the network takes it.
+        prompt: Coarse depth in metres where the network takes it.
     """
     if prompt is not None:
-        return network(pixels, prompt_depth=torch.from_numpy(prompt)[None, None].to(pixels.device))
+        return network(pixels, prompt_depth=prompt)
     if network.config.model_type != "dpt":
         return network(pixels)
     # The library does not tell DPT's neck the grid of patches, which then takes every picture for a square.

@@ -23,6 +23,7 @@ from leadline.runtime.onnx_card import SizeRule
 
 _BACKBONES: Final[Mapping[str, str]] = {
     "depth_anything": "backbone",
+    "prompt_depth_anything": "backbone",
     "dpt": "dpt",
     "zoedepth": "backbone",
     "glpn": "glpn",
@@ -68,39 +69,46 @@ class ZooNetwork(nn.Module):
 
     @property
     def farthest_m(self) -> float | None:
-        """The farthest depth that it can give; None where it knows no metres."""
+        """The farthest depth that it can give; None where it knows no metres, or takes the range from a prompt."""
         config = self.plain.config
-        if self.kind != "metric":
+        if self.kind != "metric" or self.card.needs_prompt:
             return None
         if self.card.family == "zoedepth":
             return float(max(bins["max_depth"] for bins in config.bin_configurations))
         return float(config.max_depth)
 
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:
+    def forward(
+        self, image: Float[Tensor, "b 3 h w"], prompt_m: Float[Tensor, "b 1 _ _"] | None = None
+    ) -> Float[Tensor, "b h w"]:
         """Numbers of the card's kind.
 
         Args:
             image: RGB in [0, 1]; sides are multiples of `size.multiple_of`.
+            prompt_m: Coarse depth of the same views, metres, all of it known, for a network that takes it.
         """
         pixels = (image - self.mean) / self.std
         if self.card.family == "depth_anything":
             return _depth_anything(self.plain, pixels)
-        depth: Tensor = run_network(self.plain, pixels, None).predicted_depth
+        depth: Tensor = run_network(self.plain, pixels, prompt_m).predicted_depth
         if self.card.family == "zoedepth":  # its answer is smaller than what it sees
             depth = functional.interpolate(depth[:, None], image.shape[2:], mode="bilinear", align_corners=False)[:, 0]
         return depth
 
-    def depth(self, image: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
+    def depth(
+        self, image: UInt8[Tensor, "h w 3"], prompt_m: Float[Tensor, "_ _"] | None = None
+    ) -> Float[Tensor, "h w"]:
         """Numbers of the card's kind for a picture of any size, brought to the network's size as a card of ours says.
 
         Args:
             image: RGB.
+            prompt_m: As for `forward`.
         """
         height, width = image.shape[:2]
         pixels = image.to(self.mean.device).permute(2, 0, 1)[None].float() / 255.0
         if (seen := self.size.applied(height, width)) != (height, width):
             pixels = functional.interpolate(pixels, seen, mode="bicubic", align_corners=False)
-        return enlarged(self(pixels)[0], (height, width), "bilinear")
+        prompt = None if prompt_m is None else prompt_m.to(pixels.device)[None, None]
+        return enlarged(self(pixels, prompt)[0], (height, width), "bilinear")
 
     def resized(self, size: SizeRule) -> "ZooNetwork":
         """The same weights behind another rule for the size."""
@@ -129,8 +137,8 @@ def require_trainable(card: ZooCard) -> None:
     """
     if card.family not in _BACKBONES:
         raise InputError(
-            f"expected a network of {', '.join(_BACKBONES)} to fine-tune, got {card.name} ({card.family}), which needs "
-            "more than a picture and its depth; choose another"
+            f"expected a network of {', '.join(_BACKBONES)} to fine-tune, got {card.name} ({card.family}); choose "
+            "another"
         )
 
 
