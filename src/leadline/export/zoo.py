@@ -30,7 +30,8 @@ _MAX_PARITY: Final = 1e-3
 def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, int]) -> float:
     """Writes a network as an ONNX file, and its card beside it.
 
-    The graph takes pictures of any size, but that of a ZoeDepth: its position encoding is worked out for one size.
+    The graph takes pictures of any size, but Depth Pro's takes its own, and that of a ZoeDepth, whose position encoding
+    is worked out for one size, that of its views.
 
     Args:
         network: Without adapters, on the cpu.
@@ -62,6 +63,7 @@ def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, i
         input="image",
         output="depth",
         size=network.size,
+        interpolation=network.interpolation,
     )
     parity = _parity(network, content, card)
     if parity > _MAX_PARITY:

@@ -236,12 +236,14 @@ def chosen_loss(card: ZooCard, wanted: FinetuneLoss | None) -> FinetuneLoss:
 def usual_augmentation(network: ZooNetwork, part: DepthPart) -> MonoAugmentation:
     """Views of the size and shape at which the network will see the first picture; for metres with its focal length.
 
+    A network that squeezes all pictures into one size is given whole ones, which it squeezes itself.
+
     Args:
         network: Who learns.
         part: What from.
     """
     height, width = part.read(0).image.shape[:2]
-    crop = network.size.applied(height, width)
+    crop = (height, width) if network.size.side == "exact" else network.size.applied(height, width)
     if network.kind == "metric":
         return MonoAugmentation(crop, scale=(1.0, 1.0), log2_stretch=0.0)
     return MonoAugmentation(crop)

@@ -157,6 +157,9 @@ def _map(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int) -
     # Spawned, not forked: the progress display runs a thread.
     with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks)), _start_worker) as pool:
         yield from pool.imap_unordered(render, tasks)
+        # Leaving the block ends workers by a signal, which one that waits for its next task may miss.
+        pool.close()
+        pool.join()
 
 
 def _start_worker() -> None:

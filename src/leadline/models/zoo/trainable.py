@@ -3,7 +3,7 @@
 import copy
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,21 +16,24 @@ from torch.nn import functional
 
 from leadline.errors import InputError, MissingExtraError
 from leadline.maps import DepthKind
+from leadline.models.zoo import depth_pro
 from leadline.models.zoo.cards import ZooCard
 from leadline.models.zoo.dense import load_parts, run_network
 from leadline.models.zoo.pretrained import enlarged, quiet
-from leadline.runtime.onnx_card import SizeRule
+from leadline.runtime.onnx_card import Interpolation, SizeRule
 
 _BACKBONES: Final[Mapping[str, str]] = {
     "depth_anything": "backbone",
     "prompt_depth_anything": "backbone",
     "dpt": "dpt",
     "zoedepth": "backbone",
+    "depth_pro": "depth_pro.encoder",
     "glpn": "glpn",
 }
 """Family -> the part that was pretrained on far more pictures than the rest; all that can be trained."""
 _PROCESSING: Final = "preprocessor_config.json"
 _LEAST_STD: Final = 1e-6
+_MODES: Final[Mapping[Interpolation, str]] = {"cubic": "bicubic", "linear": "bilinear"}
 
 
 @final
@@ -69,13 +72,18 @@ class ZooNetwork(nn.Module):
 
     @property
     def farthest_m(self) -> float | None:
-        """The farthest depth that it can give; None where it knows no metres, or takes the range from a prompt."""
+        """The farthest depth that it can give; None where it knows no metres or no bound, or a prompt gives the range."""
         config = self.plain.config
-        if self.kind != "metric" or self.card.needs_prompt:
+        if self.kind != "metric" or self.card.family in ("prompt_depth_anything", "depth_pro"):
             return None
         if self.card.family == "zoedepth":
             return float(max(bins["max_depth"] for bins in config.bin_configurations))
         return float(config.max_depth)
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How a picture is brought to the size."""
+        return "linear" if self.card.family == "depth_pro" else "cubic"
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], prompt_m: Float[Tensor, "b 1 _ _"] | None = None
@@ -83,12 +91,15 @@ class ZooNetwork(nn.Module):
         """Numbers of the card's kind.
 
         Args:
-            image: RGB in [0, 1]; sides are multiples of `size.multiple_of`.
+            image: RGB in [0, 1]; sides are multiples of `size.multiple_of`. Depth Pro takes any and brings them to its own.
             prompt_m: Coarse depth of the same views, metres, all of it known, for a network that takes it.
         """
         pixels = (image - self.mean) / self.std
         if self.card.family == "depth_anything":
             return _depth_anything(self.plain, pixels)
+        if self.card.family == "depth_pro":
+            depth = depth_pro.metres(self.plain, _at(pixels, self.size.applied(*image.shape[2:])))
+            return _at(depth[:, None], image.shape[2:])[:, 0]
         depth: Tensor = run_network(self.plain, pixels, prompt_m).predicted_depth
         if self.card.family == "zoedepth":  # its answer is smaller than what it sees
             depth = functional.interpolate(depth[:, None], image.shape[2:], mode="bilinear", align_corners=False)[:, 0]
@@ -106,7 +117,7 @@ class ZooNetwork(nn.Module):
         height, width = image.shape[:2]
         pixels = image.to(self.mean.device).permute(2, 0, 1)[None].float() / 255.0
         if (seen := self.size.applied(height, width)) != (height, width):
-            pixels = functional.interpolate(pixels, seen, mode="bicubic", align_corners=False)
+            pixels = functional.interpolate(pixels, seen, mode=_MODES[self.interpolation], align_corners=False)
         prompt = None if prompt_m is None else prompt_m.to(pixels.device)[None, None]
         return enlarged(self(pixels, prompt)[0], (height, width), "bilinear")
 
@@ -116,7 +127,14 @@ class ZooNetwork(nn.Module):
 
     def backbone(self) -> nn.Module:
         """The part that was pretrained on far more pictures than the rest."""
-        return getattr(self.plain, _BACKBONES[self.card.family])
+        return self.plain.get_submodule(_BACKBONES[self.card.family])
+
+
+def _at(layers: Float[Tensor, "b _ _ _"], size: Sequence[int]) -> Float[Tensor, "b _ _ _"]:
+    """Layers at another size, if it is another."""
+    if tuple(layers.shape[2:]) == tuple(size):
+        return layers
+    return functional.interpolate(layers, tuple(size), mode="bilinear", align_corners=False)
 
 
 def _depth_anything(network: Any, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:  # noqa: ANN401 - as above
@@ -157,16 +175,27 @@ def load_trainable(folder: Path, card: ZooCard) -> ZooNetwork:
         raise MissingExtraError(
             'expected the package transformers, found none; install it with pip install "leadline[zoo]"'
         )
-    network, processor = load_parts(folder, card, "cpu")
-    mean, std = torch.zeros(3), torch.ones(3)
-    if getattr(processor, "do_normalize", False):
-        mean, std = torch.tensor(processor.image_mean).float(), torch.tensor(processor.image_std).float()
-    if mean.shape != (3,) or std.shape != (3,) or float(std.min()) < _LEAST_STD:
+    network, size, mean, std = _parts(folder, card)
+    if mean.numel() != 3 or std.numel() != 3 or float(std.min()) < _LEAST_STD:
         raise InputError(
             f"expected three image_mean and image_std above 0 in {folder / _PROCESSING}, got {mean.tolist()} and "
             f"{std.tolist()}; download it again"
         )
-    return ZooNetwork(network, card, _size_rule(processor, card), mean, std)
+    return ZooNetwork(network, card, size, mean.view(3), std.view(3))
+
+
+def _parts(folder: Path, card: ZooCard) -> tuple[Any, SizeRule, Tensor, Tensor]:
+    """The library's network, its size, and the mean and deviation of RGB as its folder states them."""
+    if card.family == "depth_pro":
+        network, (height, width), mean, std = depth_pro.load_parts(folder, card, "cpu")
+        # Metres alone cannot tell a wrong field of view from wrong depth, and it is told to others as the camera's.
+        network.fov_model.requires_grad_(False)
+        return network, SizeRule("exact", height=height, width=width), mean, std
+    network, processor = load_parts(folder, card, "cpu")
+    mean, std = torch.zeros(3), torch.ones(3)
+    if getattr(processor, "do_normalize", False):
+        mean, std = torch.tensor(processor.image_mean).float(), torch.tensor(processor.image_std).float()
+    return network, _size_rule(processor, card), mean, std
 
 
 def _size_rule(processor: Any, card: ZooCard) -> SizeRule:  # noqa: ANN401 - as above
