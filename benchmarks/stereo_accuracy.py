@@ -12,6 +12,8 @@ from typing import Any
 import cyclopts
 import numpy as np
 from groups import REMARKS, SceneLoader, find_groups, scene_progress
+from opencv_sample import NAME as SAMPLE
+from opencv_sample import opencv_sample
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +41,8 @@ PROTOCOL = StereoProtocol(
 ABOUT = f"""\
 {PROTOCOL.name}: every pixel with truth counts, dense rule (where a method has no value, it is an outlier and has the
 error of disparity 0), mean over scenes. In brackets: the ratio to {REFERENCE}, which checks left against right and
-fills the background; below 1 is better than it. Every method looks for its default range of disparities.
+fills the background; below 1 is better than it. Every method looks for its default range of disparities, but
+{SAMPLE}, semi-global matching as OpenCV's own sample sets it, for up to 95 px.
 {PERTURBED}: mean over {{count}} perturbations of every scene; the ratio is that of the means.
 Source: {PROTOCOL.source}"""
 
@@ -60,7 +63,7 @@ def main(
 
     Args:
         models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas. SGBM in 3
-            directions is the reference and always among them.
+            directions is the reference and always among them, and so is OpenCV's sample.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
         dreamed: Folder of shards that `leadline dream` wrote.
         pairs: How many dreamed pairs to score.
@@ -68,7 +71,10 @@ def main(
         json: File for all numbers.
     """
     chosen = perturbations.split(",")
-    methods = {name: stereo_method(name) for name in dict.fromkeys((*models.split(","), REFERENCE))}
+    methods: dict[str, StereoMethod] = {
+        name: stereo_method(name) for name in dict.fromkeys((*models.split(","), REFERENCE))
+    }
+    methods[SAMPLE] = opencv_sample
     groups = find_groups(scenes or [], dreamed, pairs)
     console = Console(width=max(Console().width, TABLE_WIDTH))
     console.print(ABOUT.format(count=len(chosen)), highlight=False)
