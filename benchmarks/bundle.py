@@ -49,7 +49,7 @@ METRICS = ("AbsRel", "delta<1.25")
 SUMMARIES = {
     "stereo": (
         "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
-        "on pictures enlarged {enlarge:g} times."
+        "on pictures of {enlarge:g} times their size."
     ),
     "refine": "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
     "mono": "Inverse depth from one picture up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
@@ -69,7 +69,7 @@ LIMITS = {
         "Trained on rendered rooms, desks, corridors, streets and landscapes only, from an encoder of ImageNet: "
         "people, animals, water, mirrors and pictures of pictures are not in its data.",
         "Inverse depth has unknown scale and shift: no metres and no point cloud before `--scale-from`.",
-        "Works at about 384x288 pixels: what is thinner than about 4 of those pixels is lost.",
+        "Works at about 256x192 pixels: what is thinner than about 4 of those pixels is lost.",
     ],
 }
 
