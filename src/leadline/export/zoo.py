@@ -21,10 +21,11 @@ from leadline.runtime.onnx_card import OnnxDepth, OnnxDepthCard, SizeRule
 
 _OPSET: Final = 18
 _CELLS: Final = ((4, 6), (5, 4), (3, 7))
-"""Sizes at which torch and ONNX Runtime are compared, in multiples of what the network wants."""
-_CELL_PX: Final = 32
-"""The multiple where the network wants one size only."""
+"""Sizes at which torch and ONNX Runtime are compared, in multiples of what the network wants; squares of colour in the
+pictures where it wants one size only."""
 _MAX_PARITY: Final = 1e-3
+_MOST_BYTES: Final = 2_000_000_000
+"""Of weights; what one ONNX file holds is a little more."""
 
 
 def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, int]) -> float:
@@ -41,14 +42,20 @@ def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, i
     Returns:
         Largest difference between torch and ONNX Runtime as a share of the range of depth in the picture.
     Raises:
-        InputError: If the network takes a prompt, which a card has no input for; ONNX cannot hold it; or the two
-            differ by more than 0.001.
+        InputError: If the network takes a prompt, which a card has no input for; its weights are too large for one
+            file, as Depth Pro's published ones are; ONNX cannot hold it; or the two differ by more than 0.001.
         OutputError: If a file cannot be written.
     """
     if network.card.needs_prompt:
         raise InputError(
             f"expected a network that takes a picture alone, got {network.card.name}, whose prompt has no input on a "
             "card; use torch"
+        )
+    size = sum(weight.numel() * weight.element_size() for weight in network.parameters())
+    if size > _MOST_BYTES:
+        raise InputError(
+            f"expected at most {_MOST_BYTES / 1e9:g} GB of weights for one ONNX file, got {size / 1e9:.1f} GB of "
+            f"{network.card.name}; use torch"
         )
     if network.card.family == "zoedepth":
         network = network.resized(SizeRule("exact", height=views[0], width=views[1]))
@@ -63,7 +70,7 @@ def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, i
         input="image",
         output="depth",
         size=network.size,
-        interpolation=network.interpolation,
+        interpolation="linear" if network.card.family == "depth_pro" else "cubic",
     )
     parity = _parity(network, content, card)
     if parity > _MAX_PARITY:
@@ -108,9 +115,11 @@ def _graph(network: ZooNetwork) -> bytes:
 
 
 def _parity(network: ZooNetwork, content: bytes, card: OnnxDepthCard) -> float:
-    """Compares whole pictures, with what the card does before and after the graph."""
-    largest = 0.0
-    multiple = _CELL_PX if network.size.side == "exact" else network.size.multiple_of
+    """Compares whole pictures, with what the card does before and after the graph; of a graph's one size if it has it.
+
+    A picture of another size is resized by the runtime in depth, but by Depth Pro in inverse depth.
+    """
+    largest, multiple = 0.0, network.size.multiple_of
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / card.path
         path.write_bytes(content)
@@ -118,7 +127,10 @@ def _parity(network: ZooNetwork, content: bytes, card: OnnxDepthCard) -> float:
         rng = np.random.default_rng(0)
         for rows, columns in _CELLS:
             coarse = rng.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
-            image = np.kron(coarse, np.ones((multiple + 1, multiple - 1, 1), np.uint8))
+            height, width = rows * (multiple + 1), columns * (multiple - 1)
+            if network.size.side == "exact":
+                height, width = network.size.applied(height, width)
+            image = coarse[np.arange(height) * rows // height][:, np.arange(width) * columns // width]
             with torch.inference_mode():
                 wanted = network.depth(torch.from_numpy(image)).numpy()
             found = method(image)

@@ -287,6 +287,12 @@ def test_onnx_that_is_not_to_be_had_is_said(save, tmp_path, monkeypatch):
         patched.setattr(torch.onnx, "export", lambda *_, **__: 1 / 0)
         with pytest.raises(InputError, match=r"expected a network that ONNX can hold.*division by zero"):
             export.export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "_MOST_BYTES", 20_000)
+        with pytest.raises(
+            InputError, match=r"at most 2e-05 GB of weights for one ONNX file, got .* of depth-anything"
+        ):
+            export.export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
     monkeypatch.setattr(export, "_graph", lambda _: b"")
     monkeypatch.setattr(export, "_parity", lambda *_: 0.5)
     with pytest.raises(InputError, match=r"torch and ONNX within 0\.001 of the range, got 0\.5"):
@@ -327,7 +333,8 @@ def test_the_command_leaves_a_model_that_mono_takes(save, data, tmp_path, capsys
     ("name", "words", "message"),
     [
         ("nobody", [], "got 'nobody'"),
-        ("depth-pro", ["--accept-licence"], "got depth-pro (depth_pro)"),
+        ("marigold-v1-1", ["--accept-licence"], "got marigold-v1-1 (marigold), which draws depth by diffusion"),
+        ("depth-pro", [], "licence of depth-pro to be accepted"),
         ("depth-anything-v2-base", [], "licence of depth-anything-v2-base to be accepted"),
         ("depth-anything-v2-small", ["--loss", "silog"], "whose depth is affine_inverse, got silog"),
         ("depth-anything-v2-small", ["--steps", "0"], "at least 1 step"),

@@ -10,8 +10,8 @@ import pytest
 import torch
 import yaml
 
+from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo import trainable as zoo
-from leadline.models.zoo import zoo_card
 from leadline.runtime.onnx_card import load_onnx_card
 
 pytest.importorskip("transformers", reason='no transformers: pip install "leadline[zoo]"')
@@ -20,7 +20,7 @@ _EXPORT = """
 import sys
 from pathlib import Path
 from leadline.export.zoo import export_zoo
-from leadline.models.zoo import zoo_card
+from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo.trainable import load_trainable
 source, name, output, *views = sys.argv[1:]
 print(export_zoo(load_trainable(Path(source), zoo_card(name)), Path(output), name, tuple(map(int, views))))
@@ -74,3 +74,17 @@ def pictures_of_both_domains(network: zoo.ZooNetwork, source: Path) -> list[np.n
         network.plain.metric_head.mlp_classifier.linear2.bias[1] -= sum(leads) / 2
     network.plain.save_pretrained(source)
     return pictures
+
+
+def test_depth_pro_as_a_graph_gives_metres(save, tmp_path, image):
+    source, card = save("depth_pro"), tmp_path / "pro.yaml"
+    assert exported(source, "depth-pro", tmp_path / "pro.onnx", (60, 92)) < 1e-3
+    stated = yaml.safe_load(card.read_text())
+    assert stated["size"] == {"side": "exact", "multiple_of": 1, "height": 56, "width": 56}
+    assert stated["interpolation"] == "linear"
+    picture = np.ascontiguousarray(image[:56, :56])
+    depth = load_onnx_card(card)(picture)
+    assert depth.kind == "metric"
+    wanted = load_zoo("depth-pro", source, accept_licence=True)(picture).depth
+    np.testing.assert_allclose(depth.depth, wanted, rtol=1e-3)
+    assert np.ptp(wanted) > 0.1

@@ -48,7 +48,7 @@ def finetune(
 
     Args:
         model: Network of the zoo, such as depth-anything-v2-small: Depth Anything, Prompt Depth Anything, DPT, MiDaS,
-            ZoeDepth or GLPN.
+            ZoeDepth, GLPN or Depth Pro.
         data: What to learn from.
         source: Folder with the files of the network; from the hub or its cache if absent.
         lora: Rank of low-rank adapters, which alone are trained; 0 trains all weights.

@@ -39,9 +39,7 @@ def load(folder: Path, card: ZooCard, device: str) -> Estimator:
 
     def estimate(image: UInt8[np.ndarray, "h w 3"], _: Float32[np.ndarray, "_ _"] | None) -> Estimate:
         pixels = (torch.from_numpy(image).permute(2, 0, 1) / 255.0 - mean) / deviation
-        # No antialiasing, as in training.
-        pixels = functional.interpolate(pixels[None], size=size, mode="bilinear", align_corners=False)
-        return _metric(network(pixels.to(network.device)), image.shape[0], image.shape[1])
+        return _metric(network(_at(pixels[None].to(network.device), size)), image.shape[0], image.shape[1])
 
     return estimate
 
@@ -76,27 +74,32 @@ def load_parts(
 def metres(
     network: Any,  # noqa: ANN401 - the library's classes have no common type
     pixels: Float[Tensor, "b 3 h w"],
+    seen: tuple[int, int],
 ) -> Float[Tensor, "b h w"]:
-    """Metres from canonical inverse depth C and the field of view, for any width: 1 / Z = C width / f = 2 C tan(fov / 2).
+    """Metres by the network's own field of view, as one graph.
 
-    A field of view that no picture has is held at 1 or 179 degrees, for a batch cannot be refused half-way.
+    A field of view that no picture has is held at 1 or 179 degrees, for a batch cannot be refused half-way. What is
+    resized is inverse depth: the mean of a wall's metres and the sky's is near neither.
 
     Args:
         network: The library's, which estimates the field of view.
-        pixels: Normalised, at the size that the network sees.
-    Source: Bochkovskii et al., Depth Pro, arXiv:2410.02073, section 3.
+        pixels: Normalised, of any size.
+        seen: Height and width that the network sees.
     """
-    outputs = network(pixels)
-    half_rad = torch.deg2rad(outputs.field_of_view.float().clamp(_NARROWEST_DEG, _WIDEST_DEG)) / 2.0
-    inverse = outputs.predicted_depth.float() * (2.0 * torch.tan(half_rad))[:, None, None]
-    return 1.0 / inverse.clamp(_FARTHEST_INVERSE, _NEAREST_INVERSE)
+    height, width = pixels.shape[2:]
+    outputs = network(_at(pixels, seen))
+    inverse = _inverse_depth(outputs, outputs.field_of_view.clamp(_NARROWEST_DEG, _WIDEST_DEG))
+    return _depth(_at(inverse[:, None], (height, width))[:, 0])
+
+
+def _at(layers: Float[Tensor, "b c _ _"], size: tuple[int, int]) -> Float[Tensor, "b c _ _"]:
+    # No antialiasing, as in training.
+    same = tuple(layers.shape[2:]) == size
+    return layers if same else functional.interpolate(layers, size, mode="bilinear", align_corners=False)
 
 
 def _metric(outputs: Any, height: int, width: int) -> Estimate:  # noqa: ANN401 - the library's output
-    """Metres from canonical inverse depth C: 1 / Z = C width / focal.
-
-    Source: Bochkovskii et al., Depth Pro, arXiv:2410.02073, section 3.
-    """
+    """Metres, and the camera, of one picture."""
     angle = math.radians(float(outputs.field_of_view.reshape(-1)[0]))
     if not 0.0 < angle < math.pi:
         raise InputError(
@@ -104,7 +107,20 @@ def _metric(outputs: Any, height: int, width: int) -> Estimate:  # noqa: ANN401 
             "the weights"
         )
     focal = 0.5 * width / math.tan(0.5 * angle)
-    inverse: Tensor = enlarged(outputs.predicted_depth[0].float() * (width / focal), (height, width), "bilinear")
-    depth = 1.0 / inverse.clamp(_FARTHEST_INVERSE, _NEAREST_INVERSE)
+    inverse = enlarged(_inverse_depth(outputs, outputs.field_of_view)[0], (height, width), "bilinear")
     camera = Pinhole(focal, focal, (width - 1) / 2.0, (height - 1) / 2.0, height, width)
-    return Estimate(depth.cpu().numpy(), camera)
+    return Estimate(_depth(inverse).cpu().numpy(), camera)
+
+
+def _inverse_depth(outputs: Any, fov_deg: Float[Tensor, " b"]) -> Float[Tensor, "b h w"]:  # noqa: ANN401 - as above
+    """Inverse metres from canonical inverse depth C: 1 / Z = C width / focal, which is 2 C tan(fov / 2) at any width.
+
+    Source: Bochkovskii et al., Depth Pro, arXiv:2410.02073, section 3.
+    """
+    share = 2.0 * torch.tan(torch.deg2rad(fov_deg.float()) / 2.0)
+    return outputs.predicted_depth.float() * share[:, None, None]
+
+
+def _depth(inverse: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
+    """Metres from inverse metres, up to ten kilometres."""
+    return 1.0 / inverse.clamp(_FARTHEST_INVERSE, _NEAREST_INVERSE)

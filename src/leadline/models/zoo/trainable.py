@@ -3,7 +3,7 @@
 import copy
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from leadline.models.zoo import depth_pro
 from leadline.models.zoo.cards import ZooCard
 from leadline.models.zoo.dense import load_parts, run_network
 from leadline.models.zoo.pretrained import enlarged, quiet
-from leadline.runtime.onnx_card import Interpolation, SizeRule
+from leadline.runtime.onnx_card import SizeRule
 
 _BACKBONES: Final[Mapping[str, str]] = {
     "depth_anything": "backbone",
@@ -33,7 +33,6 @@ _BACKBONES: Final[Mapping[str, str]] = {
 """Family -> the part that was pretrained on far more pictures than the rest; all that can be trained."""
 _PROCESSING: Final = "preprocessor_config.json"
 _LEAST_STD: Final = 1e-6
-_MODES: Final[Mapping[Interpolation, str]] = {"cubic": "bicubic", "linear": "bilinear"}
 
 
 @final
@@ -72,7 +71,7 @@ class ZooNetwork(nn.Module):
 
     @property
     def farthest_m(self) -> float | None:
-        """The farthest depth that it can give; None where it knows no metres or no bound, or a prompt gives the range."""
+        """The farthest depth that it can give; None without metres, without a bound, or where a prompt gives it."""
         config = self.plain.config
         if self.kind != "metric" or self.card.family in ("prompt_depth_anything", "depth_pro"):
             return None
@@ -80,26 +79,21 @@ class ZooNetwork(nn.Module):
             return float(max(bins["max_depth"] for bins in config.bin_configurations))
         return float(config.max_depth)
 
-    @property
-    def interpolation(self) -> Interpolation:
-        """How a picture is brought to the size."""
-        return "linear" if self.card.family == "depth_pro" else "cubic"
-
     def forward(
         self, image: Float[Tensor, "b 3 h w"], prompt_m: Float[Tensor, "b 1 _ _"] | None = None
     ) -> Float[Tensor, "b h w"]:
         """Numbers of the card's kind.
 
         Args:
-            image: RGB in [0, 1]; sides are multiples of `size.multiple_of`. Depth Pro takes any and brings them to its own.
+            image: RGB in [0, 1]; sides are multiples of `size.multiple_of`; any for Depth Pro, which brings them to its
+                own.
             prompt_m: Coarse depth of the same views, metres, all of it known, for a network that takes it.
         """
         pixels = (image - self.mean) / self.std
         if self.card.family == "depth_anything":
             return _depth_anything(self.plain, pixels)
         if self.card.family == "depth_pro":
-            depth = depth_pro.metres(self.plain, _at(pixels, self.size.applied(*image.shape[2:])))
-            return _at(depth[:, None], image.shape[2:])[:, 0]
+            return depth_pro.metres(self.plain, pixels, self.size.applied(*image.shape[2:]))
         depth: Tensor = run_network(self.plain, pixels, prompt_m).predicted_depth
         if self.card.family == "zoedepth":  # its answer is smaller than what it sees
             depth = functional.interpolate(depth[:, None], image.shape[2:], mode="bilinear", align_corners=False)[:, 0]
@@ -116,8 +110,9 @@ class ZooNetwork(nn.Module):
         """
         height, width = image.shape[:2]
         pixels = image.to(self.mean.device).permute(2, 0, 1)[None].float() / 255.0
-        if (seen := self.size.applied(height, width)) != (height, width):
-            pixels = functional.interpolate(pixels, seen, mode=_MODES[self.interpolation], align_corners=False)
+        resizes_itself = self.card.family == "depth_pro"
+        if not resizes_itself and (seen := self.size.applied(height, width)) != (height, width):
+            pixels = functional.interpolate(pixels, seen, mode="bicubic", align_corners=False)
         prompt = None if prompt_m is None else prompt_m.to(pixels.device)[None, None]
         return enlarged(self(pixels, prompt)[0], (height, width), "bilinear")
 
@@ -128,13 +123,6 @@ class ZooNetwork(nn.Module):
     def backbone(self) -> nn.Module:
         """The part that was pretrained on far more pictures than the rest."""
         return self.plain.get_submodule(_BACKBONES[self.card.family])
-
-
-def _at(layers: Float[Tensor, "b _ _ _"], size: Sequence[int]) -> Float[Tensor, "b _ _ _"]:
-    """Layers at another size, if it is another."""
-    if tuple(layers.shape[2:]) == tuple(size):
-        return layers
-    return functional.interpolate(layers, tuple(size), mode="bilinear", align_corners=False)
 
 
 def _depth_anything(network: Any, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:  # noqa: ANN401 - as above
@@ -155,8 +143,8 @@ def require_trainable(card: ZooCard) -> None:
     """
     if card.family not in _BACKBONES:
         raise InputError(
-            f"expected a network of {', '.join(_BACKBONES)} to fine-tune, got {card.name} ({card.family}); choose "
-            "another"
+            f"expected a network of {', '.join(_BACKBONES)} to fine-tune, got {card.name} ({card.family}), which "
+            "draws depth by diffusion; choose another"
         )
 
 
