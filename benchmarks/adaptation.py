@@ -28,7 +28,7 @@ BAD_PX = 2.0
 def main(
     *,
     scenes: list[Path] | None = None,
-    model: str = "leadline-accurate",
+    model: str = "leadline-fast",
     steps: int = AdaptOptions.steps,
     learning_rate: float = AdaptOptions.learning_rate,
     seed: int = AdaptOptions.seed,

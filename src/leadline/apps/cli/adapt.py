@@ -18,7 +18,7 @@ def adapt(
     /,
     *,
     output: Path,
-    model: str = "leadline-accurate",
+    model: str = "leadline-fast",
     steps: int = 100,
     holdout: float = 0.2,
     learning_rate: float = 1e-4,
@@ -36,7 +36,7 @@ def adapt(
             .mpo and .jps files; or, with RIGHT, a folder or quoted pattern of left pictures.
         right: Folder or quoted pattern of right pictures.
         output: Output folder.
-        model: leadline-accurate, an ONNX file exported from a LeadlineFast, or a checkpoint (.ckpt).
+        model: leadline-fast, leadline-accurate, an ONNX file exported from a LeadlineFast, or a checkpoint (.ckpt).
         steps: Optimiser steps.
         holdout: Share of the pairs that judge and are not learned from.
         learning_rate: Largest step of a weight.
