@@ -31,6 +31,7 @@ def main(
     model: str = "leadline-fast",
     steps: int = AdaptOptions.steps,
     learning_rate: float = AdaptOptions.learning_rate,
+    rehearsed: int = AdaptOptions.rehearsed,
     seed: int = AdaptOptions.seed,
 ) -> None:
     """Adapt, then score.
@@ -40,6 +41,7 @@ def main(
         model: As for `leadline adapt`.
         steps: Likewise.
         learning_rate: Likewise.
+        rehearsed: Likewise.
         seed: Likewise.
     """
     groups = find_groups(scenes or [], None, 0)
@@ -49,7 +51,7 @@ def main(
         for group, loaders in groups.items():
             if not group.startswith("KITTI"):
                 write_pairs(folder, loaders)
-        options = AdaptOptions(steps, learning_rate=learning_rate, seed=seed)
+        options = AdaptOptions(steps, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
         adapted = adapt(old, find_stereo_pairs(folder), options, folder)
     print(f"unexplained: {adapted.before:.4f} before, {min(adapted.scores.values()):.4f} at best; {ABOUT}")
     table = Table("group", "EPE before", "after", "change", "bad-2 before", "after", "change")

@@ -22,6 +22,7 @@ def test_recordings_become_a_model_that_stereo_takes(recordings, tmp_path):
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
     words = ["adapt", str(recordings), "--output", str(tmp_path / "out"), "--steps", "2", "--learning-rate", "0.05"]
+    words += ["--rehearsed", "2"]
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "leadline-fast as it was, for adapting made it worse" in done.stdout

@@ -57,19 +57,19 @@ def test_hiding_everything_is_no_way_past_the_guard(files: list[PairPaths]):
 
 
 def test_a_network_that_is_off_is_mended(files: list[PairPaths], tmp_path: Path):
-    old = Deployed(Everywhere(6.0))
-    adapted = adapt(old, files, AdaptOptions(steps=30, learning_rate=0.1, checks=2), tmp_path)
+    old = Deployed(Everywhere(9.0))  # which says 6 px, near enough, where it sees a picture 1.5 times larger
+    adapted = adapt(old, files, AdaptOptions(steps=60, learning_rate=0.1, checks=2, rehearsed=0), tmp_path)
     assert adapted.improved
-    assert list(adapted.scores) == [15, 30]
+    assert list(adapted.scores) == [30, 60]
     assert min(adapted.scores.values()) < adapted.before
     assert float(adapted.deployed.model.get_parameter("px").detach()) == pytest.approx(SHIFT_PX, abs=0.5)
-    assert float(old.model.get_parameter("px").detach()) == 6.0
+    assert float(old.model.get_parameter("px").detach()) == 9.0
     assert (len(adapted.learned), adapted.held_back) == (4, (str(files[2][0]),))
 
 
 def test_a_network_that_would_get_worse_stays_as_it_was(files: list[PairPaths], tmp_path: Path):
     old = Deployed(Everywhere(float(SHIFT_PX)))
-    adapted = adapt(old, files, AdaptOptions(steps=2, learning_rate=5.0, checks=2), tmp_path)
+    adapted = adapt(old, files, AdaptOptions(steps=2, learning_rate=5.0, checks=2, rehearsed=1), tmp_path)
     assert not adapted.improved
     assert adapted.deployed is old
     assert min(adapted.scores.values()) > adapted.before
@@ -94,6 +94,7 @@ def test_one_picture_twice_is_refused(files: list[PairPaths], tmp_path: Path):
         ({"steps": 0}, "checks of at least 1, got 0"),
         ({"holdout": 1.0}, "holdout between 0 and 1"),
         ({"learning_rate": 0.0}, "positive learning rate"),
+        ({"rehearsed": -1}, "rehearsed pairs of at least 0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, float], message: str):

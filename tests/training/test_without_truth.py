@@ -133,6 +133,20 @@ def test_a_teacher_is_believed_as_far_as_it_believes_itself(
     assert all(value > 0 for value in logged(tmp_path / "run", "train/full"))
 
 
+def test_truth_takes_the_place_of_the_teacher_where_it_is_heeded(toy_recipe: StereoRecipe):
+    picture = torch.zeros((2, 32, 64, 3), dtype=torch.uint8)
+    valid = torch.zeros((2, 32, 64), dtype=torch.bool)
+    valid[0, 16:] = True
+    batch = StereoBatch(
+        left=picture, right=picture, disparity=torch.full((2, 32, 64), 9.0), valid=valid, occluded=~valid
+    )
+    for heed, (first, second) in ((True, (9.0, 5.0)), (False, (5.0, 5.0))):
+        recipe = DistillationRecipe(**shared(toy_recipe), teacher="any", heed_truth=heed)
+        taught, weight = DistilledStereo(recipe, teacher=teacher(None))._taught(batch)
+        assert taught[:, 0, 20, 0].tolist() == [first, second]
+        assert weight[:, 0, 10, 0].tolist() == [0.0 if heed else 1.0, 1.0]
+
+
 def test_a_checkpoint_can_teach(toy_recipe: StereoRecipe, tmp_path: Path):
     checkpoint = train(StereoRecipe(**{**shared(toy_recipe), "steps": 1}), tmp_path / "run")
     said = load_teacher(str(checkpoint))(*np.random.default_rng(0).integers(0, 256, (2, 40, 70, 3), dtype=np.uint8))

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from torch import Tensor
 
 from leadline.classical import ClassicalStereo
 from leadline.data.augment import StereoAugmentation
+from leadline.data.dreams.generate import generate_stereo
 from leadline.data.stereo_pairs import PairPaths, StereoPairs
-from leadline.data.torch_stereo import StereoStream
+from leadline.data.stereo_shards import StereoShards
+from leadline.data.torch_stereo import MixedStream, StereoSource, StereoStream
 from leadline.errors import InputError
 from leadline.export.onnx import load_deployed
 from leadline.losses import census_difference
@@ -24,7 +27,7 @@ from leadline.maps import DisparityMap
 from leadline.models.from_onnx import from_onnx
 from leadline.models.stereo import Deployed, StereoModel
 from leadline.ops import warp_by_disparity
-from leadline.runtime.card import bundled_cards, find_graph
+from leadline.runtime.card import find_graph
 from leadline.runtime.pictures import check_pictures
 from leadline.training.distillation import DistillationRecipe, DistilledStereo
 from leadline.training.photometric import seen_by_both
@@ -37,8 +40,11 @@ _LOG2_SCALE: Final = 0.1
 _MATCHER: Final = "sgbm-3way"
 _NEAR_PX: Final = 2.0
 """Within so much of what the network says, the matcher is believed: its few gross errors would teach much."""
-_OWN_WEIGHT: Final = 0.2
-"""Of what the network said before: enough to keep it where the matcher is silent."""
+_TEACHER_ENLARGE: Final = 1.5
+"""The teacher sees the pictures larger than its pupil does, and so more of what is thin or slanted."""
+_OWN_WEIGHT: Final = 0.5
+"""Of what the network itself says, where the matcher does not confirm it."""
+_DREAM_SEED: Final = 500_000
 _HIDDEN_COST: Final = 0.5
 """What a pixel costs the guard that the two views' disparities do not agree on: as much as a poor match."""
 _AGREED_PX: Final = 1.0
@@ -56,18 +62,23 @@ class AdaptOptions:
         learning_rate: Small, for the network is good already.
         batch_size: Crops a step.
         checks: How often the held-back pairs are looked at; the best of these states is kept.
+        rehearsed: Dreamed pairs with truth, rendered before, that are half of what is learned from, lest the network
+            unlearn other scenes. 0 for none.
         seed: Of the order, the crops, and which pairs are held back.
     """
 
     steps: int = 100
     holdout: float = 0.2
-    learning_rate: float = 1e-4
-    batch_size: int = 2
+    learning_rate: float = 2e-4
+    batch_size: int = 4
     checks: int = 4
+    rehearsed: int = 60
     seed: int = 1
 
     def __post_init__(self) -> None:
         """Refuses what cannot adapt anything."""
+        if self.rehearsed < 0:
+            raise InputError(f"expected a number of rehearsed pairs of at least 0, got {self.rehearsed}")
         if self.steps < 1 or self.batch_size < 1 or self.checks < 1:
             raise InputError(
                 f"expected steps, batch_size and checks of at least 1, got {self.steps}, {self.batch_size} and "
@@ -104,7 +115,7 @@ def load_trainable(model: str) -> Deployed:
     """A trained network, ready to be trained on.
 
     Args:
-        model: Bundled name or ONNX file whose weights are those of the present LeadlineFast, or a checkpoint (.ckpt).
+        model: Bundled name or ONNX file whose weights are those of a LeadlineFast, or a checkpoint (.ckpt).
     Raises:
         InputError: If there is no such network, or its file carries no weights that can be trained on.
     """
@@ -113,15 +124,7 @@ def load_trainable(model: str) -> Deployed:
         if not path.is_file():
             raise InputError(f"expected a checkpoint at {path}, got no such file; check the name")
         return load_deployed(path)
-    try:
-        return from_onnx(find_graph(model, "stereo"))
-    except InputError as error:
-        if model not in bundled_cards("stereo"):
-            raise
-        raise InputError(
-            f"expected a network that can be trained on, got {model}, whose file is of an earlier architecture; "
-            "take leadline-accurate or a checkpoint"
-        ) from error
+    return from_onnx(find_graph(model, "stereo"))
 
 
 def adapt(deployed: Deployed, files: Sequence[PairPaths], options: AdaptOptions, folder: Path) -> Adapted:
@@ -143,10 +146,6 @@ def adapt(deployed: Deployed, files: Sequence[PairPaths], options: AdaptOptions,
     learner = DistilledStereo(recipe, copy.deepcopy(deployed.model), _Confirmed(deployed))
     judge = StereoPairs([files[index] for index in held_back[:_MOST_CHECKED]], _WIDTH_SHARE * deployed.max_disparity)
     guard = _Guard(judge, max(1, options.steps // options.checks), guard_score(deployed, judge))
-    stream = StereoStream(
-        StereoPairs([files[index] for index in learned], _WIDTH_SHARE * deployed.max_disparity),
-        recipe.augmentation, options.seed, 0, options.steps * options.batch_size,
-    )  # fmt: skip
     trainer = lightning.Trainer(
         accelerator="cpu",
         max_steps=options.steps,
@@ -159,8 +158,15 @@ def adapt(deployed: Deployed, files: Sequence[PairPaths], options: AdaptOptions,
         default_root_dir=folder,
         callbacks=[guard],
     )
-    with ctrl_c():
-        trainer.fit(learner, train_dataloaders=learner.loader(stream))
+    recordings = StereoPairs([files[index] for index in learned], _WIDTH_SHARE * deployed.max_disparity)
+    with ctrl_c(), tempfile.TemporaryDirectory() as dreams:
+        sources: list[StereoSource] = [recordings]
+        if options.rehearsed:
+            generate_stereo(options.rehearsed, _DREAM_SEED, dreams, workers=0)
+            sources.append(StereoShards(dreams))
+        count = options.steps * options.batch_size
+        streams = [StereoStream(source, recipe.augmentation, options.seed, 0, count) for source in sources]
+        trainer.fit(learner, train_dataloaders=learner.loader(MixedStream(streams, [1.0] * len(streams))))
     best = deployed
     if guard.weights is not None:
         model = copy.deepcopy(deployed.model)
@@ -206,12 +212,14 @@ def _cost(
 class _Confirmed:
     """A teacher: a classical matcher where both views and the network confirm it, elsewhere the network as it was.
 
+    The network sees the pictures larger than its pupil does.
+
     Source: Tonioni et al. 2017 (Unsupervised Adaptation for Deep Stereo), for learning from a matcher where it is sure.
     """
 
     def __init__(self, deployed: Deployed) -> None:
         # What a learner sees has been enlarged already.
-        self.old = Deployed(cast(StereoModel, copy.deepcopy(deployed.model)), 1.0).eval()
+        self.old = Deployed(cast(StereoModel, copy.deepcopy(deployed.model)), _TEACHER_ENLARGE).eval()
         self.matcher = ClassicalStereo(_MATCHER, self.old.max_disparity)
 
     def __call__(self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
@@ -294,6 +302,7 @@ def _recipe(deployed: Deployed, options: AdaptOptions, sizes: Sequence[tuple[int
         confidence_weight=0.0,
         min_confidence=0.0,
         freeze_norms=True,
+        heed_truth=True,
         augmentation=StereoAugmentation(
             (crop[0], crop[1]), (log2 - _LOG2_SCALE, log2 + _LOG2_SCALE), 0.0, 0.5, 0.0, 0.3, 0.0, 0.0
         ),

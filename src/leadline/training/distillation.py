@@ -31,11 +31,13 @@ class DistillationRecipe(StereoRecipe):
         teacher: Bundled network, ONNX file of ours, checkpoint (.ckpt) of `leadline train`, or a classical matcher.
         min_confidence: Pixels of which the teacher is less sure do not count.
         freeze_norms: Keep the statistics of batch norms as they are, for a network that is only adapted.
+        heed_truth: Samples that have truth are learned from it, without the teacher.
     """
 
     teacher: str = "leadline-accurate"
     min_confidence: float = 0.3
     freeze_norms: bool = False
+    heed_truth: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
@@ -46,7 +48,7 @@ class DistillationRecipe(StereoRecipe):
 
 @final
 class DistilledStereo(StereoLearner):
-    """Learns a teacher's disparities, each as firmly as the teacher believes in it; no truth is read in training.
+    """Learns a teacher's disparities, each as firmly as the teacher believes in it; truth only if the recipe heeds it.
 
     Args:
         recipe: What to learn.
@@ -70,15 +72,22 @@ class DistilledStereo(StereoLearner):
             return self.checked(disparity_terms(prediction, taught, weight, self.recipe, self.max_disparity))
 
     def _taught(self, batch: StereoBatch) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 1 h w"]]:
-        """The teacher's disparities of the augmented pairs, and their weights."""
-        disparities, weights = list[np.ndarray](), list[np.ndarray]()
-        for left, right in zip(batch["left"].cpu().numpy(), batch["right"].cpu().numpy(), strict=True):
-            said = self.teacher(left, right)
+        """The disparities to learn of the augmented pairs, and their weights."""
+        disparities, weights = list[Tensor](), list[Tensor]()
+        for left, right, truth, known in zip(
+            batch["left"], batch["right"], batch["disparity"], batch["valid"], strict=True
+        ):
+            if self.recipe.heed_truth and known.any():
+                disparities.append(truth)
+                weights.append(known.float())
+                continue
+            said = self.teacher(left.cpu().numpy(), right.cpu().numpy())
             confidence = said.valid.astype(np.float32) if said.confidence is None else said.valid * said.confidence
-            disparities.append(np.where(said.valid, said.disparity, 0.0).astype(np.float32))
-            weights.append(np.where(confidence >= self.recipe.min_confidence, confidence, 0.0).astype(np.float32))
-        taught, weight = (torch.from_numpy(np.stack(maps)).unsqueeze(1) for maps in (disparities, weights))
-        return taught.to(self.device), weight.to(self.device)
+            sure = np.where(confidence >= self.recipe.min_confidence, confidence, 0.0).astype(np.float32)
+            disparities.append(torch.from_numpy(np.where(said.valid, said.disparity, 0.0).astype(np.float32)))
+            weights.append(torch.from_numpy(sure))
+        taught, weight = (torch.stack([one.to(self.device) for one in maps]) for maps in (disparities, weights))
+        return taught.unsqueeze(1), weight.unsqueeze(1)
 
 
 def load_teacher(name: str) -> Teacher:

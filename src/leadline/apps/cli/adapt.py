@@ -21,15 +21,17 @@ def adapt(
     model: str = "leadline-fast",
     steps: int = 100,
     holdout: float = 0.2,
-    learning_rate: float = 1e-4,
+    learning_rate: float = 2e-4,
+    rehearsed: int = 60,
     seed: int = 1,
     overwrite: bool = False,
 ) -> None:
     """Adapt a network to a camera by its own rectified recordings, of which no depth is known.
 
-    It learns from a classical matcher where both views confirm what that found, and from itself elsewhere. Pairs that
-    are held back judge the result: if they are explained worse than before, the old network is kept, and the command
-    says so. The output folder gets adapted.onnx, which `--model` takes, and summary.json.
+    It learns from a classical matcher where both views confirm what that found, and elsewhere from what it says itself
+    of larger pictures; in turn it rehearses dreamed pairs, lest it unlearn other scenes. Pairs that are held back judge
+    the result: if they are explained worse than before, the old network is kept, and the command says so. The output
+    folder gets adapted.onnx, which `--model` takes, and summary.json.
 
     Args:
         pairs: Folder that holds left/ and right/ with equally many pictures, or folders of im0.png and im1.png, or
@@ -40,6 +42,7 @@ def adapt(
         steps: Optimiser steps.
         holdout: Share of the pairs that judge and are not learned from.
         learning_rate: Largest step of a weight.
+        rehearsed: Dreamed pairs with truth, rendered first; 0 for none.
         seed: Of the order of pairs and the crops.
         overwrite: Replace an earlier result.
     """
@@ -49,7 +52,7 @@ def adapt(
         from leadline.export.onnx import export_stereo
         from leadline.training.adapt import AdaptOptions, load_trainable
         from leadline.training.adapt import adapt as fine_tune
-    options = AdaptOptions(steps, holdout, learning_rate, seed=seed)
+    options = AdaptOptions(steps, holdout, learning_rate, rehearsed=rehearsed, seed=seed)
     files = (
         find_stereo_pairs(Path(pairs))
         if right is None
