@@ -88,7 +88,7 @@ def test_shapes_of_a_batch():
 
 @pytest.mark.parametrize("size", [(16, 16), (33, 70), (101, 47)])
 def test_a_picture_of_any_size_is_answered_at_its_size(size):
-    deployed = DeployedMono(LeadlineMono(), 64 * 96).eval()
+    deployed = DeployedMono(LeadlineMono(), (64 * 96,)).eval()
     image = torch.randint(0, 256, (*size, 3), dtype=torch.uint8)
     with torch.inference_mode():
         inverse_depth, confidence = deployed(image)
@@ -108,7 +108,17 @@ def test_a_picture_of_any_size_is_answered_at_its_size(size):
     ],
 )
 def test_the_network_sees_about_its_area_in_the_pictures_shape(size, seen):
-    assert DeployedMono(Brightness()).working_size(*size) == seen
+    assert DeployedMono(Brightness()).working_sizes(*size)[0] == seen
+
+
+def test_it_looks_once_more_at_a_smaller_size():
+    assert DeployedMono(Brightness()).working_sizes(480, 640) == [(192, 256), (160, 224)]
+    image = torch.randint(0, 256, (64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    both, large, small = (
+        DeployedMono(Brightness(), areas)(image)[0] for areas in ((64 * 96, 32 * 64), (64 * 96,), (32 * 64,))
+    )
+    torch.testing.assert_close(both, (large + small) / 2.0)
+    assert not torch.allclose(large, small)
 
 
 class Columns(nn.Module):
@@ -122,14 +132,14 @@ class Columns(nn.Module):
 
 
 def test_what_depends_on_left_or_right_is_averaged_away():
-    inverse_depth, confidence = DeployedMono(Columns(), 64 * 64)(torch.zeros(64, 64, 3, dtype=torch.uint8))
+    inverse_depth, confidence = DeployedMono(Columns(), (64 * 64,))(torch.zeros(64, 64, 3, dtype=torch.uint8))
     np.testing.assert_allclose(inverse_depth, 31.5)  # the mean of n and 63 - n
     np.testing.assert_allclose(confidence, 0.5, atol=1e-6)  # sigmoid(x) + sigmoid(-x) = 1
 
 
 def test_a_ramp_stays_a_ramp_through_resizing():
     image = np.linspace(0, 250, 126).astype(np.uint8)[None, :, None].repeat(95, 0).repeat(3, 2)
-    inverse_depth, confidence = DeployedMono(Brightness(), 64 * 96)(torch.from_numpy(image))
+    inverse_depth, confidence = DeployedMono(Brightness(), (64 * 96,))(torch.from_numpy(image))
     assert confidence is None
     inner = np.s_[8:-8, 8:-8]
     np.testing.assert_allclose(255.0 * inverse_depth.numpy()[inner], image[inner][..., 0], atol=1.0)

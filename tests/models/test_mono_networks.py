@@ -79,7 +79,7 @@ def test_a_dreamed_picture_is_learned_by_heart(name, room):
 @pytest.mark.parametrize("name", ["eigen", "dpt-small", "zoe-bins", "monodepth"])
 def test_any_size_is_answered(name):
     model = build_model(name, TINY_DPT if name == "dpt-small" else None)
-    deployed = DeployedMono(model, 64 * 96).eval()
+    deployed = DeployedMono(model, (64 * 96,)).eval()
     assert deployed.kind == ("affine_inverse" if name == "dpt-small" else "up_to_scale")
     assert deployed.canonical == (name in ("eigen", "zoe-bins"))
     for size in ((16, 16), (33, 70), (101, 47)):

@@ -90,7 +90,7 @@ class IntrinsicLoraLearner(Learner):
     def deployed(self) -> DeployedMono:
         """The averaged network as users call it."""
         rows, columns = self.recipe.augmentation.crop
-        return DeployedMono(cast(Any, self.average.module), rows * columns).eval()
+        return DeployedMono(cast(Any, self.average.module), (rows * columns,)).eval()
 
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
         """The adapters."""

@@ -1,6 +1,7 @@
 """A network for single pictures as its users call it: any size in, depth and any confidence out."""
 
 import math
+from collections.abc import Sequence
 from typing import Final, cast
 
 import torch
@@ -11,8 +12,8 @@ from torch.nn import functional
 from leadline.maps import DepthKind
 from leadline.models.mono.prediction import DistanceModel, MonoModel, MonoPrediction
 
-WORKING_AREA_PX: Final = 192 * 256
-"""What the network is made for: finer pictures are shrunk, coarser ones enlarged."""
+WORKING_AREAS_PX: Final = (192 * 256, 160 * 224)
+"""What networks are trained for, and a little less, where they see more of the whole scene: the mean errs less."""
 _LEAST: Final = 1e-6
 """Inverse depth below which a distance stays what it is."""
 
@@ -24,29 +25,34 @@ class DeployedMono(nn.Module):
 
     Args:
         model: A network for single pictures, which is a torch module.
-        area_px: About how many pixels the network sees of a picture, whatever its size and shape.
+        areas_px: About how many pixels the network sees of a picture, whatever its size and shape; the result is the mean
+            over these areas.
     """
 
-    def __init__(self, model: MonoModel, area_px: int = WORKING_AREA_PX) -> None:
+    def __init__(self, model: MonoModel, areas_px: Sequence[int] = WORKING_AREAS_PX) -> None:
         super().__init__()
         self.model = cast(nn.Module, model)
         self.stride = model.input_stride
         distance = isinstance(model, DistanceModel)
         self.kind: DepthKind = "up_to_scale" if distance else "affine_inverse"
         self.canonical = distance and model.canonical
-        self.side_milli = round(1000.0 * math.sqrt(area_px) / self.stride)
+        self.sides_milli = [round(1000.0 * math.sqrt(area_px) / self.stride) for area_px in areas_px]
 
-    def working_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that the network sees: of about its area and the picture's shape, multiples of the stride.
+    def working_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Heights and widths that the network sees: of its areas and the picture's shape, multiples of the stride.
 
         The root of the shape h/w is taken as (w + 3 h) / (3 w + h), since graphs compute sizes in whole numbers: off by
         1 % at 2:1, and at 10:1 the picture is seen half as elongated as it is, but with all its area.
         """
         tall, wide = width + 3 * height, height + 3 * width
         # Nearest whole number of strides: (2 n + d) // (2 d) of n / d.
-        rows = (2 * self.side_milli * tall + 1000 * wide) // (2000 * wide)
-        columns = (2 * self.side_milli * wide + 1000 * tall) // (2000 * tall)
-        return rows * self.stride, columns * self.stride
+        return [
+            (
+                (2 * side_milli * tall + 1000 * wide) // (2000 * wide) * self.stride,
+                (2 * side_milli * wide + 1000 * tall) // (2000 * tall) * self.stride,
+            )
+            for side_milli in self.sides_milli
+        ]
 
     def forward(self, image: UInt8[Tensor, "h w 3"]) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
         """Depth of this kind, and P(depth within 10 %) in [0, 1] if the network judges itself.
@@ -57,16 +63,22 @@ class DeployedMono(nn.Module):
         """
         height, width = image.shape[0], image.shape[1]
         picture = image.permute(2, 0, 1).unsqueeze(0).float() / 255.0
-        size = self.working_size(height, width)
+        said = [self._said(picture, size) for size in self.working_sizes(height, width)]
+        values = torch.stack([_at_size(inverse_depth, height, width) for inverse_depth, _ in said]).mean(dim=0)
+        if self.kind == "up_to_scale":
+            values = 1.0 / values.clamp_min(_LEAST)
+        sure = [_at_size(confidence, height, width) for _, confidence in said if confidence is not None]
+        return values, torch.stack(sure).mean(dim=0) if sure else None
+
+    def _said(
+        self, picture: Float[Tensor, "1 3 h w"], size: tuple[int, int]
+    ) -> tuple[Float[Tensor, "1 1 h2 w2"], Float[Tensor, "1 1 h2 w2"] | None]:
+        """Inverse depth and any confidence of a picture seen at a size."""
         picture = functional.interpolate(picture, size=size, mode="bilinear", align_corners=False, antialias=True)
         # A mirrored scene is as likely as the scene, so the mean of what is said of both errs less than either.
         prediction = cast(MonoPrediction, self.model(torch.cat([picture, picture.flip(3)])))
-        values = _at_size(_mean_of_mirrored(prediction.inverse_depth), height, width)
-        if self.kind == "up_to_scale":
-            values = 1.0 / values.clamp_min(_LEAST)
-        if prediction.confidence_logit is None:
-            return values, None
-        return values, _at_size(_mean_of_mirrored(prediction.confidence_logit.sigmoid()), height, width)
+        inverse_depth, logit = _mean_of_mirrored(prediction.inverse_depth), prediction.confidence_logit
+        return inverse_depth, None if logit is None else _mean_of_mirrored(logit.sigmoid())
 
 
 def _mean_of_mirrored(layers: Float[Tensor, "2 1 h w"]) -> Float[Tensor, "1 1 h w"]:

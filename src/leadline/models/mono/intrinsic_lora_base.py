@@ -88,7 +88,7 @@ class AdaptedGenerator:
     """
 
     def __init__(self, network: IntrinsicLora, device: str = "cpu", area_px: int = WORKING_AREA_PX) -> None:
-        self.deployed, self.device = placed(DeployedMono(cast(Any, network), area_px), device), device
+        self.deployed, self.device = placed(DeployedMono(cast(Any, network), (area_px,)), device), device
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
         """Inverse depth up to scale and shift, of kind affine_inverse, without a confidence.
