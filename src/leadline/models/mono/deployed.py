@@ -25,8 +25,8 @@ class DeployedMono(nn.Module):
 
     Args:
         model: A network for single pictures, which is a torch module.
-        areas_px: About how many pixels the network sees of a picture, whatever its size and shape; the result is the mean
-            over these areas.
+        areas_px: About how many pixels the network sees of a picture, whatever its size and shape; the result is the
+            mean over these areas.
     """
 
     def __init__(self, model: MonoModel, areas_px: Sequence[int] = WORKING_AREAS_PX) -> None:
