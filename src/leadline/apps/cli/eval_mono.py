@@ -55,8 +55,8 @@ def mono_eval(
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, networks of the zoo
             (leadline[zoo]), constant (one distance), ramp (nearer towards the bottom), folders of predictions;
             separated by commas.
-        protocol: kitti-eigen, kitti-eigen-50m, kitti-eigen-improved, nyu, sintel-depth, eth3d-depth, diode, tum-rgbd or
-            generic.
+        protocol: kitti-eigen, kitti-eigen-50m, kitti-eigen-improved, nyu, sintel-depth, eth3d-depth, diode, tum-rgbd,
+            generic, or depth-confidence, which scores the confidence.
         kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
             factor), affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer) or affine_depth (s Z + t).
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
