@@ -63,6 +63,7 @@ def write(path: Path, **changes) -> Path:
         ({"themes": {"t": 3}}, "entries by name in the theme t"),
         ({"themes": {"t": {"A b": {"seed": 2}}}}, "small letters, digits"),
         ({"themes": {"t": {"a": {"seed": 2, "compile": False}}}}, "expected one changed key"),
+        ({"themes": {"t": {"a": {"learning": "stereo", "seed": 2}}}}, "expected one changed key"),
         ({"themes": {"t": {"a": {"batch_size": 4}}}}, "as many samples as the base's, got 4 x 4"),
         ({"themes": {"t": {"a": {"sped": 2}}}}, "unknown key 'sped' in .*entry a"),
         ({"themes": {"t": {"a": {"seed": 2}}, "u": {"a": {"seed": 3}}}}, "name of its own, got 'a'"),

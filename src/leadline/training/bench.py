@@ -96,11 +96,12 @@ def _entry(name: str, theme: str, change: object, base: BenchRecipe, where: str)
     where = f"{where}, entry {name}"
     if not _NAME.fullmatch(name):
         raise InputError(f"expected small letters, digits, dots and hyphens as a name, got {name!r} in {where}")
-    if not isinstance(change, dict) or (len(change) != 1 and _WAY not in change):
+    changes, values = cast(dict[str, Any], change) if isinstance(change, dict) else {}, resolved(base)
+    kind = SelfSupervisedRecipe if changes.get(_WAY, values[_WAY]) == "self-supervised" else StereoRecipe
+    if len(changes) != 1 and (not changes or type(base) is kind):
         raise InputError(f"expected one changed key, so that its effect is seen, got {change!r} in {where}")
-    changes, values = cast(dict[str, Any], change), resolved(base)
-    if changes.get(_WAY) == "self-supervised":
-        known = {_WAY, *(field.name for field in fields(SelfSupervisedRecipe))}
+    if type(base) is not kind:
+        known = {_WAY, *(field.name for field in fields(kind))}
         values = {key: value for key, value in values.items() if key in known}
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(values.get(key), Mapping)
