@@ -161,6 +161,18 @@ def test_the_cost_of_a_network_is_that_of_its_products(monkeypatch):
     assert parameters == 5 * 27 + 5
 
 
+def test_with_equal_flop_a_dearer_network_gets_fewer_steps(monkeypatch):
+    bench = load_bench("toy", {"steps": 100, "decay_steps": 50, "batch_size": 4})
+    costs = {"leadline-fast": 3.0, "plain": 6.0}
+    monkeypatch.setattr(ablation, "forward_cost", lambda recipe: (costs[recipe.model], 1))
+    equal = ablation.with_equal_flop(bench)
+    # What costs as much as the base would be run twice.
+    (plain,) = equal.entries
+    assert (plain.name, plain.recipe.steps, plain.recipe.decay_steps) == ("plain", 50, 25)
+    assert equal.base == bench.base
+    assert "| plain | model plain | 200 | 6.00 |" in markdown(equal, [Measured(plain, 6.0, 1, {}, 0)])
+
+
 def test_real_scenes_are_one_mean_over_their_groups():
     scores = {"dreamed/epe": 9.0, "eth3d/epe": 1.0, "motorcycle/epe": 2.0, "eth3d/confidence_gap": 0.5}
     assert ablation._with_real(scores) == {**scores, "real scenes/epe": 1.5}
@@ -176,8 +188,8 @@ def test_the_table_tells_what_diverged():
         Measured(lost, 3.0, 3000, {}, 2),
     ]
     lines = markdown(bench, found).splitlines()
-    assert lines[:3] == ["# Title", "", "| theme | entry | change | GFLOP | parameters | dreamed bad-2, % |"]
-    assert lines[4].endswith("| base | - | 1.00 | 1,000 | 2.00 ± 1.41 |")
+    assert lines[:3] == ["# Title", "", "| theme | entry | change | samples | GFLOP | parameters | dreamed bad-2, % |"]
+    assert lines[4].endswith("| base | - | 8 | 1.00 | 1,000 | 2.00 ± 1.41 |")
     assert lines[5].endswith("| 2.00 | 2,000 | 4.00 (1 diverged) |")
     assert lines[6].endswith("| diverged |")
     assert "Seeds: 2" in lines[8]

@@ -23,6 +23,7 @@ RESULT_NAME: Final = "result.json"
 SCORES: Final = ("dreamed/epe", "dreamed/bad2", "real scenes/epe", "real scenes/bad2")
 _DREAMED: Final = "dreamed"
 _REAL: Final = "real scenes"
+_SAME_FLOP: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,25 @@ def run_bench(bench: Bench, output: Path, seeds: int, tell: Callable[[str], None
             tell(f"seed {number + 1} of {seeds}, entry {place + 1} of {len(entries)}: {entry.name}")
             results[entry.name].append(_result(recipe, output / entry.name / f"seed-{recipe.seed}"))
     return [_measured(entry, results[entry.name]) for entry in entries]
+
+
+def with_equal_flop(bench: Bench) -> Bench:
+    """The bench with a budget of as many FLOP as the base has, instead of as many samples.
+
+    An entry whose network costs twice the base's FLOP gets half the steps. Entries whose network costs the base's
+    within 5 % are left out: both budgets are the same for them.
+
+    Args:
+        bench: With as many samples for each entry.
+    """
+    whole, _ = forward_cost(bench.base.recipe)
+    entries: list[Entry] = []
+    for entry in bench.entries:
+        share = whole / forward_cost(entry.recipe)[0]
+        if abs(share - 1.0) > _SAME_FLOP:
+            steps, decay = (max(1, round(share * count)) for count in (entry.recipe.steps, entry.recipe.decay_steps))
+            entries.append(replace(entry, recipe=replace(entry.recipe, steps=steps, decay_steps=decay)))
+    return replace(bench, title=f"{bench.title}, with equal FLOP", entries=tuple(entries))
 
 
 def forward_cost(recipe: BenchRecipe) -> tuple[float, int]:

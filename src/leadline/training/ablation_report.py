@@ -51,17 +51,16 @@ def write_report(bench: Bench, found: Sequence[Measured], output: Path) -> list[
 def markdown(bench: Bench, found: Sequence[Measured]) -> str:
     """A table of means over seeds, with their standard deviations where there are several seeds."""
     scores = _present(found)
-    heads = ["theme", "entry", "change", "GFLOP", "parameters", *(_HEADS[score] for score in scores)]
+    heads = ["theme", "entry", "change", "samples", "GFLOP", "parameters", *(_HEADS[score] for score in scores)]
     rows = [heads, ["---"] * 3 + ["---:"] * (len(heads) - 3)]
     for one in found:
-        cost = [f"{one.gflop:.2f}", f"{one.parameters:,}"]
+        cost = [f"{_samples(one):,}", f"{one.gflop:.2f}", f"{one.parameters:,}"]
         cells = [_cell(one, score) for score in scores]
         rows.append([one.entry.theme or "-", one.entry.name, one.entry.change or "-", *cost, *cells])
-    recipe = bench.base.recipe
-    height, width = recipe.augmentation.crop
+    height, width = bench.base.recipe.augmentation.crop
     seeds = max((len(values) + one.diverged for one in found for values in one.scores.values()), default=0)
     note = (
-        f"{recipe.steps:,} steps of {recipe.batch_size} samples each. Seeds: {seeds}; mean and standard deviation. "
+        f"Seeds: {seeds}; mean and standard deviation. "
         f"GFLOP: forward, one pair of {height} x {width} px. Scores: all pixels with truth, mean over pictures."
     )
     lines = ["| " + " | ".join(row) + " |" for row in rows]
@@ -84,6 +83,10 @@ def _present(found: Sequence[Measured]) -> list[str]:
     return [score for score in SCORES if any(one.mean(score) is not None for one in found)]
 
 
+def _samples(one: Measured) -> int:
+    return one.entry.recipe.steps * one.entry.recipe.batch_size
+
+
 def _cell(one: Measured, score: str) -> str:
     mean, spread = one.mean(score), one.spread(score)
     if mean is None:
@@ -97,6 +100,7 @@ def _plain(one: Measured) -> dict[str, Any]:
         "name": one.entry.name,
         "theme": one.entry.theme,
         "change": one.entry.change,
+        "samples": _samples(one),
         "gflop": one.gflop,
         "parameters": one.parameters,
         "diverged": one.diverged,
