@@ -40,7 +40,7 @@ class Bar:
 def bar_chart(
     groups: Mapping[str, Sequence[Bar]], title: str, guide: float | None = None, width: int = 760
 ) -> UInt8[np.ndarray, "chart_h {width} 3"]:
-    """Bars from 0 to the right, one row each, under the name of their group, with their values behind them.
+    """Bars from 0 to the right, one row each, under the name of their group, with a column of values at the right.
 
     Args:
         groups: Name -> rows.
@@ -67,7 +67,7 @@ def bar_chart(
         draw_text(canvas, fitted(name, 0.5, width - 2 * _MARGIN), (_MARGIN, row + _HEAD - 9), 0.5)
         row += _HEAD
         for bar in rows:
-            _draw(canvas, bar, row, start, scale)
+            _draw(canvas, bar, row, start, scale, start + length + 8)
             row += _ROW
     if guide is not None:
         column = start + round(guide * scale)
@@ -75,20 +75,20 @@ def bar_chart(
     return canvas
 
 
-def _draw(canvas: UInt8[np.ndarray, "h w 3"], bar: Bar, row: int, start: int, scale: float) -> None:
+def _draw(canvas: UInt8[np.ndarray, "h w 3"], bar: Bar, row: int, start: int, scale: float, column: int) -> None:
     base = row + _ROW - 8
     label = fitted(bar.label, _SCALE, _LABELS - 8)
     draw_text(canvas, label, (start - 8 - text_size(label, _SCALE)[0], base), _SCALE)
     if bar.value is None:
-        draw_text(canvas, "none", (start + 4, base), _SCALE, INK_RGB)
+        draw_text(canvas, "none", (column, base), _SCALE, INK_RGB)
         return
     end, middle = start + round(bar.value * scale), row + _ROW // 2
     cv2.rectangle(canvas, (start, row + 4), (end, row + _ROW - 5), _BAR_RGB, cv2.FILLED)
-    text, reach = f"{bar.value:.2f}", end
+    text = f"{bar.value:.2f}"
     if bar.spread is not None:
         low, reach = start + round(max(bar.value - bar.spread, 0.0) * scale), end + round(bar.spread * scale)
         cv2.line(canvas, (low, middle), (reach, middle), _SPREAD_RGB, 1)
-        for column in (low, reach):
-            cv2.line(canvas, (column, middle - 4), (column, middle + 4), _SPREAD_RGB, 1)
+        for side in (low, reach):
+            cv2.line(canvas, (side, middle - 4), (side, middle + 4), _SPREAD_RGB, 1)
         text += f" +- {bar.spread:.2f}"
-    draw_text(canvas, text, (reach + 6, base), _SCALE)
+    draw_text(canvas, text, (column, base), _SCALE)
