@@ -115,6 +115,9 @@ def test_a_bench_goes_on_where_it_was_stopped(folders, tmp_path: Path, monkeypat
     assert (base["name"], entry["name"], entry["change"]) == ("base", "no-volume-loss", "volume_weight 0.0")
     runs = [json.loads((tmp_path / "base" / f"seed-{n}" / "result.json").read_text())["scores"] for n in (1, 2)]
     first, second = (run["dreamed/epe"] for run in runs)
+    changed = [json.loads((tmp_path / "no-volume-loss" / f"seed-{n}" / "result.json").read_text()) for n in (1, 2)]
+    differences = [own["scores"]["dreamed/epe"] - run["dreamed/epe"] for own, run in zip(changed, runs, strict=True)]
+    assert entry["against_base"]["dreamed/epe"]["seeds"] == pytest.approx(differences)
     assert base["scores"]["dreamed/epe"]["mean"] == pytest.approx((first + second) / 2)
     assert base["scores"]["dreamed/epe"]["spread"] == pytest.approx(abs(first - second) / math.sqrt(2))
     assert "| losses | no-volume-loss | volume_weight 0.0 |" in (tmp_path / "results.md").read_text()
@@ -126,7 +129,7 @@ def test_a_run_of_another_recipe_is_no_result_of_this_one(folders, tmp_path: Pat
     monkeypatch.setattr(ablation, "train", lambda recipe, folder: folder.mkdir(parents=True))
     monkeypatch.setattr(ablation, "validate", lambda recipe, checkpoint: {"dreamed/epe": 1.0})
     (found,) = run_bench(bench, tmp_path, 1, str)
-    assert found.scores == {"dreamed/epe": (1.0,)}
+    assert found.runs == [{"dreamed/epe": 1.0}]
     other = replace(bench, base=replace(bench.base, recipe=replace(bench.base.recipe, learning_rate=0.5)))
     with pytest.raises(InputError, match="the same recipe, got another learning_rate"):
         run_bench(other, tmp_path, 1, str)
@@ -139,7 +142,7 @@ def test_a_run_that_diverges_is_told_and_does_not_end_the_bench(folders, tmp_pat
     monkeypatch.setattr(stereo, "stereo_terms", lambda *_: {"full": torch.tensor(math.nan)})
     bench = load_bench("toy", folders).only([])
     found = run_bench(bench, tmp_path, 1, str)
-    assert (found[0].diverged, found[0].scores) == (1, {})
+    assert (found[0].diverged, found[0].runs) == (1, [{}])
     assert [path.name for path in write_report(bench, found, tmp_path)] == ["results.json", "results.md"]
     monkeypatch.setattr(ablation, "train", None)  # it is not tried again
     assert run_bench(bench, tmp_path, 1, str)[0].diverged == 1
@@ -170,7 +173,7 @@ def test_with_equal_flop_a_dearer_network_gets_fewer_steps(monkeypatch):
     (plain,) = equal.entries
     assert (plain.name, plain.recipe.steps, plain.recipe.decay_steps) == ("plain", 50, 25)
     assert equal.base == bench.base
-    assert "| plain | model plain | 200 | 6.00 |" in markdown(equal, [Measured(plain, 6.0, 1, {}, 0)])
+    assert "| plain | model plain | 200 | 6.00 |" in markdown(equal, [Measured(plain, 6.0, 1, [{}])])
 
 
 def test_real_scenes_are_one_mean_over_their_groups():
@@ -183,14 +186,18 @@ def test_the_table_tells_what_diverged():
     base, entry, lost = (Entry(name, theme, "", recipe) for name, theme in (("base", ""), ("a", "t"), ("b", "t")))
     bench = Bench("Title", base, (entry, lost))
     found = [
-        Measured(base, 1.0, 1000, {"dreamed/bad2": (1.0, 3.0)}, 0),
-        Measured(entry, 2.0, 2000, {"dreamed/bad2": (4.0,)}, 1),
-        Measured(lost, 3.0, 3000, {}, 2),
+        Measured(base, 1.0, 1000, [{"dreamed/bad2": 1.0}, {"dreamed/bad2": 3.0}]),
+        Measured(entry, 2.0, 2000, [{}, {"dreamed/bad2": 4.0}]),
+        Measured(lost, 3.0, 3000, [{}, {}]),
     ]
     lines = markdown(bench, found).splitlines()
-    assert lines[:3] == ["# Title", "", "| theme | entry | change | samples | GFLOP | parameters | dreamed bad-2, % |"]
-    assert lines[4].endswith("| base | - | 8 | 1.00 | 1,000 | 2.00 ± 1.41 |")
-    assert lines[5].endswith("| 2.00 | 2,000 | 4.00 (1 diverged) |")
-    assert lines[6].endswith("| diverged |")
+    assert lines[:3] == [
+        "# Title",
+        "",
+        "| theme | entry | change | samples | GFLOP | parameters | dreamed bad-2, % | against base |",
+    ]
+    assert lines[4].endswith("| base | - | 8 | 1.00 | 1,000 | 2.00 ± 1.41 | - |")
+    assert lines[5].endswith("| 2.00 | 2,000 | 4.00 (1 diverged) | +1.00 |")
+    assert lines[6].endswith("| diverged | - |")
     assert "Seeds: 2" in lines[8]
     assert chart(found) is not None

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,26 +34,38 @@ class Measured:
         entry: Which one.
         gflop: 10^9 floating-point operations of one pair of the crop's size, forward: convolutions and matrix products.
         parameters: Learnt values.
-        scores: Score -> its values by seed, those of seeds that diverged left out. EPE in px, bad-2 in percent;
+        runs: Of each seed, score -> its value; empty if its numbers were not finite. EPE in px, bad-2 in percent;
             "real scenes" is the mean over the groups of real scenes.
-        diverged: How many seeds gave numbers that are not finite.
     """
 
     entry: Entry
     gflop: float
     parameters: int
-    scores: Mapping[str, tuple[float, ...]]
-    diverged: int
+    runs: Sequence[Mapping[str, float]]
 
-    def mean(self, score: str) -> float | None:
-        """Mean over seeds; None without any."""
-        values = self.scores.get(score, ())
-        return statistics.fmean(values) if values else None
+    @property
+    def diverged(self) -> int:
+        """How many seeds gave numbers that are not finite."""
+        return sum(not run for run in self.runs)
 
-    def spread(self, score: str) -> float | None:
-        """Standard deviation over seeds (of n - 1); None for fewer than two."""
-        values = self.scores.get(score, ())
-        return statistics.stdev(values) if len(values) > 1 else None
+    def values(self, score: str) -> list[float]:
+        """Of each seed that has it."""
+        return [run[score] for run in self.runs if score in run]
+
+    def differences(self, score: str, base: "Measured") -> list[float]:
+        """Differences from the base's run with the same seed, so of the same samples in the same order."""
+        pairs = zip(self.runs, base.runs, strict=True)
+        return [own[score] - other[score] for own, other in pairs if score in own and score in other]
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """None without any."""
+    return statistics.fmean(values) if values else None
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation (of n - 1); None for fewer than two."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def run_bench(bench: Bench, output: Path, seeds: int, tell: Callable[[str], None] = print) -> list[Measured]:
@@ -75,13 +87,13 @@ def run_bench(bench: Bench, output: Path, seeds: int, tell: Callable[[str], None
     if seeds < 1:
         raise InputError(f"expected at least 1 seed, got {seeds}")
     entries = (bench.base, *bench.entries)
-    results: dict[str, list[dict[str, Any]]] = {entry.name: [] for entry in entries}
+    results: dict[str, list[dict[str, float]]] = {entry.name: [] for entry in entries}
     for number in range(seeds):
         for place, entry in enumerate(entries):
             recipe = replace(entry.recipe, seed=bench.base.recipe.seed + number)
             tell(f"seed {number + 1} of {seeds}, entry {place + 1} of {len(entries)}: {entry.name}")
-            results[entry.name].append(_result(recipe, output / entry.name / f"seed-{recipe.seed}"))
-    return [_measured(entry, results[entry.name]) for entry in entries]
+            results[entry.name].append(_with_real(_result(recipe, output / entry.name / f"seed-{recipe.seed}")))
+    return [Measured(entry, *forward_cost(entry.recipe), results[entry.name]) for entry in entries]
 
 
 def with_equal_flop(bench: Bench) -> Bench:
@@ -115,7 +127,7 @@ def forward_cost(recipe: BenchRecipe) -> tuple[float, int]:
     return counter.get_total_flops() / 1e9, sum(weight.numel() for weight in model.parameters())
 
 
-def _result(recipe: BenchRecipe, folder: Path) -> dict[str, Any]:
+def _result(recipe: BenchRecipe, folder: Path) -> dict[str, float]:
     """The scores of one run by name, none if it diverged."""
     path = folder / RESULT_NAME
     plain = json.loads(json.dumps(resolved(recipe)))
@@ -144,14 +156,6 @@ def _same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> No
             f"expected {folder} to hold a run of the same recipe, got another {', '.join(other)}; "
             "choose another output folder or remove this one"
         )
-
-
-def _measured(entry: Entry, results: Iterable[Mapping[str, float]]) -> Measured:
-    finished = [_with_real(result) for result in results]
-    good = [scores for scores in finished if scores]
-    names = dict.fromkeys(name for scores in good for name in scores)
-    values = {name: tuple(scores[name] for scores in good) for name in names}
-    return Measured(entry, *forward_cost(entry.recipe), values, len(finished) - len(good))
 
 
 def _with_real(scores: Mapping[str, float]) -> dict[str, float]:
