@@ -6,7 +6,7 @@ author = "the leadline authors"
 release = version = installed_version("leadline")
 
 extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "what-each-trick-buys/results.md"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
 
