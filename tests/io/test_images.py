@@ -224,6 +224,13 @@ def test_absurd_sizes_are_refused(tmp_path: Path, side: int):
         (b"\xff\xd8\xff\xe0\0\0\xff\xd9", "cut off"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "damaged header"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 9, 0, 0, 0)), "damaged header"),
+        (
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 0, 2, 0, 0, 0))
+            + chunk(b"IDAT", b"")
+            + chunk(b"IEND", b""),
+            "damaged header",
+        ),
         (b"II*\0" + bytes(60), "damaged header|with pixels|cut off"),
         (b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1 << 40), "damaged header"),
         (tiff(bytes(16), 2, 2, 32, 1, t339=3), "32-bit float or signed"),

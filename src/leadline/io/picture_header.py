@@ -105,6 +105,8 @@ def _inspect_png(data: bytes, name: str) -> PictureHeader:
             break
         if kind == b"IHDR":
             width, height, bits, color = struct.unpack_from(">IIBB", data, start)
+            if bits not in (1, 2, 4, 8, 16):
+                raise ValueError("no such bit depth")
             bits_per_pixel = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
             header = PictureHeader("PNG", height, width, color in (4, 6), None if bits == 16 else 255)
         elif header is None:
