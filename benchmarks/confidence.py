@@ -29,13 +29,16 @@ from leadline.protocols.scenes import StereoScene
 from leadline.protocols.scored import ScoredPixels, score_pixels
 from leadline.runtime import DEFAULT_MODEL, StereoSession
 
-CALIBRATION = "ECE-1px"
+PROMISES = ("ECE-1px", "in-80", "expected")
+"""What only a probability can be held to."""
 KEPT_SHARE = 0.8
 TABLE_WIDTH = 140
 ABOUT = f"""\
 AUSE and AURG: px, in the form of Poggi 2020 (CVPR): the mean error of what is left after the least
 certain 0, 2, ... 98 % are removed, then 0; area over the removed share by trapezoids; AUSE against the oracle's order,
-AURG against the constant of a random one. AUC: of error > 2 px. {CALIBRATION}: 10 bins, P(error < 1 px), networks only.
+AURG against the constant of a random one. AUC: of error > 2 px. ECE-1px: 10 bins, P(error < 1 px). in-80: share of
+true disparities within the interval that should hold 80 % of them. expected: mean of the errors that the confidence
+stands for; both by Laplace's distribution. These three of networks only.
 EPE-kept: EPE of the most certain {KEPT_SHARE:.0%} over that of all pixels. All pixels with truth, mean over scenes.
 left-right: the network's disparity, ranked by -|d_L(x) - d_R(x - d_L)|, d_R from the mirrored and swapped pair; what
 leaves the right view comes last. validity: SGBM's filled disparity; 1 where both views agreed before filling, else 0.
@@ -83,7 +86,15 @@ def _kept(pixels: ScoredPixels) -> float | None:
     return float(errors[order[: max(1, round(KEPT_SHARE * errors.size))]].mean()) / mean if mean > 0.0 else None
 
 
-PROTOCOL = replace(CONFIDENCE, metrics=(*CONFIDENCE.metrics, Metric("EPE-kept", "1", _kept)), masks=("all",))
+def _mean_error(pixels: ScoredPixels) -> float:
+    return float(pixels.error[pixels.mask].mean())
+
+
+PROTOCOL = replace(
+    CONFIDENCE,
+    metrics=(*CONFIDENCE.metrics, Metric("EPE", "px", _mean_error), Metric("EPE-kept", "1", _kept)),
+    masks=("all",),
+)
 
 
 def main(
@@ -119,7 +130,7 @@ def main(
 
             report = evaluate((load() for load in loaders), methods, PROTOCOL, observe)
             # The baselines rank, but promise no probability.
-            rows = (row for row in report.rows if row.metric != CALIBRATION or row.method in networks)
+            rows = (row for row in report.rows if row.metric not in PROMISES or row.method in networks)
             for table in replace(report, rows=tuple(rows)).tables():
                 table.title = f"{group}: {table.title}"
                 console.print(table)

@@ -7,7 +7,7 @@ import pytest
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry import Pinhole, StereoRig
-from leadline.maps import DepthMap, DisparityMap
+from leadline.maps import DepthMap, DisparityMap, error_bound_px, expected_error_px
 
 CAMERA = Pinhole(100.0, 100.0, 1.0, 1.0, 3, 4)
 RIG = StereoRig(CAMERA, Pinhole(100.0, 100.0, 3.0, 1.0, 3, 4), 0.5)
@@ -142,3 +142,27 @@ def test_cloud_needs_camera_scale_and_picture() -> None:
         DepthMap(constant(1.0), everywhere(), "metric").to_cloud(IMAGE)
     with pytest.raises(InputError, match="picture of"):
         DepthMap(constant(1.0), everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE.reshape(4, 3, 3))
+
+
+def test_the_expected_error_is_that_of_errors_distributed_as_laplace_has_it() -> None:
+    error = np.abs(np.random.default_rng(0).laplace(0.0, 0.8, 200_000))
+    right = np.array([(error < 1.0).mean()])
+    np.testing.assert_allclose(expected_error_px(right), error.mean(), rtol=0.01)
+    for share in (0.5, 0.8, 0.95):
+        assert (error <= error_bound_px(right, share)).mean() == pytest.approx(share, abs=0.005)
+
+
+def test_a_hopeless_pixel_has_a_finite_error_and_a_sure_one_some() -> None:
+    least, most = expected_error_px(np.array([0.0, 1.0]))
+    assert most == pytest.approx(0.145, abs=0.001)
+    assert least == pytest.approx(19.5, abs=0.1)
+    found = DisparityMap(constant(8.0), everywhere(), constant(0.7))
+    assert found.expected_error is not None
+    np.testing.assert_allclose(found.expected_error, 0.8306, atol=1e-4)
+    assert DisparityMap(constant(8.0), everywhere()).expected_error is None
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.2, float("nan")])
+def test_an_interval_of_no_or_all_disparities_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match="expected a share between 0 and 1"):
+        error_bound_px(np.array([0.5]), share)

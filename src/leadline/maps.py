@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import Pinhole
@@ -17,6 +17,39 @@ DISTANCE_KINDS: Final[tuple[DepthKind, ...]] = ("metric", "up_to_scale")
 """Kinds whose numbers are distances but for a factor: only positive ones can be true, and they give a point cloud."""
 
 _BAND_ROWS = 256
+
+
+_LEAST_CONFIDENCE: Final = 0.05
+"""Taken for less: the expected error would grow without bound, which no picture's disparities do."""
+_MOST_CONFIDENCE: Final = 0.999
+
+
+def expected_error_px(confidence: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """The mean absolute error of a disparity that a confidence stands for, if errors are distributed as Laplace's are.
+
+    A share of 1 - exp(-t / b) of them is below t px then, so a confidence of 1 - exp(-1 / b) stands for a mean of b px.
+
+    Args:
+        confidence: Probability in [0, 1] that the error is below 1 px.
+    Returns:
+        Between 0.14 and 19.5 px.
+    """
+    bounded = np.clip(confidence, _LEAST_CONFIDENCE, _MOST_CONFIDENCE)
+    return (-1.0 / np.log1p(-bounded)).astype(np.float32)
+
+
+def error_bound_px(confidence: Float[np.ndarray, "*shape"], share: float = 0.8) -> Float32[np.ndarray, "*shape"]:
+    """Half the width of the interval around a disparity that holds the true one with a given probability.
+
+    Args:
+        confidence: As for `expected_error_px`, whose distribution it is of.
+        share: The probability, in (0, 1).
+    Raises:
+        InputError: If the share is not between 0 and 1.
+    """
+    if not 0.0 < share < 1.0:
+        raise InputError(f"expected a share between 0 and 1, got {share}")
+    return expected_error_px(confidence) * np.float32(-np.log1p(-share))
 
 
 def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray | None, name: str) -> None:
@@ -46,6 +79,11 @@ class DisparityMap:
     def __post_init__(self) -> None:
         """Checks that the layers fit together."""
         _check_layers(self.disparity, self.valid, self.confidence, "disparity")
+
+    @property
+    def expected_error(self) -> Float32[np.ndarray, "h w"] | None:
+        """Mean absolute error in px that the confidence stands for, as of `expected_error_px`, if there is one."""
+        return None if self.confidence is None else expected_error_px(self.confidence)
 
     def to_depth(self, rig: StereoRig) -> "DepthMap":
         """Metric depth Z = f b / (d + doffs); pixels with d + doffs <= 0 become invalid.

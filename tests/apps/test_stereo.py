@@ -14,7 +14,7 @@ from leadline.maps import DisparityMap
 
 DISPARITY_PX = 7  # of the fixtures
 ALWAYS = {"disparity.pfm", "valid.png", "disparity_plasma.png", "summary.json"}
-OF_CONFIDENCE = {"confidence.png", "confidence.pfm"}
+OF_CONFIDENCE = {"confidence.png", "confidence.pfm", "expected_error.pfm"}
 OF_DEPTH = {"depth.pfm", "depth_mm.png", "cloud.ply"}
 
 
@@ -82,6 +82,8 @@ def test_pair_with_calibration(leadline, sure, pair, calibration, tmp_path):
     confidence = cv2.imread(str(tmp_path / "out" / "confidence.png"), cv2.IMREAD_UNCHANGED)
     assert (confidence[:60] == 230).all()
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "confidence.pfm")[:60], 0.9, rtol=1e-6)
+    expected = read_pfm(tmp_path / "out" / "expected_error.pfm")
+    np.testing.assert_allclose(expected[:60], -1.0 / np.log(0.1), rtol=1e-5)
     cloud = read_ply(tmp_path / "out" / "cloud.ply")
     assert len(cloud.points) == 60 * 159
     np.testing.assert_allclose(cloud.points[:, 2], metres, rtol=1e-6)

@@ -178,6 +178,9 @@ def test_confidence_protocol() -> None:
     assert report.score("m", "ECE-1px", "all", "sparse").value == pytest.approx(0.0)
     assert report.score("m", "AUC-bad-2", "all", "sparse").value == 0.5
     assert report.score("m", "AURG", "all", "sparse").value == pytest.approx(0.01 * 2.5)
+    # 80 % would be within 1.16 px, of which the mean error would be 0.72 px.
+    assert report.score("m", "in-80", "all", "sparse").value == 0.75
+    assert report.score("m", "expected", "all", "sparse").value == pytest.approx(-1.0 / np.log(0.25))
     # The oracle keeps errors of 0 once a quarter is removed, and the constant confidence 2.5 px until the end.
     assert report.score("m", "AUSE", "all", "sparse").value > 1.5
     assert {e.reason for e in report.exclusions if e.method == "plain" and e.mask == "all"} == {"no confidence"}

@@ -21,7 +21,7 @@ from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import write_pfm
 from leadline.io.ply import write_ply
-from leadline.maps import DisparityMap
+from leadline.maps import DisparityMap, expected_error_px
 from leadline.metrics.disparity import has_prediction
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.refine import RefinedMatcher
@@ -36,6 +36,7 @@ RESULT_FILES: Final = (
     "disparity_plasma.png",
     "confidence.png",
     "confidence.pfm",
+    "expected_error.pfm",
     "depth.pfm",
     "depth_mm.png",
     "cloud.ply",
@@ -49,6 +50,7 @@ _UNITS: Final = {
     "disparity_plasma.png": "colours of disparity.pfm, hotter is closer",
     "confidence.pfm": "probability in [0, 1] that the error is below 1 px",
     "confidence.png": "the same times 255",
+    "expected_error.pfm": "px, mean absolute error of disparity.pfm that the confidence stands for",
     "depth.pfm": "m along the left optical axis, inf where unknown",
     "depth_mm.png": "mm, 16 bit, 0 where unknown or beyond 65.535 m",
     "cloud.ply": "m in the left camera's frame, x right, y down, z forward",
@@ -164,6 +166,7 @@ def _write_disparity(folder: Path, disparity: DisparityMap) -> None:
     write_image(folder / "disparity_plasma.png", plasma(disparity.disparity, has_prediction(disparity)))
     if disparity.confidence is not None:
         write_confidence(folder, disparity.confidence)
+        write_pfm(folder / "expected_error.pfm", expected_error_px(disparity.confidence))
 
 
 def _write_depth(folder: Path, left: UInt8[np.ndarray, "h w 3"], disparity: DisparityMap, rig: StereoRig) -> int:

@@ -1,12 +1,17 @@
 """How far a method's confidence, read as P(error < 1 px), can be trusted where it predicts.
 
+in-80 is the share of pixels whose true disparity lies in the interval that should hold 80 % of them, and expected the
+mean of the errors that the confidence stands for, both as of `leadline.maps.error_bound_px`.
+
 Methods without a confidence are left out and counted, and so are scenes on which a number is undefined.
 """
 
+from leadline.maps import error_bound_px, expected_error_px
 from leadline.metrics.uncertainty import expected_calibration_error, reliability, roc_auc, sparsification
 from leadline.protocols.protocol import Metric, StereoProtocol
 from leadline.protocols.scored import ScoredPixels
 
+INTERVAL_SHARE = 0.8
 OUTLIER_PX = 2.0
 CORRECT_PX = 1.0
 
@@ -37,6 +42,19 @@ def _ece(pixels: ScoredPixels) -> float | None:
     return expected_calibration_error(reliability(pixels.error, pixels.confidence, pixels.mask, CORRECT_PX))
 
 
+def _covered(pixels: ScoredPixels) -> float | None:
+    if pixels.confidence is None:
+        return None
+    within = pixels.error <= error_bound_px(pixels.confidence, INTERVAL_SHARE)
+    return float(within[pixels.mask].mean())
+
+
+def _expected(pixels: ScoredPixels) -> float | None:
+    if pixels.confidence is None:
+        return None
+    return float(expected_error_px(pixels.confidence)[pixels.mask].mean())
+
+
 CONFIDENCE = StereoProtocol(
     name="confidence",
     metrics=(
@@ -44,6 +62,8 @@ CONFIDENCE = StereoProtocol(
         Metric("AURG", "px", _aurg),
         Metric("AUC-bad-2", "1", _auc),
         Metric("ECE-1px", "1", _ece),
+        Metric("in-80", "1", _covered),
+        Metric("expected", "px", _expected),
     ),
     masks=("noc", "all"),
     rules=("sparse",),
