@@ -68,6 +68,14 @@ def test_pair_without_calibration(sgbm, pair, tmp_path):
     assert set(found["units"]) == ALWAYS - {"summary.json"}
 
 
+def test_negative_disparities(sgbm, pair, tmp_path):
+    done = sgbm(pair[1], pair[0], "--min-disparity", "-16", "--output", tmp_path / "out")
+    assert done.code == 0
+    assert np.median(read_pfm(tmp_path / "out" / "disparity.pfm")) == -DISPARITY_PX
+    found = summary(tmp_path / "out")
+    assert (found["min_disparity_px"], found["max_disparity_px"]) == (-16, 31)
+
+
 def test_pair_with_calibration(leadline, sure, pair, calibration, tmp_path):
     done = leadline("stereo", *pair, "--calibration", calibration, "--output", tmp_path / "out")
     assert done.code == 0

@@ -25,7 +25,7 @@ from leadline.maps import DisparityMap, expected_error_px
 from leadline.metrics.disparity import has_prediction
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.refine import RefinedMatcher
-from leadline.runtime.stereo import StereoMethod, StereoSession
+from leadline.runtime.stereo import StereoMethod, StereoSession, WithNegative
 from leadline.visual.colormap import confidence_grey, plasma
 
 SUMMARY_FILE: Final = "summary.json"
@@ -194,6 +194,11 @@ def describe_method(method: StereoMethod, name: str) -> dict[str, Any]:
         method: What `stereo_method` made.
         name: Under which name.
     """
+    if isinstance(method, WithNegative):
+        described = describe_method(method.method, name)
+        reach, smallest = described["max_disparity_px"], method.min_disparity
+        largest = None if reach is None else reach + smallest
+        return {**described, "max_disparity_px": largest, "min_disparity_px": smallest}
     if isinstance(method, StereoSession | RefinedMatcher):
         card = bundled_cards().get(name)
         largest = method.max_disparity

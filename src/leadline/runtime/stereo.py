@@ -84,11 +84,51 @@ class StereoSession:
         return DisparityMap(fill_unseen_border(disparity, confidence), valid, confidence)
 
 
+@final
+class WithNegative:
+    """A stereo method that looks for negative disparities too: those of far things, if the cameras toe in.
+
+    The method sees the views moved apart, so that every disparity is positive there.
+
+    Args:
+        method: Looks for disparities from 0 on.
+        min_disparity: Smallest disparity looked for, px; below 0.
+    Raises:
+        InputError: If it is not below 0.
+    """
+
+    def __init__(self, method: StereoMethod, min_disparity: int) -> None:
+        if min_disparity >= 0:
+            raise InputError(f"expected a smallest disparity below 0 px, got {min_disparity}; leave it out from 0 on")
+        self.method, self.min_disparity = method, min_disparity
+
+    def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
+        """Disparity and any confidence of a rectified pair.
+
+        Raises:
+            InputError: As for the method, or if the smallest disparity is as large as the pictures are wide.
+        """
+        check_pictures(left, right)
+        margin = -self.min_disparity
+        if margin >= left.shape[1]:
+            raise InputError(
+                f"expected a smallest disparity of more than {-left.shape[1]} px for pictures so wide, got "
+                f"{self.min_disparity}; give what `leadline check` finds"
+            )
+        moved = cv2.copyMakeBorder(left, 0, 0, margin, 0, cv2.BORDER_REPLICATE)
+        other = cv2.copyMakeBorder(right, 0, 0, 0, margin, cv2.BORDER_REPLICATE)
+        found = self.method(np.asarray(moved), np.asarray(other))
+        confidence = None if found.confidence is None else np.ascontiguousarray(found.confidence[:, margin:])
+        disparity = found.disparity[:, margin:] - np.float32(margin)
+        return DisparityMap(disparity, np.ascontiguousarray(found.valid[:, margin:]), confidence)
+
+
 def stereo_method(
     name: str | Path = DEFAULT_MODEL,
     max_disparity: int | None = None,
     threads: int | None = None,
     provider: Provider = "cpu",
+    min_disparity: int = 0,
 ) -> StereoMethod:
     """A stereo method by name: bundled network, ONNX file, or classical matcher.
 
@@ -98,9 +138,17 @@ def stereo_method(
         max_disparity: As for `StereoSession`; 192 px for a classical matcher and leadline-refine if absent.
         threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
         provider: As for `StereoSession`; classical matchers only run on the cpu.
+        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the pictures are cropped.
     Raises:
         InputError: If there is no such method or provider, or a number is out of range.
     """
+    if min_disparity != 0:
+        if max_disparity is not None and max_disparity <= min_disparity:
+            raise InputError(
+                f"expected a largest disparity above the smallest, got {max_disparity} and {min_disparity}"
+            )
+        reach = None if max_disparity is None else max_disparity - min_disparity
+        return WithNegative(stereo_method(name, reach, threads, provider), min_disparity)
     searched = 192 if max_disparity is None else max_disparity
     if name == REFINE_MODEL:
         return RefinedMatcher(searched, threads, provider)
@@ -117,8 +165,8 @@ def stereo_method(
 
 
 @lru_cache(maxsize=4)
-def _cached_method(model: str, max_disparity: int | None) -> StereoMethod:
-    return stereo_method(model, max_disparity)
+def _cached_method(model: str, max_disparity: int | None, min_disparity: int) -> StereoMethod:
+    return stereo_method(model, max_disparity, min_disparity=min_disparity)
 
 
 def stereo(
@@ -126,6 +174,7 @@ def stereo(
     right: UInt8[np.ndarray, "h w *c"],
     model: str = DEFAULT_MODEL,
     max_disparity: int | None = None,
+    min_disparity: int = 0,
 ) -> DisparityMap:
     """Disparity and confidence of a rectified pair; the network is loaded at the first call and kept.
 
@@ -134,7 +183,8 @@ def stereo(
         right: The right picture, of the same size.
         model: A bundled name, an ONNX file of ours, or a classical matcher.
         max_disparity: Largest disparity looked for, px.
+        min_disparity: As for `stereo_method`.
     Raises:
         InputError: If the pictures do not fit or there is no such model.
     """
-    return _cached_method(model, max_disparity)(left, right)
+    return _cached_method(model, max_disparity, min_disparity)(left, right)

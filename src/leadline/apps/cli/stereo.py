@@ -22,6 +22,7 @@ def stereo(
     calibration: Path | None = None,
     model: str = DEFAULT_MODEL,
     max_disparity: int | None = None,
+    min_disparity: int = 0,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
@@ -39,6 +40,8 @@ def stereo(
         calibration: Calibration of the rectified pictures (Middlebury or KITTI calib.txt): adds depth and points.
         model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh; leadline-refine mends sgbm-3way.
         max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
+        min_disparity: Smallest disparity to look for, px: below 0 where the cameras toe in or the pictures are cropped;
+            `leadline check` finds it.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
         output: Output folder.
@@ -52,12 +55,12 @@ def stereo(
             say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
         if not todo:
             return 0
-        method = stereo_method(model, max_disparity, threads, provider)
+        method = stereo_method(model, max_disparity, threads, provider, min_disparity)
         make_output_folder(output)
         every = _Job(method, model, calibration, swap)
         return run_batch([*todo], lambda name: every.run(todo[name], output / name), "matching", "pairs")
     refuse_existing(output, RESULT_FILES, overwrite)
-    job = _Job(stereo_method(model, max_disparity, threads, provider), model, calibration, swap)
+    job = _Job(stereo_method(model, max_disparity, threads, provider, min_disparity), model, calibration, swap)
     report, lines = job.run(pairs[0], output)
     say(lines)
     print(report)
