@@ -49,7 +49,7 @@ METRICS = ("AbsRel", "delta<1.25")
 SUMMARIES = {
     "stereo": (
         "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
-        "on pictures of {enlarge:g} times their size."
+        "on pictures of {enlarge:g} times their size{guided}."
     ),
     "refine": "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
     "mono": "Inverse depth from one picture up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
@@ -84,22 +84,24 @@ class Exported:
     parity: float
     max_disparity: int = 0
     enlarge: float = 1.0
+    guided: bool = False
 
 
-def exported(checkpoint: Path, weights: Path, enlarge: float | None) -> Exported:
+def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: bool) -> Exported:
     """Writes the averaged network of a checkpoint; its inputs are of 640x480."""
     pictures = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
+    found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
     learning = averaged_weights(checkpoint)[0].get("learning")
     if learning == "mono":
         mono = load_deployed_mono(checkpoint)
         return Exported("mono", mono, pictures[:1], export_mono(mono, weights))
     if learning == "refine":
         refine = load_deployed_refine(checkpoint)
-        found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
         return Exported("refine", refine, (*pictures, *found), export_refine(refine, weights))
-    stereo = load_deployed(checkpoint, enlarge)
+    stereo = load_deployed(checkpoint, enlarge, guided)
     parity = export_stereo(stereo, weights)
-    return Exported("stereo", stereo, pictures, parity, stereo.max_disparity, float(stereo.enlarge))
+    inputs = (*pictures, *found) if stereo.guided else pictures
+    return Exported("stereo", stereo, inputs, parity, stereo.max_disparity, float(stereo.enlarge), stereo.guided)
 
 
 def main(
@@ -112,6 +114,7 @@ def main(
     began_with: Path | None = None,
     earlier_card: Path | None = None,
     enlarge: float | None = None,
+    unguided: bool = False,
     output: Path = BUNDLED,
 ) -> None:
     """Exports, scores and describes the network of a run.
@@ -125,15 +128,16 @@ def main(
         began_with: Checkpoint whose weights the run began with; its steps and hours count as well.
         earlier_card: Card whose curve led to that checkpoint.
         enlarge: How much larger the network sees pictures, instead of the recipe's value.
+        unguided: Leave out what a stereo network has learned of being guided by a matcher.
         output: Where the ONNX file and the card go.
     """
     weights = output / f"{name}.onnx"
-    made = exported(run / CHECKPOINT_NAME, weights, enlarge)
+    made = exported(run / CHECKPOINT_NAME, weights, enlarge, not unguided)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         made.deployed(*made.inputs)
     card = ModelCard(
         name=name,
-        summary=SUMMARIES[made.task].format(enlarge=made.enlarge),
+        summary=SUMMARIES[made.task].format(enlarge=made.enlarge, guided=", guided by SGBM-3WAY" * made.guided),
         licence="Apache-2.0",
         weights=weights.name,
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -1,15 +1,18 @@
 """The stream of training samples: number n is a pure function of the seed and n."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from leadline.data.augment import StereoAugmentation
+from leadline.data.matched_stereo import GuidedStream
 from leadline.data.samples import StereoSample
 from leadline.data.stereo_shards import StereoShards, write_stereo_shard
 from leadline.data.torch_stereo import MixedStream, StereoStream
+from leadline.runtime.guide import guidance
 
 PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -70,3 +73,26 @@ def test_a_mixture_is_drawn_by_weight_and_by_number_alone(shards: StereoShards):
     assert 0.69 < len(white) / 400 < 0.81  # 0.75 with a deviation of 0.022
     assert set(drawn) == {0, 1, 2, 3, 4, 10, 11, 12}
     assert mixed(390, 10) == drawn[390:]
+
+
+@pytest.mark.parametrize("enlarge", [1.0, 1.5])
+def test_what_guides_is_found_in_smaller_pictures_and_counted_in_pixels_of_the_larger(tmp_path: Path, enlarge: float):
+    rng = np.random.default_rng(0)
+    texture = np.kron(rng.integers(0, 256, (30, 73), dtype=np.uint8), np.ones((3, 3), np.uint8))[..., None].repeat(3, 2)
+    left, right = (np.ascontiguousarray(view) for view in (texture[:, :-27], texture[:, 27:]))
+    truth, known = np.full(left.shape[:2], 27.0, np.float32), np.ones(left.shape[:2], bool)
+    write_stereo_shard(tmp_path / "a.tar", [("k", StereoSample(left, right, truth, known, ~known), {})])
+    plain = replace(PLAIN, crop=truth.shape)
+    stream = StereoStream(StereoShards([tmp_path / "a.tar"]), plain, 1, 6, 4)
+    guided = GuidedStream(stream, 6, 3, 60, enlarge)
+    *alone, sample = (guided[index] for index in range(4))
+    assert not any("matched" in other for other in alone)  # numbers 6 to 8 are the third batch
+    assert sample["matched"].shape == truth.shape
+    assert sample["matched_valid"].dtype == torch.bool
+    seen = sample["matched_valid"].numpy()
+    assert seen[:, 60:].mean() > 0.9
+    assert np.abs(sample["matched"].numpy() - truth)[seen].mean() < 0.3
+    if enlarge == 1.0:
+        found, valid = guidance(left, right, 60)
+        np.testing.assert_array_equal(sample["matched"].numpy(), found)
+        np.testing.assert_array_equal(seen, valid > 0)

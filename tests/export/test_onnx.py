@@ -149,6 +149,45 @@ def test_enlarging_is_part_of_the_graph(tmp_path: Path):
     assert (session.max_disparity, session.enlarge) == (51, 1.25)
 
 
+class Believing(nn.Module):
+    """The smallest guided network: it says what the matcher found, and a little of the pictures."""
+
+    max_disparity, input_stride, guided = 64, 4, True
+
+    def forward(
+        self, left: torch.Tensor, right: torch.Tensor, found: torch.Tensor, valid: torch.Tensor
+    ) -> StereoPrediction:
+        disparity = found + (left - right).mean(dim=1, keepdim=True)
+        return StereoPrediction(disparity, 4.0 * valid - 2.0, disparity, (disparity,))
+
+
+def test_a_guided_graph_takes_what_the_matcher_found(tmp_path: Path):
+    assert export_stereo(Deployed(Believing(), 1.5), tmp_path / "toy.onnx") < 1e-3  # pyright: ignore
+    graph = LoadedGraph(tmp_path / "toy.onnx", "stereo")
+    assert graph.inputs == ["left", "right", "found", "valid"]
+    picture, found = np.zeros((45, 70, 3), np.uint8), np.full((45, 70), 7.5, np.float32)
+    valid = np.ones((45, 70), np.uint8)
+    inputs = {"left": picture, "right": picture, "found": found, "valid": valid}
+    disparity, confidence = graph.run(["disparity", "confidence"], inputs)
+    np.testing.assert_allclose(disparity, found, atol=1e-4)
+    np.testing.assert_allclose(confidence, 1.0 / (1.0 + np.exp(-2.0)), atol=1e-5)
+
+
+def test_a_network_that_was_guided_is_exported_without_its_guide_too(tmp_path: Path):
+    torch.manual_seed(0)
+    model = LeadlineFast(guided=True).eval()
+    state = {f"average.module.{name}": value for name, value in model.state_dict().items()}
+    recipe = {"model": "leadline-fast", "model_options": {"guided": True}, "enlarge": 1.4}
+    torch.save({"hyper_parameters": {"recipe": recipe}, "state_dict": state}, tmp_path / "last.ckpt")
+    assert load_deployed(tmp_path / "last.ckpt").guided
+    alone = load_deployed(tmp_path / "last.ckpt", 1.0, guided=False)
+    assert not alone.guided
+    assert not any("guidance" in name for name in alone.state_dict())
+    left, right = torch.randint(0, 256, (2, 40, 70, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.testing.assert_close(alone(left, right)[0], Deployed(model)(left, right)[0])
+
+
 def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.03)
     with pytest.raises(InputError, match=r"within 0.02 px, got 0.0300 px"):

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from leadline.errors import InputError
 from leadline.models.from_onnx import from_onnx
 from leadline.runtime.card import find_graph
+from leadline.runtime.guide import guidance
 from leadline.runtime.session import GraphSession
 
 
@@ -26,9 +27,10 @@ def test_the_bundled_network_comes_back_within_0_02_px(accurate: Path):
     texture = (255.0 * texture).astype(np.uint8)
     left, right = texture[:, :-9].copy(), texture[:, 9:].copy()
     deployed = from_onnx(accurate)
-    assert (deployed.max_disparity, float(deployed.enlarge)) == (128, 1.5)
+    assert (deployed.max_disparity, float(deployed.enlarge), deployed.guided) == (137, 1.4, True)
+    inputs = map(torch.from_numpy, (left, right, *guidance(left, right, deployed.max_disparity)))
     with torch.inference_mode():
-        disparity, confidence = deployed(torch.from_numpy(left), torch.from_numpy(right))
+        disparity, confidence = deployed(*inputs)
     wanted, trust = GraphSession(accurate, threads=1)(left, right)
     assert confidence is not None
     # A network that rounds a disparity may round a tie to either side.

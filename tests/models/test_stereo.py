@@ -67,6 +67,49 @@ def test_enlarged_pictures_give_disparities_of_the_picture(enlarge, wide, range_
     torch.testing.assert_close(disparity[0, 2:-2], expected[2:-2], atol=0.05, rtol=0)
 
 
+@pytest.fixture
+def guided(fast: LeadlineFast) -> LeadlineFast:
+    model = LeadlineFast(guided=True)
+    model.load_state_dict(fast.state_dict(), strict=False)
+    return model.eval()
+
+
+def test_a_network_that_can_be_guided_does_the_same_alone(fast, guided):
+    pair, found = torch.rand(2, 1, 3, 64, 96), torch.full((1, 1, 64, 96), 20.0)
+    with torch.inference_mode():
+        alone, told = fast(*pair).disparity, guided(*pair, found, torch.ones_like(found)).disparity
+        torch.testing.assert_close(guided(*pair).disparity, alone)
+    assert not torch.allclose(told, alone)
+
+
+def test_a_guided_network_can_take_what_the_matcher_found(guided):
+    torch.nn.init.constant_(guided.selection.guidance.out.bias, 0.0)
+    with torch.no_grad():
+        guided.selection.guidance.out.bias[0] = 1000.0
+    found = 40.0 * torch.rand(1, 1, 64, 96)
+    with torch.inference_mode():
+        prediction = guided(*torch.rand(2, 1, 3, 64, 96), found, torch.ones_like(found))
+    torch.testing.assert_close(prediction.coarse[1], found[:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("enlarge", [1.0, 1.4])
+def test_what_guides_a_network_is_enlarged_with_the_pictures(guided, enlarge):
+    torch.nn.init.constant_(guided.selection.guidance.out.bias, 1000.0)
+    left, right = torch.randint(0, 256, (2, 50, 70, 3), dtype=torch.uint8)
+    found, valid = torch.full((50, 70), 12.0), torch.ones(50, 70, dtype=torch.uint8)
+    guided.refinement.register_forward_hook(lambda _, inputs, output: (inputs[1], *output[1:]))
+    with torch.inference_mode():
+        disparity, _ = Deployed(guided, enlarge).eval()(left, right, found, valid)
+    torch.testing.assert_close(disparity, found)
+
+
+def test_what_a_matcher_says_of_itself_counts(guided):
+    pair, found = torch.rand(2, 1, 3, 64, 96), torch.full((1, 1, 64, 96), 20.0)
+    with torch.inference_mode():
+        stands, falls = (guided(*pair, found, torch.full_like(found, valid)).disparity for valid in (1.0, 0.0))
+    assert not torch.equal(stands, falls)
+
+
 def test_fast_is_small(fast):
     assert sum(p.numel() for p in fast.parameters()) < 1_500_000
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import leadline
+from leadline.classical import ClassicalStereo
 from leadline.errors import InputError
 from leadline.runtime.pictures import check_pictures
 from leadline.runtime.session import GraphSession, default_threads
@@ -37,6 +38,16 @@ def test_a_network_that_cannot_tell_gives_no_confidence(unsure_graph: Path):
     found = StereoSession(unsure_graph)(PICTURE, PICTURE)
     np.testing.assert_allclose(found.disparity, PICTURE.mean(2), rtol=1e-5)
     assert found.confidence is None
+
+
+def test_a_guided_graph_sees_what_sgbm_finds(guided_graph: Path):
+    texture = np.random.default_rng(0).integers(0, 256, (40, 97, 3), dtype=np.uint8)
+    left, right = texture[:, :90], texture[:, 7:]
+    session = GraphSession(guided_graph, threads=1)
+    disparity, confidence = session(left, right)
+    found = ClassicalStereo("sgbm-3way", session.max_disparity)(left, right)
+    np.testing.assert_array_equal(disparity, found.disparity)
+    np.testing.assert_array_equal(confidence, found.valid)
 
 
 def test_views_with_strides_are_taken(toy_graph: Path):
@@ -129,6 +140,31 @@ def test_classical_matchers_stand_behind_the_same_call():
         stereo_method("bm", provider="cuda")
     with pytest.raises(InputError, match="at least 1 thread"):
         stereo_method("bm", threads=0)
+
+
+TEXTURE = np.kron(np.random.default_rng(1).integers(0, 256, (20, 53, 3), dtype=np.uint8), np.ones((3, 3, 1), np.uint8))
+
+
+@pytest.mark.parametrize("name", ["sgbm-3way", "leadline-fast"])
+def test_negative_disparities_are_found_where_they_are_looked_for(name: str):
+    left, right = TEXTURE[:, 9:], TEXTURE[:, :-9]
+    found = stereo_method(name, 30, threads=1, min_disparity=-16)(left, right)
+    assert found.disparity.shape == found.valid.shape == left.shape[:2]
+    assert np.median(found.disparity) == pytest.approx(-9.0, abs=0.2)
+    assert (np.abs(found.disparity[:, :-9] + 9.0) < 1.0).mean() > 0.95
+    alone = stereo_method(name, 30, threads=1)(left, right)
+    assert (alone.disparity >= 0).all()
+    confidence = leadline.stereo(left, right, name, 30, -16).confidence
+    assert (confidence is None) == (alone.confidence is None)
+
+
+def test_a_smallest_disparity_that_makes_no_sense_is_refused():
+    with pytest.raises(InputError, match="expected a smallest disparity below 0 px, got 4"):
+        stereo_method("bm", min_disparity=4)
+    with pytest.raises(InputError, match="above the smallest, got -8 and -8"):
+        stereo_method("bm", -8, min_disparity=-8)
+    with pytest.raises(InputError, match="more than -30 px for pictures so wide, got -30"):
+        stereo_method("bm", min_disparity=-30)(PICTURE, PICTURE)
 
 
 def test_the_short_call_takes_files_and_matchers(toy_graph: Path):

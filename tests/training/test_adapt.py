@@ -103,7 +103,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, float], messa
 
 
 def test_only_networks_that_can_be_trained_on_are_taken(tmp_path: Path):
-    assert load_trainable("leadline-accurate").max_disparity == 128
+    assert load_trainable("leadline-accurate").max_disparity == 137
     assert load_trainable("leadline-fast").max_disparity == 192
     with pytest.raises(InputError, match="got 'nobody'"):
         load_trainable("nobody")

@@ -13,6 +13,7 @@ from leadline.data.samples import StereoSample
 from leadline.data.torch_stereo import StereoStream
 from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
+from leadline.models.stereo import LeadlineFast
 from leadline.training import stereo
 from leadline.training.recipe import StereoRecipe
 from leadline.training.run import LOGS_NAME, train
@@ -57,6 +58,24 @@ def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tm
         ((step, score),) = curve(tmp_path / "run", f"dreamed/{name}")
         assert step == 1
         assert math.isfinite(score)
+
+
+def test_a_guided_network_sees_the_matcher_in_every_other_step_and_when_it_is_validated(
+    toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("leadline.training.validation.find_spec", lambda name: None)
+    told: list[tuple[bool, bool]] = []
+    forward = LeadlineFast.forward
+
+    def watched(self: LeadlineFast, left: torch.Tensor, right: torch.Tensor, *found: torch.Tensor):
+        told.append((self.training, bool(found)))
+        return forward(self, left, right, *found)
+
+    monkeypatch.setattr(LeadlineFast, "forward", watched)
+    recipe = replace(toy_recipe, model_options={"guided": True}, enlarge=1.5, validate_epochs=2)
+    train(recipe, tmp_path / "run")
+    assert told == [(True, False), (True, True), (True, False), (True, True), (False, True)]
+    assert curve(tmp_path / "run", "dreamed/epe")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):

@@ -14,6 +14,7 @@ from leadline.classical import ClassicalStereo
 from leadline.data.torch_stereo import StereoBatch, StereoStream
 from leadline.io.atomic import atomic_write
 from leadline.maps import DisparityMap
+from leadline.runtime.guide import guidance
 
 #: Matchers and how often each is drawn: mostly the one that the network will usually follow.
 _MATCHERS: Final = {"sgbm-3way": 0.7, "sgbm": 0.15, "bm": 0.15}
@@ -61,6 +62,45 @@ class MatchedStream(Dataset[dict[str, Tensor]]):
         coded = np.asarray(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED))
         matched = (coded >> 1).astype(np.float32) / np.float32(_STEPS_PER_PX)
         return {**sample, "matched": torch.from_numpy(matched), "matched_valid": torch.from_numpy((coded & 1) > 0)}
+
+
+@final
+class GuidedStream(Dataset[dict[str, Tensor]]):
+    """A stream of samples; those of every other batch come with what guides a network in them.
+
+    The guide is found in smaller pictures than the network sees: it will be in those that are not enlarged yet.
+
+    Args:
+        stream: The samples, as the network sees them.
+        start: Number of the stream's first sample, counted from the run's first one.
+        batch_size: Samples in a batch.
+        max_disparity: Largest disparity that the network sees, px.
+        enlarge: How much smaller the guide sees the pictures.
+    """
+
+    def __init__(
+        self, stream: Dataset[dict[str, Tensor]], start: int, batch_size: int, max_disparity: int, enlarge: float
+    ) -> None:
+        self.stream, self.start, self.batch_size = stream, start, batch_size
+        self.max_disparity, self.enlarge = max_disparity, enlarge
+
+    def __len__(self) -> int:
+        """Samples in the epoch."""
+        return len(self.stream)  # pyright: ignore[reportArgumentType]
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """One sample, guided in batches of an odd number."""
+        sample = self.stream[index]
+        if (self.start + index) // self.batch_size % 2 == 0:
+            return sample
+        views = sample["left"].numpy(), sample["right"].numpy()
+        height, width = views[0].shape[:2]
+        size = round(width / self.enlarge), round(height / self.enlarge)
+        left, right = (np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA)) for view in views)
+        layers = guidance(left, right, int(self.max_disparity / self.enlarge))
+        found, valid = (cv2.resize(layer, (width, height), interpolation=cv2.INTER_NEAREST) for layer in layers)
+        matched = np.asarray(found) * np.float32(width / size[0])
+        return {**sample, "matched": torch.from_numpy(matched), "matched_valid": torch.from_numpy(valid > 0)}
 
 
 def _encode(found: DisparityMap) -> UInt16[np.ndarray, "h w"]:

@@ -20,6 +20,7 @@ from leadline.models.checkpoint import averaged_weights
 from leadline.models.mono import DeployedMono
 from leadline.models.stereo import Deployed
 from leadline.models.stereo.leadline_refine import DeployedRefine
+from leadline.runtime.guide import guidance
 from leadline.runtime.session import (
     CANONICAL_KEY,
     DEPTH_KIND_KEY,
@@ -48,13 +49,14 @@ _MAX_MONO_PARITY: Final = 1e-3
 _MONO_PARITY_SIZES: Final = ((240, 320), (371, 250), (17, 16), (480, 853))
 
 
-def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None) -> str:
+def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None, guided: bool = True) -> str:
     """Writes the averaged network of a training run as an ONNX file and compares the two.
 
     Args:
         checkpoint: What `leadline train` saved.
         output: The ONNX file.
         enlarge: How much larger a stereo network sees the pictures, instead of the recipe's value.
+        guided: Whether a network that can be guided by a matcher is.
     Returns:
         Largest difference between torch and ONNX Runtime with its unit, as of `export_stereo`, `export_mono` or
         `export_refine`.
@@ -67,7 +69,7 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
     if learning in _UNEXPORTED_WAYS:
         raise InputError(f"expected a run that can be exported, got one of learning: {learning}; use it from Python")
     if learning not in (*_MONO_WAYS, "refine"):
-        return f"{export_stereo(load_deployed(checkpoint, enlarge), output):.2g} px"
+        return f"{export_stereo(load_deployed(checkpoint, enlarge, guided), output):.2g} px"
     if enlarge is not None:
         raise InputError(f"expected no --enlarge for a network that is not for stereo, got {enlarge}; omit it")
     if learning == "refine":
@@ -75,16 +77,17 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
     return f"{100.0 * export_mono(load_deployed_mono(checkpoint), output):.2g} % of the range"
 
 
-def load_deployed(checkpoint: Path, enlarge: float | None = None) -> Deployed:
+def load_deployed(checkpoint: Path, enlarge: float | None = None, guided: bool = True) -> Deployed:
     """The averaged stereo network of a training run, as users call it.
 
     Args:
         checkpoint: What `leadline train` saved.
         enlarge: How much larger the network sees the pictures, instead of the recipe's value.
+        guided: Whether a network that can be guided by a matcher is.
     Raises:
         InputError: If the file is not a checkpoint of `leadline train`, or of another network.
     """
-    recipe, model = _load_model(checkpoint)
+    recipe, model = _load_model(checkpoint, guided)
     enlarge = float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge
     return Deployed(model, enlarge)  # pyright: ignore[reportArgumentType]
 
@@ -111,10 +114,13 @@ def load_deployed_refine(checkpoint: Path) -> DeployedRefine:
     return DeployedRefine(_load_model(checkpoint)[1])
 
 
-def _load_model(checkpoint: Path) -> tuple[Mapping[str, Any], nn.Module]:
+def _load_model(checkpoint: Path, guided: bool = True) -> tuple[Mapping[str, Any], nn.Module]:
     recipe, weights = averaged_weights(checkpoint)
+    options = dict(recipe.get("model_options") or {})
+    if not guided and options.pop("guided", False):
+        weights = {name: value for name, value in weights.items() if ".guidance." not in name}
     try:
-        model = build_model(str(recipe["model"]), recipe.get("model_options"))
+        model = build_model(str(recipe["model"]), options)
         model.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
@@ -125,8 +131,9 @@ def _load_model(checkpoint: Path) -> tuple[Mapping[str, Any], nn.Module]:
 def export_stereo(deployed: Deployed, output: Path) -> float:
     """Writes a network as an ONNX file for pictures of any size.
 
-    The graph takes `left` and `right` (uint8, height x width x 3) and gives `disparity` (px) and, if the network judges
-    itself, `confidence`.
+    The graph takes `left` and `right` (uint8, height x width x 3), and of a guided network what the matcher `found`
+    (float32, px) and where it is `valid` (uint8, 1 or 0); it gives `disparity` (px) and, if the network judges itself,
+    `confidence`.
 
     Args:
         deployed: The network with its pre- and post-processing.
@@ -138,11 +145,11 @@ def export_stereo(deployed: Deployed, output: Path) -> float:
         OutputError: If the file cannot be written.
     """
     deployed = deployed.eval()
-    pair = tuple(torch.randint(0, 256, (96, 160, 3), dtype=torch.uint8) for _ in range(2))
+    inputs = _stereo_inputs(deployed, 96, 160)
     with torch.inference_mode():
-        names = [name for name, layer in zip(_OUTPUTS, deployed(*pair), strict=True) if layer is not None]
+        names = [name for name, layer in zip(_OUTPUTS, deployed(*inputs.values()), strict=True) if layer is not None]
     properties = {MAX_DISPARITY_KEY: str(deployed.max_disparity), ENLARGE_KEY: str(float(deployed.enlarge))}
-    content = _graph(deployed, dict(zip(("left", "right"), pair, strict=True)), names, properties)
+    content = _graph(deployed, inputs, names, properties)
     return _written(output, content, _parity(deployed, content))
 
 
@@ -290,18 +297,26 @@ def _texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndar
     return (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
 
 
+def _stereo_inputs(deployed: Deployed, height: int, width: int) -> dict[str, Tensor]:
+    """A smooth pair shifted by 9 px, and what guides the network in it."""
+    texture = _texture(np.random.default_rng(height), height, width + 9)
+    left, right = texture[:, :-9].copy(), texture[:, 9:].copy()
+    layers: dict[str, np.ndarray] = {"left": left, "right": right}
+    if deployed.guided:
+        layers["found"], layers["valid"] = guidance(left, right, deployed.max_disparity)
+    return {name: torch.from_numpy(layer) for name, layer in layers.items()}
+
+
 def _parity(deployed: Deployed, content: bytes) -> float:
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         path.write_bytes(content)
         session = GraphSession(path, threads=1)
-        rng = np.random.default_rng(0)
         for height, width in _PARITY_SIZES:
-            texture = _texture(rng, height, width + 9)
-            left, right = texture[:, :-9], texture[:, 9:]
+            inputs = _stereo_inputs(deployed, height, width)
             with torch.inference_mode():
-                wanted, _ = deployed(torch.from_numpy(left.copy()), torch.from_numpy(right.copy()))
-            found, _ = session(left, right)
+                wanted, _ = deployed(*inputs.values())
+            found, _ = session(inputs["left"].numpy(), inputs["right"].numpy())
             largest = max(largest, float(np.quantile(np.abs(found - wanted.numpy()), _ALIKE)))
     return largest

@@ -22,6 +22,7 @@ _PREFIX: Final = "model."
 _CELL_PX: Final = 4
 """Pixels of one bin of LeadlineFast's cost volume, whose number of bins is that of its channels."""
 _VOLUME_WEIGHT: Final = "hourglass.enter.0.weight"
+_GUIDED_WEIGHT: Final = "selection.guidance.enter.weight"
 
 
 def from_onnx(path: Path) -> Deployed:
@@ -47,7 +48,7 @@ def from_onnx(path: Path) -> Deployed:
         for tensor in graph.graph.initializer
     }
     bins = stored[_VOLUME_WEIGHT].shape[0] if _VOLUME_WEIGHT in stored else max(visible // _CELL_PX, 1)
-    model = LeadlineFast(_CELL_PX * bins)
+    model = LeadlineFast(_CELL_PX * bins, guided=_GUIDED_WEIGHT in stored)
     found = stored | dict(_instance_norms(model, graph.graph.node, stored)) | dict(_batch_norms(model, stored))
     own = model.state_dict()
     missing = [name for name, value in own.items() if name not in found or found[name].shape != value.shape]

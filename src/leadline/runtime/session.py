@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
+import cv2
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.runtime.card import Task, wrong_task
+from leadline.runtime.guide import guidance
 
 _ORT: Final[Any] = onnxruntime  # it comes without types
 
@@ -74,6 +76,7 @@ class LoadedGraph:
         if self._session.get_providers()[0] != wanted:
             raise InputError(f"expected {provider} to take the network, got {self._session.get_providers()[0]}")
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.inputs: list[str] = [layer.name for layer in self._session.get_inputs()]
         self.outputs: list[str] = [layer.name for layer in self._session.get_outputs()]
         self._check_task(task)
 
@@ -100,7 +103,7 @@ class GraphSession:
 
     Args:
         path: ONNX file that `leadline export` wrote.
-        threads: As for `LoadedGraph`.
+        threads: As for `LoadedGraph`; where a matcher guides the network, of OpenCV for the whole process too.
         provider: As for `LoadedGraph`.
     Raises:
         InputError: As for `LoadedGraph`.
@@ -112,14 +115,19 @@ class GraphSession:
         self.max_disparity = int(self._graph.metadata[MAX_DISPARITY_KEY])
         self.enlarge = float(self._graph.metadata.get(ENLARGE_KEY, 1.0))
         self.has_confidence = "confidence" in self._graph.outputs
+        self._guided = "found" in self._graph.inputs
+        if self._guided and threads is not None:
+            cv2.setNumThreads(threads)
 
     def __call__(
         self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
         """Disparity in px and confidence in [0, 1] of one pair, in one piece; 0.5 from a network that cannot tell."""
-        pictures = {"left": left, "right": right}
+        inputs = {"left": left, "right": right}
+        if self._guided:
+            inputs["found"], inputs["valid"] = guidance(left, right, self.max_disparity)
         if self.has_confidence:
-            disparity, confidence = self._graph.run(["disparity", "confidence"], pictures)
+            disparity, confidence = self._graph.run(["disparity", "confidence"], inputs)
             return disparity, confidence
-        (disparity,) = self._graph.run(["disparity"], pictures)
+        (disparity,) = self._graph.run(["disparity"], inputs)
         return disparity, np.full_like(disparity, _UNKNOWN)

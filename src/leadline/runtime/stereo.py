@@ -11,7 +11,6 @@ from jaxtyping import UInt8
 from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.runtime.border import fill_unseen_border
 from leadline.runtime.card import find_graph
 from leadline.runtime.pictures import as_rgb, check_pictures
 from leadline.runtime.pyramid import match_pyramid
@@ -79,9 +78,7 @@ class StereoSession:
         wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
         valid = np.ones(disparity.shape, dtype=bool)
-        if not self._graph.has_confidence:
-            return DisparityMap(disparity, valid)
-        return DisparityMap(fill_unseen_border(disparity, confidence), valid, confidence)
+        return DisparityMap(disparity, valid, confidence if self._graph.has_confidence else None)
 
 
 @final

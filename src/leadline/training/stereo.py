@@ -17,7 +17,7 @@ from leadline.losses import (
 )
 from leadline.models.stereo import StereoPrediction
 from leadline.training.recipe import StereoRecipe
-from leadline.training.stereo_learner import StereoLearner, views_of
+from leadline.training.stereo_learner import StereoLearner, guidance_of, views_of
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
 _EDGES_SHARE: Final = 0.5
@@ -33,10 +33,11 @@ class SupervisedStereo(StereoLearner):
     def __init__(self, recipe: StereoRecipe) -> None:
         super().__init__(recipe, recipe, recipe.enlarge)
         self.recipe = recipe
+        self.guided = bool(getattr(self.model, "guided", False))
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
-        prediction = cast(StereoPrediction, self.model(*views_of(batch)))
+        prediction = cast(StereoPrediction, self.model(*views_of(batch), *guidance_of(batch)))
         with torch.autocast(self.device.type, enabled=False):
             terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
         return self.checked(terms)

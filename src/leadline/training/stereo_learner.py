@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from leadline.data.augment import StereoAugmentation
+from leadline.data.matched_stereo import GuidedStream, MatchedBatch
 from leadline.data.stereo_pairs import open_stereo
 from leadline.data.torch_stereo import MixedStream, StereoBatch, StereoStream
 from leadline.models.catalog import build_model
 from leadline.models.stereo import Deployed, StereoModel
+from leadline.runtime.guide import guidance
 from leadline.training.learner import Learner
 from leadline.training.recipe import DataShare, Recipe
 from leadline.training.validation import StereoValidation, StereoValidationItem, log_scores
@@ -62,7 +64,7 @@ def training_stream(recipe: StereoData, start: int, count: int) -> Dataset[dict[
 
 
 class StereoLearner(Learner, ABC):
-    """Trains a stereo network; a subclass says how it learns from a batch.
+    """Trains a stereo network; a subclass says how it learns from a batch, and whether a matcher guides the network.
 
     Args:
         recipe: What to learn.
@@ -70,6 +72,8 @@ class StereoLearner(Learner, ABC):
         enlarge: How much larger the deployed network sees the pictures.
         model: The network to train, instead of a new one of the recipe's name.
     """
+
+    guided = False
 
     def __init__(self, recipe: Recipe, data: StereoData, enlarge: float, model: nn.Module | None = None) -> None:
         super().__init__(recipe, build_model(recipe.model, recipe.model_options) if model is None else model)
@@ -83,18 +87,34 @@ class StereoLearner(Learner, ABC):
 
     def validation_step(self, batch: StereoValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one picture, all pixels with truth."""
+        deployed = self.deployed
+        layers: tuple[Tensor, ...] = ()
+        if self.guided:
+            found = guidance(batch["left"].cpu().numpy(), batch["right"].cpu().numpy(), deployed.max_disparity)
+            layers = tuple(torch.from_numpy(layer).to(self.device) for layer in found)
         with torch.autocast(self.device.type, enabled=False):
-            disparity, confidence = self.deployed(batch["left"], batch["right"])
+            disparity, confidence = deployed(batch["left"], batch["right"], *layers)
         log_scores(self, batch, disparity, confidence)
 
     def train_dataloader(self) -> DataLoader[StereoBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
-        count = self.schedule.epoch_steps * self.schedule.batch_size
-        return self.loader(training_stream(self.stereo_data, self.samples_seen, count))
+        start, batch_size = self.samples_seen, self.schedule.batch_size
+        stream = training_stream(self.stereo_data, start, self.schedule.epoch_steps * batch_size)
+        if self.guided:
+            stream = GuidedStream(stream, start, batch_size, self.max_disparity, self.enlarge)
+        return self.loader(stream)
 
     def val_dataloader(self) -> DataLoader[StereoValidationItem]:
         """Dreamed pairs first, then the real scenes that are present."""
         return self.validation_loader(StereoValidation(self.schedule))
+
+
+def guidance_of(batch: StereoBatch) -> tuple[Tensor, ...]:
+    """What guides a network in a batch, px, and 1 where the guide stands by it, as it takes them; nothing if none."""
+    if "matched" not in batch:
+        return ()
+    guided = cast(MatchedBatch, batch)
+    return guided["matched"].unsqueeze(1), guided["matched_valid"].unsqueeze(1).float()
 
 
 def views_of(batch: StereoBatch) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]:

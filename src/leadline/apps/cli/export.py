@@ -6,7 +6,7 @@ from leadline.apps.cli.extras import needs_extra
 from leadline.errors import InputError, OutputError
 
 
-def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None) -> None:
+def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None, unguided: bool = False) -> None:
     """Turn a checkpoint of `leadline train` into an ONNX file that `--model` takes.
 
     The exported network is compared with torch on random pictures of several sizes; more than 0.02 px apart for stereo,
@@ -17,6 +17,7 @@ def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None) -
         output: The ONNX file; replaced if it exists.
         enlarge: How much larger than it is a stereo network sees a picture, instead of the recipe's value: finer, for
             more work. At least 1; rounded to a fraction with a denominator of at most 8.
+        unguided: Leave out what a stereo network has learned of being guided by SGBM: less accurate, but faster.
     """
     if output.suffix != ".onnx":
         raise OutputError(f"expected a name that ends in .onnx, got {output.name}; `--model` knows networks by it")
@@ -24,5 +25,5 @@ def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None) -
         raise InputError(f"expected --enlarge of at least 1, got {enlarge}")
     with needs_extra("train"):
         from leadline.export.onnx import export_checkpoint
-    difference = export_checkpoint(checkpoint, output, enlarge)
+    difference = export_checkpoint(checkpoint, output, enlarge, not unguided)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, within {difference} of torch")

@@ -7,7 +7,7 @@ from leadline.models.blocks.normalisation import InstanceNorm
 
 def conv_relu(
     inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3, norm: nn.Module | None = None
-) -> nn.Module:
+) -> nn.Sequential:
     """Convolution, normalisation if there is one, ReLU; output i is centred on input `stride` * i."""
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=norm is None)]
     if norm is not None:

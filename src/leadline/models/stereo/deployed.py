@@ -1,7 +1,7 @@
 """A stereo network as its users call it: pictures of any size in, disparity and any confidence out."""
 
 from fractions import Fraction
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, UInt8
@@ -24,29 +24,45 @@ class Deployed(nn.Module):
         super().__init__()
         self.model = cast(nn.Module, model)
         self.stride = model.input_stride
+        self.guided = bool(getattr(model, "guided", False))
         self.enlarge = Fraction(enlarge).limit_denominator(8)
         self.max_disparity = int(model.max_disparity / self.enlarge)
 
     def forward(
-        self, left: UInt8[Tensor, "h w 3"], right: UInt8[Tensor, "h w 3"]
+        self,
+        left: UInt8[Tensor, "h w 3"],
+        right: UInt8[Tensor, "h w 3"],
+        found: Float[Tensor, "h w"] | None = None,
+        valid: UInt8[Tensor, "h w"] | None = None,
     ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"] | None]:
-        """Disparity in px, and P(|error| < 1 px) in [0, 1] if the network judges itself; at the pictures' size."""
+        """Disparity in px, and P(|error| < 1 px) in [0, 1] if the network judges itself; at the pictures' size.
+
+        Args:
+            left: RGB.
+            right: The right picture.
+            found: What another matcher found, px, filled where it found nothing; for a guided network only.
+            valid: 1 where that matcher stands by its value, else 0.
+        """
         pair = torch.stack([left, right]).permute(0, 3, 1, 2).float() / 255.0
-        pair = padded(self._enlarged(pair), self.stride)
-        prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:]))
+        pair = padded(self._enlarged(pair, "bilinear"), self.stride)
+        guidance: tuple[Tensor, ...] = ()
+        if found is not None and valid is not None:
+            layers = torch.stack([found * float(self.enlarge), valid.float()])[None]
+            guidance = padded(self._enlarged(layers, "nearest"), self.stride).chunk(2, dim=1)
+        prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:], *guidance))
         disparity = self._at_size(prediction.disparity / float(self.enlarge), left)
         if prediction.confidence_logit is None:
             return disparity, None
         return disparity, self._at_size(prediction.confidence_logit.sigmoid(), left)
 
-    def _enlarged(self, pair: Float[Tensor, "2 3 h w"]) -> Float[Tensor, "2 3 h2 w2"]:
+    def _enlarged(self, layers: Float[Tensor, "b c h w"], mode: Literal["bilinear", "nearest"]) -> Tensor:
         """Whole multiples of the fraction first, so that every pixel grows alike."""
         if self.enlarge == 1:
-            return pair
+            return layers
         over, under = self.enlarge.numerator, self.enlarge.denominator
-        pair = padded(pair, under)
-        size = pair.shape[2] // under * over, pair.shape[3] // under * over
-        return functional.interpolate(pair, size=size, mode="bilinear", align_corners=False)
+        layers = padded(layers, under)
+        size = layers.shape[2] // under * over, layers.shape[3] // under * over
+        return functional.interpolate(layers, size=size, mode=mode, align_corners=None if mode == "nearest" else False)
 
     def _at_size(self, layer: Float[Tensor, "1 1 h2 w2"], picture: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
         """A layer of the enlarged picture, at the size of the picture itself."""

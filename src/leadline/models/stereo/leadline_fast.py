@@ -105,33 +105,66 @@ def _alternatives(scores: Float[Tensor, "b d h w"], best: Float[Tensor, "b 1 h w
     return torch.cat([*around, second], dim=1)
 
 
+class Guidance(nn.Module):
+    """Another matcher's disparity among the candidates of a selection: it, and the farthest and nearest around it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        candidates = 3
+        self.enter = nn.Conv2d(2 * candidates + 1, width, 3, padding=1, bias=False)
+        self.out = nn.Conv2d(width, candidates, 1)
+        nn.init.constant_(self.out.bias, -1.0)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def candidates(found: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """What may be chosen."""
+        around = [-functional.max_pool2d(-found, 5, 1, 2), functional.max_pool2d(found, 5, 1, 2)]
+        return torch.cat([found, *around], dim=1)
+
+
 class Selection(nn.Module):
     """Chooses at 1/2 among a few disparities that the neighbourhood at 1/4 offers, by how well each one matches.
 
     What is thinner than a coarse pixel has lost its disparity there, but a neighbour that saw more of it has it still.
     """
 
-    def __init__(self, features: int, candidates: int, width: int) -> None:
+    def __init__(self, features: int, candidates: int, width: int, guided: bool = False) -> None:
         super().__init__()
+        if guided:
+            self.guidance = Guidance(width)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.enter = conv_relu(features + 2 * candidates, width)
         self.body = conv_relu(width, width)
         self.out = nn.Conv2d(width, candidates, 1)
 
     def forward(
-        self, left: Float[Tensor, "b c h w"], candidates: Float[Tensor, "b k h w"], similarity: Float[Tensor, "b k h w"]
+        self,
+        left: Float[Tensor, "b c h w"],
+        candidates: Float[Tensor, "b k h w"],
+        similarity: Float[Tensor, "b k h w"],
+        valid: Float[Tensor, "b 1 h w"] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Disparity at 1/2, its similarity, and hidden features.
 
         Args:
             left: Features of the left view at 1/2.
-            candidates: Disparities in pixels of 1/2; the others are seen relative to the first.
+            candidates: Disparities in pixels of 1/2, those of the guidance last; the others are seen relative to the
+                first.
             similarity: How well each of them matches.
+            valid: Where the guiding matcher stands by its value, if there is one.
         """
+        own = self.out.out_channels
         steps = ((candidates[:, 1:] - candidates[:, :1]) * 0.25).tanh()
-        evidence = torch.cat([left.float(), candidates[:, :1] * 0.05, steps, similarity], dim=1)
-        hidden = self.body(self.enter(evidence))
-        scores = self.sharpness * similarity + self.out(hidden).float()
+        evidence = [left.float(), candidates[:, :1] * 0.05, steps[:, : own - 1], similarity[:, :own]]
+        entered = self.enter[0](torch.cat(evidence, dim=1))
+        if valid is not None:
+            guiding = torch.cat([steps[:, own - 1 :], similarity[:, own:], valid], dim=1)
+            entered = entered + self.guidance.enter(guiding)
+        hidden = self.body(functional.relu(entered))
+        outs = self.out(hidden).float()
+        if valid is not None:
+            outs = torch.cat([outs, self.guidance.out(hidden).float()], dim=1)
+        scores = self.sharpness * similarity + outs
         likelihood = (scores - scores.detach().amax(dim=1, keepdim=True)).exp()
         weights = likelihood / likelihood.sum(dim=1, keepdim=True)
         chosen = (weights * candidates).sum(dim=1, keepdim=True)
@@ -196,9 +229,10 @@ class LeadlineFast(nn.Module):
         norm: Literal["instance", "batch"] = "instance",
         similarity: Literal["cosine", "product"] = "cosine",
         stages: Literal[1, 2, 3] = 3,
+        guided: bool = False,
     ) -> None:
         super().__init__()
-        self.max_disparity, self.similarity, self.stages = max_disparity, similarity, stages
+        self.max_disparity, self.similarity, self.stages, self.guided = max_disparity, similarity, stages, guided
         half, quarter, width = 16, 32, 16
         self.features = FeaturePyramid(half, quarter, 48, 64, instance_conv if norm == "instance" else batch_conv)
         self.match = nn.Conv2d(quarter, quarter, 1)
@@ -208,17 +242,25 @@ class LeadlineFast(nn.Module):
         self.mask = nn.Conv2d(quarter + max_disparity // 4, 36, 1)
         if stages > 1:
             self.matcher = Matcher(half, 8)
-            self.selection = Selection(half, 6, width)
+            self.selection = Selection(half, 6, width, guided)
         if stages > 2:
             self.register_buffer("steps", torch.arange(-3.0, 4.0).view(1, -1, 1, 1), persistent=False)
             self.refinement = Refinement(half, width, 7, width)
 
-    def forward(self, left: Float[Tensor, "b 3 h w"], right: Float[Tensor, "b 3 h w"]) -> StereoPrediction:
+    def forward(
+        self,
+        left: Float[Tensor, "b 3 h w"],
+        right: Float[Tensor, "b 3 h w"],
+        found: Float[Tensor, "b 1 h w"] | None = None,
+        valid: Float[Tensor, "b 1 h w"] | None = None,
+    ) -> StereoPrediction:
         """Disparity and confidence of a rectified pair.
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
             right: The right picture, likewise.
+            found: What another matcher found, px, filled where it found nothing; for a guided network only.
+            valid: 1 where that matcher stands by its value, else 0.
         """
         half, quarter = self.features(torch.cat([left, right]))
         half_left, context = half.chunk(2)[0], quarter.chunk(2)[0]
@@ -239,8 +281,11 @@ class LeadlineFast(nn.Module):
         with torch.autocast(left.device.type, enabled=False):
             fine_left, fine_right = self.matcher(half)
         candidates = 2.0 * torch.cat([smooth, double(_alternatives(scores.detach(), coarse.detach()))], dim=1)
+        if found is not None:
+            candidates = torch.cat([candidates, Guidance.candidates(0.5 * found[:, :, ::2, ::2])], dim=1)
         similarity = self.matcher.similarity(fine_left, fine_right, candidates)
-        chosen, best, hidden = self.selection(half_left, candidates, similarity)
+        seen = None if valid is None else valid[:, :, ::2, ::2]
+        chosen, best, hidden = self.selection(half_left, candidates, similarity, seen)
         if self.stages == 2:
             return StereoPrediction(2.0 * enlarge(chosen, 2), scores=scores, coarse=(4.0 * coarse, 2.0 * chosen))
         rounded = (chosen.detach() + 0.5).floor()
