@@ -45,6 +45,7 @@ from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
 PATHS = ("data", "validation", "scenes", "matched")
+CONFIDENCE_BIAS = "model.refinement.confidence.1.bias"
 METRICS = ("AbsRel", "delta<1.25")
 SUMMARIES = {
     "stereo": (
@@ -87,7 +88,7 @@ class Exported:
     guided: bool = False
 
 
-def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: bool) -> Exported:
+def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: bool, confidence_shift: float) -> Exported:
     """Writes the averaged network of a checkpoint; its inputs are of 640x480."""
     pictures = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
     found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
@@ -99,6 +100,8 @@ def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: boo
         refine = load_deployed_refine(checkpoint)
         return Exported("refine", refine, (*pictures, *found), export_refine(refine, weights))
     stereo = load_deployed(checkpoint, enlarge, guided)
+    with torch.no_grad():
+        stereo.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
     parity = export_stereo(stereo, weights)
     inputs = (*pictures, *found) if stereo.guided else pictures
     return Exported("stereo", stereo, inputs, parity, stereo.max_disparity, float(stereo.enlarge), stereo.guided)
@@ -115,6 +118,7 @@ def main(
     earlier_card: Path | None = None,
     enlarge: float | None = None,
     unguided: bool = False,
+    confidence_shift: float = 0.0,
     output: Path = BUNDLED,
 ) -> None:
     """Exports, scores and describes the network of a run.
@@ -129,10 +133,11 @@ def main(
         earlier_card: Card whose curve led to that checkpoint.
         enlarge: How much larger the network sees pictures, instead of the recipe's value.
         unguided: Leave out what a stereo network has learned of being guided by a matcher.
+        confidence_shift: Added to the logit of a stereo network's confidence, to calibrate it.
         output: Where the ONNX file and the card go.
     """
     weights = output / f"{name}.onnx"
-    made = exported(run / CHECKPOINT_NAME, weights, enlarge, not unguided)
+    made = exported(run / CHECKPOINT_NAME, weights, enlarge, not unguided, confidence_shift)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         made.deployed(*made.inputs)
     card = ModelCard(

@@ -70,6 +70,18 @@ def test_a_network_that_enlarges_is_given_smaller_tiles():
     assert sizes == [(500, 1000)]
 
 
+@pytest.mark.parametrize(("coarse_px", "kept"), [(30.0, 50.0), (80.0, 160.0)])
+def test_a_coarse_level_that_shows_nothing_beyond_the_range_has_no_say(coarse_px: float, kept: float):
+    def network(left, right):
+        coarse = left.shape[0] == 100
+        disparity, confidence = (coarse_px, 0.9) if coarse else (50.0, 0.4)
+        return np.full(left.shape[:2], disparity, np.float32), np.full(left.shape[:2], confidence, np.float32)
+
+    picture = np.zeros((200, 300, 3), np.uint8)
+    disparity, _ = match_pyramid(network, picture, picture, RANGE, 2 * RANGE)
+    np.testing.assert_allclose(disparity, kept)
+
+
 def test_tiles_are_put_where_they_were_taken():
     left = np.repeat(np.random.default_rng(0).integers(0, 200, (1100, 2100, 1), dtype=np.uint8), 3, axis=2)
     disparity, _ = match_pyramid(

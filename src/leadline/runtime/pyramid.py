@@ -62,6 +62,9 @@ def match_pyramid(
         guess = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(scale)
         trust = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_LINEAR)
         found, certain = _match_level(network, finer_left, finer_right, guess, network_range, enlarge)
+        if _in_sight(guess, network_range):
+            disparity, confidence = found, certain
+            continue
         # A tile sees only a window of disparities: what lies outside of it, or contradicts a sure coarse value
         # without being sure itself, keeps the coarse value.
         keep = (np.abs(found - guess) > 4.0 * scale) & (certain < trust)
@@ -80,7 +83,7 @@ def _match_level(
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
     small = height * width * enlarge**2 <= WHOLE_PX
-    if small and (guess is None or float(guess.max()) < network_range - MARGIN_PX):
+    if small and (guess is None or _in_sight(guess, network_range)):
         return network(left, right)
     totals = np.zeros((3, height, width), np.float32)
     for tile in _tiles(height, width, network_range, round(_TILE_PX / enlarge)):
@@ -95,6 +98,11 @@ def _match_level(
         for total, layer in zip(totals, (disparity + shift, confidence, np.float32(1.0)), strict=True):
             total[view] += tile.weight * layer
     return totals[0] / totals[2], totals[1] / totals[2]
+
+
+def _in_sight(guess: Layer, network_range: int) -> bool:
+    """Whether the network sees every disparity of a picture without help."""
+    return float(guess.max()) < network_range - MARGIN_PX
 
 
 def _shift(guess: Layer, network_range: int) -> int:
