@@ -27,7 +27,7 @@ from leadline.protocols.protocol import Metric
 from leadline.protocols.report import Score
 from leadline.protocols.scenes import StereoScene
 from leadline.protocols.scored import ScoredPixels, score_pixels
-from leadline.runtime import DEFAULT_MODEL, StereoSession
+from leadline.runtime import DEFAULT_MODEL, stereo_method
 
 PROMISES = ("ECE-1px", "in-80", "expected")
 """What only a probability can be held to."""
@@ -103,12 +103,12 @@ def main(
     """Scores confidences on groups of scenes.
 
     Args:
-        models: Bundled networks and ONNX files of ours, separated by commas.
+        models: Methods with a confidence: bundled networks and ONNX files of ours, separated by commas.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
         dreamed: Folder of shards that `leadline dream` wrote.
         pairs: How many dreamed pairs to score.
     """
-    networks = {name: StereoSession(name) for name in models.split(",")}
+    networks = {name: stereo_method(name) for name in models.split(",")}
     baselines = {f"{name}, left-right": LeftRightConsistency(method) for name, method in networks.items()}
     methods = {**networks, **baselines, "sgbm-3way, validity": sgbm_validity}
     groups = find_groups(scenes or [], dreamed, pairs)
