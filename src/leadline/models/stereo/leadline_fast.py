@@ -219,6 +219,7 @@ class LeadlineFast(nn.Module):
         norm: What follows the convolutions of the features.
         similarity: What the volume at 1/4 holds: cosines of features, or their inner products over their number.
         stages: 1 is the volume at 1/4 alone, 2 chooses at 1/2 as well, 3 refines there and judges itself.
+        guided: Whether another matcher's disparity may be among what is chosen from.
     """
 
     input_stride = 32
