@@ -2,18 +2,21 @@
 
 import sys
 
+import pytest
+
 from leadline.apps.cli.main import main
 from leadline.export import onnx
 
 
-def test_a_checkpoint_is_exported(tmp_path, monkeypatch, capsys):
-    def export_checkpoint(checkpoint, output, enlarge):
-        assert enlarge == 1.5
+@pytest.mark.parametrize(("words", "guided"), [([], True), (["--unguided"], False)])
+def test_a_checkpoint_is_exported(words, guided, tmp_path, monkeypatch, capsys):
+    def export_checkpoint(checkpoint, output, *how):
+        assert how == (1.5, guided)
         output.write_bytes(bytes(2_000_000))
         return "0.00051 px"
 
     monkeypatch.setattr(onnx, "export_checkpoint", export_checkpoint)
-    assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx"), "--enlarge", "1.5"]) == 0
+    assert main(["export", "last.ckpt", "--output", str(tmp_path / "my.onnx"), "--enlarge", "1.5", *words]) == 0
     assert capsys.readouterr().out.endswith("my.onnx: 2.0 MB, within 0.00051 px of torch\n")
 
 
