@@ -100,8 +100,9 @@ def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: boo
         refine = load_deployed_refine(checkpoint)
         return Exported("refine", refine, (*pictures, *found), export_refine(refine, weights))
     stereo = load_deployed(checkpoint, enlarge, guided)
-    with torch.no_grad():
-        stereo.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
+    if confidence_shift:
+        with torch.no_grad():
+            stereo.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
     parity = export_stereo(stereo, weights)
     inputs = (*pictures, *found) if stereo.guided else pictures
     return Exported("stereo", stereo, inputs, parity, stereo.max_disparity, float(stereo.enlarge), stereo.guided)

@@ -3,7 +3,7 @@
     python benchmarks/stereo_range.py --scenes FOLDER --scenes KITTI --scales 0.5,1,2
 
 Motorcycle is always among the scenes; FOLDER holds scenes in Middlebury's layout, KITTI is a development kit. At a
-scale of 8 Motorcycle has 24 megapixels and disparities of over 500 px.
+scale of 8 Motorcycle has 24 megapixels.
 """
 
 import math
