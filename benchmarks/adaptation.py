@@ -2,7 +2,7 @@
 
     python benchmarks/adaptation.py --scenes FOLDER --scenes KITTI
 
-FOLDER holds scenes in Middlebury's layout: their pictures, and Motorcycle's, are what is adapted to. KITTI is a
+FOLDER holds scenes in Middlebury's layout: their images, and Motorcycle's, are what is adapted to. KITTI is a
 development kit: its scenes are scored only, as its licence has it.
 """
 
@@ -16,12 +16,12 @@ from groups import REMARKS, SceneLoader, find_groups, scene_progress
 from rich.console import Console
 from rich.table import Table
 
-from leadline.data.stereo_pairs import find_stereo_pairs
+from leadline.data.stereo.pairs import find_stereo_pairs
 from leadline.io.images import write_image
-from leadline.models.stereo import Deployed
-from leadline.training.adapt import AdaptOptions, adapt, load_trainable
+from leadline.models.stereo import StereoInference
+from leadline.training.stereo.adapt import AdaptOptions, adapt, load_trainable
 
-ABOUT = "EPE in px, bad-2 in %: all pixels with truth, dense, at the pictures' size, mean over scenes."
+ABOUT = "EPE in px, bad-2 in %: all pixels with truth, dense, at the images' size, mean over scenes."
 BAD_PX = 2.0
 
 
@@ -57,7 +57,7 @@ def main(
     table = Table("group", "EPE before", "after", "change", "bad-2 before", "after", "change")
     with scene_progress() as progress:
         for group, loaders in progress.track(groups.items(), description="scoring"):
-            before, after = (errors(network, loaders) for network in (old, adapted.deployed))
+            before, after = (errors(network, loaders) for network in (old, adapted.inference))
             numbers = [f"{b:.3f}|{a:.3f}|{100.0 * (a / b - 1.0):+.1f} %" for b, a in zip(before, after, strict=True)]
             table.add_row(group, *"|".join(numbers).split("|"))
     Console(width=110).print(table)
@@ -67,7 +67,7 @@ def main(
 
 
 def write_pairs(folder: Path, loaders: list[SceneLoader]) -> None:
-    """The pictures of scenes, without their truth."""
+    """The images of scenes, without their truth."""
     for loader in loaders:
         scene = loader()
         place = folder / scene.name
@@ -76,7 +76,7 @@ def write_pairs(folder: Path, loaders: list[SceneLoader]) -> None:
         write_image(place / "im1.png", scene.right)
 
 
-def errors(network: Deployed, loaders: list[SceneLoader]) -> tuple[float, float]:
+def errors(network: StereoInference, loaders: list[SceneLoader]) -> tuple[float, float]:
     """EPE in px and bad-2 in % of a group of scenes."""
     scores = list[tuple[float, float]]()
     for loader in loaders:

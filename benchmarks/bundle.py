@@ -1,9 +1,9 @@
 """Turns a finished training run into a bundled model: ONNX file and card, scored by leadline's own protocols.
 
-    python benchmarks/bundle.py RUN --name leadline-fast --data "leadline dream stereo --count 3000" --scenes FOLDER
+    python benchmarks/bundle.py RUN --name leadline-fast --data "leadline render stereo --count 3000" --scenes FOLDER
 
 RUN is the output folder of `leadline train`; FOLDER holds real scenes with truth, as for `leadline eval stereo`, or
-`leadline eval mono` where the network is for single pictures.
+`leadline eval mono` where the network is for single images.
 """
 
 import hashlib
@@ -26,34 +26,34 @@ from leadline.export.onnx import (
     export_mono,
     export_refine,
     export_stereo,
-    load_deployed,
-    load_deployed_mono,
-    load_deployed_refine,
+    load_inference,
+    load_mono_inference,
+    load_refine_inference,
 )
 from leadline.models.checkpoint import averaged_weights
 from leadline.protocols.catalog import stereo_protocol
-from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
-from leadline.protocols.depth_scenes import find_depth_scenes
-from leadline.protocols.evaluate import evaluate
-from leadline.protocols.generic import GENERIC
-from leadline.protocols.motorcycle import motorcycle
-from leadline.protocols.scenes import StereoScene, load_scenes
+from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
+from leadline.protocols.mono.generic import GENERIC
+from leadline.protocols.mono.scenes import find_depth_scenes
+from leadline.protocols.stereo.evaluate import evaluate
+from leadline.protocols.stereo.motorcycle import motorcycle
+from leadline.protocols.stereo.scenes import StereoScene, load_scenes
 from leadline.runtime import MonoSession, StereoMethod, StereoSession
 from leadline.runtime.card import ModelCard, Task
 from leadline.runtime.refine import RefinedMatcher
 from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
-PATHS = ("data", "validation", "scenes", "matched")
+PATHS = ("data", "validation", "scenes", "prior")
 CONFIDENCE_BIAS = "model.refinement.confidence.1.bias"
 METRICS = ("AbsRel", "delta<1.25")
 SUMMARIES = {
     "stereo": (
         "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
-        "on pictures of {enlarge:g} times their size{guided}."
+        "on images of {enlarge:g} times their size{guided}."
     ),
     "refine": "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
-    "mono": "Inverse depth from one picture up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
+    "mono": "Inverse depth from one image up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
 }
 LIMITS = {
     "stereo": [
@@ -68,7 +68,7 @@ LIMITS = {
     ],
     "mono": [
         "Trained on rendered rooms, desks, corridors, streets and landscapes only, from an encoder of ImageNet: "
-        "people, animals, water, mirrors and pictures of pictures are not in its data.",
+        "people, animals, water, mirrors and images of images are not in its data.",
         "Inverse depth has unknown scale and shift: no metres and no point cloud before `--scale-from`.",
         "Works at about 256x192 pixels: what is thinner than about 4 of those pixels is lost.",
     ],
@@ -80,7 +80,7 @@ class Exported:
     """A network as its users call it, written as a graph."""
 
     task: Task
-    deployed: nn.Module
+    inference: nn.Module
     inputs: tuple[torch.Tensor, ...]
     parity: float
     max_disparity: int = 0
@@ -90,21 +90,21 @@ class Exported:
 
 def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: bool, confidence_shift: float) -> Exported:
     """Writes the averaged network of a checkpoint; its inputs are of 640x480."""
-    pictures = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
+    images = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
     found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
-    learning = averaged_weights(checkpoint)[0].get("learning")
-    if learning == "mono":
-        mono = load_deployed_mono(checkpoint)
-        return Exported("mono", mono, pictures[:1], export_mono(mono, weights))
-    if learning == "refine":
-        refine = load_deployed_refine(checkpoint)
-        return Exported("refine", refine, (*pictures, *found), export_refine(refine, weights))
-    stereo = load_deployed(checkpoint, enlarge, guided)
+    method = averaged_weights(checkpoint)[0].get("method")
+    if method == "mono":
+        mono = load_mono_inference(checkpoint)
+        return Exported("mono", mono, images[:1], export_mono(mono, weights))
+    if method == "refine":
+        refine = load_refine_inference(checkpoint)
+        return Exported("refine", refine, (*images, *found), export_refine(refine, weights))
+    stereo = load_inference(checkpoint, enlarge, guided)
     if confidence_shift:
         with torch.no_grad():
             stereo.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
     parity = export_stereo(stereo, weights)
-    inputs = (*pictures, *found) if stereo.guided else pictures
+    inputs = (*images, *found) if stereo.guided else images
     return Exported("stereo", stereo, inputs, parity, stereo.max_disparity, float(stereo.enlarge), stereo.guided)
 
 
@@ -132,7 +132,7 @@ def main(
         note: What else the card should say about the run.
         began_with: Checkpoint whose weights the run began with; its steps and hours count as well.
         earlier_card: Card whose curve led to that checkpoint.
-        enlarge: How much larger the network sees pictures, instead of the recipe's value.
+        enlarge: How much larger the network sees images, instead of the recipe's value.
         unguided: Leave out what a stereo network has learned of being guided by a matcher.
         confidence_shift: Added to the logit of a stereo network's confidence, to calibrate it.
         output: Where the ONNX file and the card go.
@@ -140,7 +140,7 @@ def main(
     weights = output / f"{name}.onnx"
     made = exported(run / CHECKPOINT_NAME, weights, enlarge, not unguided, confidence_shift)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        made.deployed(*made.inputs)
+        made.inference(*made.inputs)
     card = ModelCard(
         name=name,
         summary=SUMMARIES[made.task].format(enlarge=made.enlarge, guided=", guided by SGBM-3WAY" * made.guided),
@@ -150,7 +150,7 @@ def main(
         task=made.task,
         max_disparity=made.max_disparity,
         enlarge=made.enlarge,
-        parameters=sum(p.numel() for p in made.deployed.parameters()),
+        parameters=sum(p.numel() for p in made.inference.parameters()),
         gflop=round(counter.get_total_flops() / 1e9, 2),
         training={**_training(run, began_with, data), "notes": note or [], "parity": round(made.parity, 5)},
         curve=_joined(earlier_card, began_with, _curve(run)),

@@ -1,6 +1,6 @@
 """How far the confidence of a network can be trusted, against what stereo knows without one.
 
-    python benchmarks/confidence.py --scenes FOLDER --scenes KITTI --dreamed SHARDS
+    python benchmarks/confidence.py --scenes FOLDER --scenes KITTI --rendered SHARDS
 
 Motorcycle is always among the scenes; FOLDER holds scenes in Middlebury's layout, KITTI is a development kit.
 """
@@ -21,12 +21,12 @@ from leadline.classical import ClassicalStereo
 from leadline.maps import DisparityMap
 from leadline.metrics.reduce import masked_values
 from leadline.metrics.uncertainty import expected_calibration_error, reliability
-from leadline.protocols.confidence import CONFIDENCE, CORRECT_PX
-from leadline.protocols.evaluate import StereoMethod, evaluate
-from leadline.protocols.protocol import Metric
+from leadline.protocols.metric import Metric
 from leadline.protocols.report import Score
-from leadline.protocols.scenes import StereoScene
-from leadline.protocols.scored import ScoredPixels, score_pixels
+from leadline.protocols.stereo.confidence import CONFIDENCE, CORRECT_PX
+from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
+from leadline.protocols.stereo.scenes import StereoScene
+from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
 from leadline.runtime import DEFAULT_MODEL, stereo_method
 
 PROMISES = ("ECE-1px", "in-80", "expected")
@@ -98,20 +98,20 @@ PROTOCOL = replace(
 
 
 def main(
-    *, models: str = DEFAULT_MODEL, scenes: list[Path] | None = None, dreamed: Path | None = None, pairs: int = 40
+    *, models: str = DEFAULT_MODEL, scenes: list[Path] | None = None, rendered: Path | None = None, pairs: int = 40
 ) -> None:
     """Scores confidences on groups of scenes.
 
     Args:
         models: Methods with a confidence: bundled networks and ONNX files of ours, separated by commas.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
-        dreamed: Folder of shards that `leadline dream` wrote.
-        pairs: How many dreamed pairs to score.
+        rendered: Folder of shards that `leadline render` wrote.
+        pairs: How many rendered pairs to score.
     """
     networks = {name: stereo_method(name) for name in models.split(",")}
     baselines = {f"{name}, left-right": LeftRightConsistency(method) for name, method in networks.items()}
     methods = {**networks, **baselines, "sgbm-3way, validity": sgbm_validity}
-    groups = find_groups(scenes or [], dreamed, pairs)
+    groups = find_groups(scenes or [], rendered, pairs)
     console = Console(width=max(Console().width, TABLE_WIDTH))
     console.print(f"{ABOUT}\nSource: {PROTOCOL.source}", highlight=False)
     with scene_progress() as progress:

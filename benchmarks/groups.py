@@ -8,24 +8,24 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from leadline.data.stereo_shards import StereoShards
+from leadline.data.stereo.shards import StereoShards
 from leadline.maps import DisparityMap
-from leadline.protocols.motorcycle import motorcycle
-from leadline.protocols.scenes import SceneFiles, StereoScene, find_scenes
+from leadline.protocols.stereo.motorcycle import motorcycle
+from leadline.protocols.stereo.scenes import SceneFiles, StereoScene, find_scenes
 
 APPROXIMATE = "Middlebury approximate"
-GROUPS = ("Motorcycle", "Middlebury official", APPROXIMATE, "KITTI 2012", "KITTI 2015", "dreamed")
+GROUPS = ("Motorcycle", "Middlebury official", APPROXIMATE, "KITTI 2012", "KITTI 2015", "rendered")
 REMARKS = {APPROXIMATE: "the truth is hole-filled or quantised: errors below 4 px mean little"}
 
 SceneLoader = Callable[[], StereoScene]
 
 
-def find_groups(folders: list[Path], dreamed: Path | None, pairs: int) -> dict[str, list[SceneLoader]]:
+def find_groups(folders: list[Path], rendered: Path | None, pairs: int) -> dict[str, list[SceneLoader]]:
     """Scenes with truth by group, each loaded when called; says which groups and scenes are left out.
 
     Args:
         folders: As for `find_scenes`.
-        dreamed: Folder of shards.
+        rendered: Folder of shards.
         pairs: How many of its first pairs to take.
     """
     groups: dict[str, list[SceneLoader]] = {name: [] for name in GROUPS}
@@ -35,9 +35,9 @@ def find_groups(folders: list[Path], dreamed: Path | None, pairs: int) -> dict[s
             print(f"left out: {files.name} (no truth)")
         else:
             groups[_group(files)].append(files.load)
-    if dreamed is not None:
-        shards = StereoShards(dreamed)
-        groups["dreamed"] = [partial(_dreamed, shards, index) for index in range(min(pairs, len(shards)))]
+    if rendered is not None:
+        shards = StereoShards(rendered)
+        groups["rendered"] = [partial(_rendered, shards, index) for index in range(min(pairs, len(shards)))]
     absent = [name for name, loaders in groups.items() if not loaders]
     if absent:
         print(f"left out: {', '.join(absent)} (no scenes given)")
@@ -58,7 +58,7 @@ def _group(files: SceneFiles) -> str:
     return APPROXIMATE if truth.startswith("approximate") else "Middlebury official"
 
 
-def _dreamed(shards: StereoShards, index: int) -> StereoScene:
+def _rendered(shards: StereoShards, index: int) -> StereoScene:
     sample = shards.read(index, right_truth=False)
     truth = DisparityMap(sample.disparity, sample.valid)
     return StereoScene(shards.key(index), sample.left, sample.right, truth, ~sample.occluded)

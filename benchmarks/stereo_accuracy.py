@@ -1,6 +1,6 @@
 """How accurate stereo methods are, as a ratio to SGBM, on scenes as they are and as worse cameras would see them.
 
-    python benchmarks/stereo_accuracy.py --scenes FOLDER --scenes KITTI --dreamed SHARDS --json accuracy.json
+    python benchmarks/stereo_accuracy.py --scenes FOLDER --scenes KITTI --rendered SHARDS --json accuracy.json
 
 Motorcycle is always among the scenes; FOLDER holds scenes in Middlebury's layout, KITTI is a development kit.
 """
@@ -17,11 +17,11 @@ from opencv_sample import opencv_sample
 from rich.console import Console
 from rich.table import Table
 
-from leadline.apps.results import describe_method, versions, write_json
-from leadline.protocols.evaluate import Observer, StereoMethod, evaluate
-from leadline.protocols.kitti2015 import KITTI2015
-from leadline.protocols.perturbed import PERTURBATIONS, perturb
-from leadline.protocols.protocol import StereoProtocol, avgerr_metric, bad_metric
+from leadline.protocols.stereo.evaluate import Observer, StereoMethod, evaluate
+from leadline.protocols.stereo.kitti2015 import KITTI2015
+from leadline.protocols.stereo.perturbed import PERTURBATIONS, perturb
+from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric
+from leadline.results.stereo import describe_method, versions, write_json
 from leadline.runtime import stereo_method
 
 REFERENCE = "sgbm-3way"
@@ -54,7 +54,7 @@ def main(
     *,
     models: str = f"leadline-fast,{REFERENCE},sgbm-hh",
     scenes: list[Path] | None = None,
-    dreamed: Path | None = None,
+    rendered: Path | None = None,
     pairs: int = 40,
     perturbations: str = ",".join(PERTURBATIONS),
     json: Path | None = None,
@@ -65,9 +65,9 @@ def main(
         models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas. SGBM in 3
             directions is the reference and always among them, and so is OpenCV's sample.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
-        dreamed: Folder of shards that `leadline dream` wrote.
-        pairs: How many dreamed pairs to score.
-        perturbations: Names out of `leadline.protocols.perturbed`, separated by commas.
+        rendered: Folder of shards that `leadline render` wrote.
+        pairs: How many rendered pairs to score.
+        perturbations: Names out of `leadline.protocols.stereo.perturbed`, separated by commas.
         json: File for all numbers.
     """
     chosen = perturbations.split(",")
@@ -75,7 +75,7 @@ def main(
         name: stereo_method(name) for name in dict.fromkeys((*models.split(","), REFERENCE))
     }
     methods[SAMPLE] = opencv_sample
-    groups = find_groups(scenes or [], dreamed, pairs)
+    groups = find_groups(scenes or [], rendered, pairs)
     console = Console(width=max(Console().width, TABLE_WIDTH))
     console.print(ABOUT.format(count=len(chosen)), highlight=False)
     rows: list[dict[str, Any]] = []
@@ -160,7 +160,7 @@ def _cell(scores: Scores, method: str, metric: str) -> str:
 
 def _summary(title: str, variants: Mapping[str, Scores]) -> Table:
     table = Table(title=f"{title}: all, dense, mean over scenes", title_justify="left", caption_justify="left")
-    for label in ("pictures", "method"):
+    for label in ("images", "method"):
         table.add_column(label, no_wrap=True)
     for metric in PROTOCOL.metrics:
         table.add_column(f"{metric.name} {metric.unit}", justify="right")
@@ -174,7 +174,7 @@ def _summary(title: str, variants: Mapping[str, Scores]) -> Table:
 
 def _per_perturbation(title: str, variants: Mapping[str, Scores]) -> Table:
     table = Table(title=f"{title}: {HEADLINE} px", title_justify="left", caption_justify="left")
-    table.add_column("pictures", no_wrap=True)
+    table.add_column("images", no_wrap=True)
     for method in variants[CLEAN]:
         table.add_column(method, justify="right")
     for variant, scores in variants.items():

@@ -1,4 +1,4 @@
-"""How accurate stereo methods are on the same scenes in smaller and in larger pictures, as a ratio to SGBM.
+"""How accurate stereo methods are on the same scenes in smaller and in larger images, as a ratio to SGBM.
 
     python benchmarks/stereo_range.py --scenes FOLDER --scenes KITTI --scales 0.5,1,2
 
@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from leadline.maps import DisparityMap
-from leadline.protocols.evaluate import StereoMethod, evaluate
-from leadline.protocols.protocol import StereoProtocol, avgerr_metric, bad_metric
 from leadline.protocols.report import Report
+from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
+from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric
 from leadline.runtime import stereo_method
 
 REFERENCE = "sgbm-3way"
 REACH_PX = 192
-"""Largest disparity looked for in pictures as they are; it grows with them."""
+"""Largest disparity looked for in images as they are; it grows with them."""
 
 PROTOCOL = StereoProtocol(
     name="stereo-range",
@@ -37,15 +37,15 @@ PROTOCOL = StereoProtocol(
     source="Middlebury stereo evaluation 3 (EPE is its avgerr)",
 )
 ABOUT = f"""\
-{PROTOCOL.name}: the pictures are resized, matched with a range of {REACH_PX} px times the scale, and the disparity is
-resized back: errors are in pixels of the picture as it is. All pixels with truth, dense rule, mean over scenes. In
+{PROTOCOL.name}: the images are resized, matched with a range of {REACH_PX} px times the scale, and the disparity is
+resized back: errors are in pixels of the image as it is. All pixels with truth, dense rule, mean over scenes. In
 brackets: the ratio to {REFERENCE} at the same scale. Source: {PROTOCOL.source}"""
 
 
 @final
 @dataclass(frozen=True)
 class AtScale:
-    """A method that sees pictures of another size than they are given in."""
+    """A method that sees images of another size than they are given in."""
 
     method: StereoMethod
     scale: float
@@ -72,7 +72,7 @@ def main(
         models: As for `leadline stereo`, separated by commas; SGBM in 3 directions is the reference and always among
             them.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
-        scales: Factors of the pictures' sides, separated by commas.
+        scales: Factors of the images' sides, separated by commas.
     """
     names = list(dict.fromkeys((*models.split(","), REFERENCE)))
     groups = find_groups(scenes or [], None, 0)

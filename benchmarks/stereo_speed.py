@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from leadline.apps.cli.bench import BenchRow, measure, product_gflop_per_s
-from leadline.apps.results import versions, write_json
+from leadline.results.stereo import versions, write_json
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.session import default_threads
 

@@ -13,7 +13,7 @@ myst_enable_extensions = ["dollarmath"]
 unlisted = (
     "apps",
     "data/augment",
-    "data/dreams",
+    "data/rendered",
     "data/stereo_",
     "data/torch_",
     "export",

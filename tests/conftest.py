@@ -1,4 +1,4 @@
-"""Checks every shape and dtype annotation of leadline while its tests run; the real pictures they share."""
+"""Checks every shape and dtype annotation of leadline while its tests run; the real images they share."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def real_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def mono_graph(tmp_path_factory: pytest.TempPathFactory):
-    """Makes an exported graph for single pictures: gain times the mean of a pixel's channels, and a 255th of it."""
+    """Makes an exported graph for single images: gain times the mean of a pixel's channels, and a 255th of it."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -62,7 +62,7 @@ def mono_graph(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middlebury Motorcycle: left and right picture (RGB, uint8), left disparity (px, float32, NaN unknown)."""
+    """Middlebury Motorcycle: left and right image (RGB, uint8), left disparity (px, float32, NaN unknown)."""
     from skimage.data import stereo_motorcycle
 
     left, right, disparity = stereo_motorcycle()

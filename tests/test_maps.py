@@ -132,7 +132,7 @@ def test_tiny_maps_have_clouds(size: tuple[int, int]) -> None:
     assert len(depth.to_cloud(np.zeros((*size, 3), dtype=np.uint8)).points) == size[0] * size[1]
 
 
-def test_cloud_needs_camera_scale_and_picture() -> None:
+def test_cloud_needs_camera_scale_and_image() -> None:
     """Affine-inverse depth has no shape, and colours must fit."""
     with pytest.raises(CalibrationError, match="known camera and scale"):
         DepthMap(constant(1.0), everywhere(), "affine_inverse", camera=CAMERA).to_cloud(IMAGE)
@@ -140,7 +140,7 @@ def test_cloud_needs_camera_scale_and_picture() -> None:
         DepthMap(constant(1.0), everywhere(), "affine_depth", camera=CAMERA).to_cloud(IMAGE)
     with pytest.raises(CalibrationError, match="known camera and scale"):
         DepthMap(constant(1.0), everywhere(), "metric").to_cloud(IMAGE)
-    with pytest.raises(InputError, match="picture of"):
+    with pytest.raises(InputError, match="image of"):
         DepthMap(constant(1.0), everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE.reshape(4, 3, 3))
 
 

@@ -33,7 +33,7 @@ def test_the_page_says_what_happens(outputs):
     assert "fine: rectified, views in order" in said
     assert re.search(r"not rectified: vertical offset median 1\.[23]", said)
     assert re.search(r"vertical offset after: +median 0\.1", said)
-    assert {"dreamed/epe", "dreamed/bad2", "motorcycle/epe"} <= {line.split(" ")[0] for line in said.splitlines()}
+    assert {"rendered/epe", "rendered/bad2", "motorcycle/epe"} <= {line.split(" ")[0] for line in said.splitlines()}
     assert {"cloud.ply", "disparity_plasma.png", "summary.json"} <= {
         path.name for path in (folder / "bundled").iterdir()
     }

@@ -6,7 +6,7 @@ class LeadlineError(Exception):
 
 
 class InputError(LeadlineError):
-    """A file, picture or array is not what the call needs."""
+    """A file, image or array is not what the call needs."""
 
 
 class CalibrationError(LeadlineError):

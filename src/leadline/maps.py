@@ -16,11 +16,14 @@ DepthKind = Literal["metric", "up_to_scale", "affine_inverse", "affine_depth"]
 DISTANCE_KINDS: Final[tuple[DepthKind, ...]] = ("metric", "up_to_scale")
 """Kinds whose numbers are distances but for a factor: only positive ones can be true, and they give a point cloud."""
 
+CONFIDENT: Final = 0.5
+"""Confidence from which a pixel becomes a point of a cloud."""
+
 _BAND_ROWS = 256
 
 
 _LEAST_CONFIDENCE: Final = 0.05
-"""Taken for less: the expected error would grow without bound, which no picture's disparities do."""
+"""Taken for less: the expected error would grow without bound, which no image's disparities do."""
 _MOST_CONFIDENCE: Final = 0.999
 
 
@@ -62,7 +65,7 @@ def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray 
 
 @dataclass(frozen=True)
 class DisparityMap:
-    """Left-view disparity in pixels of the picture it lies on: x_right = x_left - disparity.
+    """Left-view disparity in pixels of the image it lies on: x_right = x_left - disparity.
 
     Args:
         disparity: Pixels, float32. Finite where valid.
@@ -89,11 +92,11 @@ class DisparityMap:
         """Metric depth Z = f b / (d + doffs); pixels with d + doffs <= 0 become invalid.
 
         Raises:
-            CalibrationError: If the rig's pictures have another size than this map.
+            CalibrationError: If the rig's images have another size than this map.
         """
         if (rig.left.height, rig.left.width) != self.disparity.shape:
             raise CalibrationError(
-                f"expected a calibration for pictures of {self.disparity.shape} (height, width), got "
+                f"expected a calibration for images of {self.disparity.shape} (height, width), got "
                 f"{(rig.left.height, rig.left.width)}; use rig.scaled(height, width)"
             )
         depth = depth_from_disparity(self.disparity, rig.left.focal_x_px, rig.baseline_m, rig.doffs_px)
@@ -133,20 +136,20 @@ class DepthMap:
         """Coloured points of the confident pixels, without those that fly between two surfaces.
 
         Args:
-            image: The left picture, RGB.
+            image: The left image, RGB.
             min_confidence: Points below it are left out (all are kept where there is no confidence).
             max_edge_ratio: A pixel is flying if its depth differs by more than this share from both the
                 pixels on opposite sides of it.
         Raises:
             CalibrationError: If the depth has an unknown shift or its camera is unknown.
-            InputError: If the picture has another size.
+            InputError: If the image has another size.
         """
         if self.kind not in DISTANCE_KINDS or self.camera is None:
             raise CalibrationError(
                 f"expected depth with a known camera and scale, got kind {self.kind!r} and camera {self.camera}"
             )
         if image.shape[:2] != self.depth.shape:
-            raise InputError(f"expected a picture of {self.depth.shape} (height, width), got {image.shape[:2]}")
+            raise InputError(f"expected an image of {self.depth.shape} (height, width), got {image.shape[:2]}")
         keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
         if self.confidence is not None:
             keep &= self.confidence >= min_confidence

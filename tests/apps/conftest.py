@@ -38,7 +38,7 @@ def leadline(capsys):
 
 
 @pytest.fixture(scope="session")
-def write_picture():
+def write_image():
     """Writes RGB pixels, in a folder that is made if need be, and returns the path."""
 
     def write(path, pixels):
@@ -61,15 +61,15 @@ def texture():
 
 @pytest.fixture(scope="session")
 def views(texture):
-    """Left and right picture, 120x160: the right one's content lies 7 px to the left."""
+    """Left and right image, 120x160: the right one's content lies 7 px to the left."""
     return texture[:, :160].copy(), texture[:, SHIFT_PX : 160 + SHIFT_PX].copy()
 
 
 @pytest.fixture
-def pair(tmp_path, views, write_picture) -> tuple[Path, Path]:
+def pair(tmp_path, views, write_image) -> tuple[Path, Path]:
     """The same as PNG files."""
     return tuple(
-        write_picture(tmp_path / "pair" / name, view) for name, view in zip(("l.png", "r.png"), views, strict=True)
+        write_image(tmp_path / "pair" / name, view) for name, view in zip(("l.png", "r.png"), views, strict=True)
     )
 
 
@@ -85,9 +85,9 @@ def calibration(tmp_path):
 
 
 @pytest.fixture
-def folders(tmp_path, views, write_picture):
+def folders(tmp_path, views, write_image):
     """Three pairs in two folders."""
     for side, view in zip(("left", "right"), views, strict=True):
         for name in ("a", "b", "c"):
-            write_picture(tmp_path / side / f"{name}.png", view)
+            write_image(tmp_path / side / f"{name}.png", view)
     return tmp_path / "left", tmp_path / "right"

@@ -10,11 +10,11 @@ import pytest
 
 
 @pytest.fixture
-def recordings(tmp_path, views, write_picture):
+def recordings(tmp_path, views, write_image):
     """Three pairs under one folder."""
     for side, view in zip(("left", "right"), views, strict=True):
         for number in range(3):
-            write_picture(tmp_path / "pairs" / side / f"{number}.png", np.roll(view, 20 * number, axis=0))
+            write_image(tmp_path / "pairs" / side / f"{number}.png", np.roll(view, 20 * number, axis=0))
     return tmp_path / "pairs"
 
 
@@ -47,8 +47,8 @@ def test_no_pairs_are_refused(leadline, tmp_path):
     assert "expected stereo pairs in" in done.one_line
 
 
-def test_views_of_two_sizes_are_refused(leadline, recordings, tmp_path, views, write_picture):
-    write_picture(recordings / "right" / "1.png", views[1][:, :150])
+def test_views_of_two_sizes_are_refused(leadline, recordings, tmp_path, views, write_image):
+    write_image(recordings / "right" / "1.png", views[1][:, :150])
     done = leadline("adapt", recordings, "--output", tmp_path / "out")
     assert done.code == 2
     assert "expected two views of one size" in done.err
@@ -79,7 +79,7 @@ def test_an_earlier_result_is_kept(leadline, recordings, tmp_path):
 
 def test_without_torch_the_extra_is_named(leadline, recordings, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning", None)
-    monkeypatch.delitem(sys.modules, "leadline.training.adapt", raising=False)
+    monkeypatch.delitem(sys.modules, "leadline.training.stereo.adapt", raising=False)
     done = leadline("adapt", recordings, "--output", tmp_path / "out")
     assert done.code == 2
     assert "leadline[train]" in done.one_line

@@ -29,7 +29,7 @@ def test_rows_hold_what_is_promised(tmp_path, capsys):
     assert "GFLOP/s" in capsys.readouterr().out
 
 
-def test_rows_of_single_pictures(tmp_path, capsys, mono_graph):
+def test_rows_of_single_images(tmp_path, capsys, mono_graph):
     rows_file, model = tmp_path / "rows.json", str(mono_graph())
     words = ["bench", "mono", "--sizes", "32x48", "--models", model, "--threads", "1", "--repeats", "2"]
     assert main([*words, "--json", str(rows_file)]) == 0
@@ -40,7 +40,7 @@ def test_rows_of_single_pictures(tmp_path, capsys, mono_graph):
     assert "disparities" not in capsys.readouterr().out
 
 
-def test_single_pictures_take_networks_for_them(monkeypatch, capsys):
+def test_single_images_take_networks_for_them(monkeypatch, capsys):
     assert main(["bench", "mono", "--models", "leadline-fast"]) == 2
     assert "`leadline stereo`" in capsys.readouterr().err.splitlines()[-1]
     monkeypatch.setattr("leadline.apps.cli.bench.bundled_cards", lambda _: {})

@@ -27,7 +27,7 @@ def seen(texture, pose):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory, write_picture):
+def images(tmp_path_factory, write_image):
     """Six pairs of parallel cameras 10 cm apart, and one pair without a board."""
     folder, texture = tmp_path_factory.mktemp("board"), board()
     for index in range(6):
@@ -38,21 +38,21 @@ def pictures(tmp_path_factory, write_picture):
         for side, shift in (("left", 0.0), ("right", BASELINE_M)):
             moved = pose.copy()
             moved[0, 3] -= shift
-            write_picture(folder / side / f"{index}.png", seen(texture, moved))
+            write_image(folder / side / f"{index}.png", seen(texture, moved))
     for side in ("left", "right"):
-        write_picture(folder / side / "nothing.png", np.full((240, 320), 128, np.uint8))
+        write_image(folder / side / "nothing.png", np.full((240, 320), 128, np.uint8))
     return folder / "left", folder / "right"
 
 
 SIZE = ("--rows", ROWS, "--columns", COLUMNS, "--square-m", SQUARE_M)
 
 
-def test_chessboard(leadline, pictures, tmp_path):
+def test_chessboard(leadline, images, tmp_path):
     file = tmp_path / "deep" / "rig.yml"
-    done = leadline("calibrate", *pictures, *SIZE, "--output", file)
+    done = leadline("calibrate", *images, *SIZE, "--output", file)
     assert (done.code, done.err) == (0, "")
     assert "over 6 of 7 pairs" in done.out
-    assert "nothing.png: left out: board not found in the left picture" in done.out
+    assert "nothing.png: left out: board not found in the left image" in done.out
     rig = read_calibration(file)
     assert isinstance(rig, UnrectifiedRig)
     assert rig.baseline_m == pytest.approx(BASELINE_M, rel=0.01)
@@ -64,17 +64,17 @@ def test_chessboard(leadline, pictures, tmp_path):
     assert f"reprojection error {stored:.3f} px" in done.out
 
 
-def test_existing_file(leadline, pictures, tmp_path):
+def test_existing_file(leadline, images, tmp_path):
     (tmp_path / "rig.yml").write_text("mine")
-    done = leadline("calibrate", *pictures, *SIZE, "--output", tmp_path / "rig.yml")
+    done = leadline("calibrate", *images, *SIZE, "--output", tmp_path / "rig.yml")
     assert done.code == 2
     assert "--overwrite" in done.one_line
     assert (tmp_path / "rig.yml").read_text() == "mine"
 
 
-def test_bad_fit_warns(leadline, pictures, tmp_path, monkeypatch):
+def test_bad_fit_warns(leadline, images, tmp_path, monkeypatch):
     monkeypatch.setattr("leadline.apps.cli.calibrate._GOOD_ERROR_PX", 0.0)
-    done = leadline("calibrate", *pictures, *SIZE, "--output", tmp_path / "rig.yml")
+    done = leadline("calibrate", *images, *SIZE, "--output", tmp_path / "rig.yml")
     assert done.code == 0
     assert done.one_line.startswith("warning: a good calibration")
 
@@ -94,20 +94,20 @@ def test_bad_fit_warns(leadline, pictures, tmp_path, monkeypatch):
         (["--output", "rig.txt"], ".yml"),
     ],
 )
-def test_bad_options(leadline, pictures, tmp_path, monkeypatch, words, expected):
+def test_bad_options(leadline, images, tmp_path, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
     given = dict(zip(SIZE[::2], SIZE[1::2], strict=True))
     kept = [word for name, value in given.items() if name not in words for word in (name, value)]
-    done = leadline("calibrate", *pictures, *kept, *words)
+    done = leadline("calibrate", *images, *kept, *words)
     assert done.code == 2
     assert expected in done.one_line
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_folders(leadline, pictures, tmp_path):
-    done = leadline("calibrate", pictures[0], tmp_path, *SIZE)
+def test_bad_folders(leadline, images, tmp_path):
+    done = leadline("calibrate", images[0], tmp_path, *SIZE)
     assert done.code == 2
-    assert "expected pictures in" in done.one_line
-    done = leadline("calibrate", pictures[0], pictures[1] / "[0-3].png", *SIZE)
+    assert "expected images in" in done.one_line
+    done = leadline("calibrate", images[0], images[1] / "[0-3].png", *SIZE)
     assert done.code == 2
     assert "got 7 left and 4 right" in done.one_line

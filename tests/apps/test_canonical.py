@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 import pytest
 
-from leadline.apps.monocular import FoundCamera, estimate_depth
 from leadline.geometry.camera import Pinhole
+from leadline.results.monocular import FoundCamera, estimate_depth
 from leadline.runtime.mono import MonoSession
 from leadline.runtime.session import CANONICAL_KEY
 
-PICTURE = np.full((40, 60, 3), 100, np.uint8)
+IMAGE = np.full((40, 60, 3), 100, np.uint8)
 CAMERA = Pinhole(49.0, 49.0, 29.5, 19.5, 40, 60)
 
 
@@ -29,7 +29,7 @@ def session(mono_graph, tmp_path: Path):
 
 
 def test_the_focal_length_makes_it_metric(session):
-    found = estimate_depth(session(canonical=True), PICTURE, FoundCamera(CAMERA, "a file"), None, "toy")
+    found = estimate_depth(session(canonical=True), IMAGE, FoundCamera(CAMERA, "a file"), None, "toy")
     assert (found.depth.kind, found.model_kind) == ("metric", "metric")
     # 5 times 49 / sqrt(2400).
     np.testing.assert_allclose(found.depth.depth, 5.0 * 49.0 / np.sqrt(2400.0), rtol=1e-5)
@@ -38,6 +38,6 @@ def test_the_focal_length_makes_it_metric(session):
 
 @pytest.mark.parametrize(("canonical", "camera"), [(True, None), (False, CAMERA)])
 def test_else_it_stays_up_to_scale(session, canonical, camera):
-    found = estimate_depth(session(canonical), PICTURE, FoundCamera(camera, "a file"), None, "toy")
+    found = estimate_depth(session(canonical), IMAGE, FoundCamera(camera, "a file"), None, "toy")
     assert found.depth.kind == "up_to_scale"
     np.testing.assert_allclose(found.depth.depth, 5.0, rtol=1e-6)

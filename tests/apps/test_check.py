@@ -24,9 +24,9 @@ def test_json(leadline, pair):
     assert (found["status"], found["notes"]) == ("fine", [])
 
 
-def test_vertical_offset(leadline, texture, tmp_path, write_picture):
-    left = write_picture(tmp_path / "l.png", texture[:110, :160])
-    right = write_picture(tmp_path / "r.png", texture[5:115, 7:167])
+def test_vertical_offset(leadline, texture, tmp_path, write_image):
+    left = write_image(tmp_path / "l.png", texture[:110, :160])
+    right = write_image(tmp_path / "r.png", texture[5:115, 7:167])
     done = leadline("check", left, right)
     assert done.code == 1
     assert "not fine: not rectified: vertical offset median 5.00 px" in done.out
@@ -35,31 +35,31 @@ def test_vertical_offset(leadline, texture, tmp_path, write_picture):
     assert found["median_offset_px"] == pytest.approx(-5, abs=0.05)
 
 
-def test_exposure_gap(leadline, views, tmp_path, write_picture):
-    left = write_picture(tmp_path / "l.png", views[0])
-    right = write_picture(tmp_path / "r.png", views[1] // 2)
+def test_exposure_gap(leadline, views, tmp_path, write_image):
+    left = write_image(tmp_path / "l.png", views[0])
+    right = write_image(tmp_path / "r.png", views[1] // 2)
     done = leadline("check", left, right)
     assert done.code == 1
     assert "1.0 stops darker" in done.out
 
 
-def test_one_picture_twice(leadline, pair):
+def test_one_image_twice(leadline, pair):
     done = leadline("check", pair[0], pair[0])
     assert done.code == 1
     assert "no parallax" in done.out
 
 
-def test_all_black(leadline, tmp_path, write_picture):
-    black = write_picture(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
+def test_all_black(leadline, tmp_path, write_image):
+    black = write_image(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
     done = leadline("check", black, black)
     assert done.code == 1
-    assert "cannot tell: the left picture is one flat colour" in done.out
-    assert "mend: take the picture again" in done.out
+    assert "cannot tell: the left image is one flat colour" in done.out
+    assert "mend: take the image again" in done.out
     assert json.loads(leadline("check", black, black, "--json").out)["median_abs_offset_px"] is None
 
 
-def test_one_file_with_both_views(leadline, views, tmp_path, write_picture):
-    both = write_picture(tmp_path / "both.png", np.hstack(views))
+def test_one_file_with_both_views(leadline, views, tmp_path, write_image):
+    both = write_image(tmp_path / "both.png", np.hstack(views))
     done = leadline("check", both)
     assert done.code == 0
     assert "left view first" in done.one_line
@@ -71,8 +71,8 @@ def test_swap(leadline, pair):
     assert found["notes"] == ["views swapped as asked"]
 
 
-def test_bad_input(leadline, pair, views, tmp_path, write_picture):
-    narrow = write_picture(tmp_path / "narrow.png", views[1][:, :150])
+def test_bad_input(leadline, pair, views, tmp_path, write_image):
+    narrow = write_image(tmp_path / "narrow.png", views[1][:, :150])
     for words, expected in (
         ((pair[0], tmp_path / "none.png"), "no such file"),
         ((pair[0], narrow), "one size"),

@@ -14,7 +14,7 @@ pytest.importorskip("skimage", reason="the demo's pair comes with scikit-image")
 
 @pytest.fixture
 def truthful(monkeypatch):
-    """A network that knows the truth of the whole picture and is sure of its left half."""
+    """A network that knows the truth of the whole image and is sure of its left half."""
     scene, _ = command.motorcycle()
 
     def method(left, _right):
@@ -35,7 +35,7 @@ def test_everything_is_in_the_folder(leadline, truthful, tmp_path):
     assert "middlebury2014, all, dense, one-scene, motorcycle, 741x500" in done.out
     rows = {line.split()[1]: line.split()[3:12:2] for line in done.out.splitlines() if line.startswith("│ ")}
     assert [float(value) for value in rows["ours"][:3]] == [0.0, 0.0, 0.0]
-    # Tuned on pictures like this one; the exact figure belongs to the benchmark.
+    # Tuned on images like this one; the exact figure belongs to the benchmark.
     assert 4.0 < float(rows["sgbm-3way"][1]) < 12.0
     assert "without loading" in done.out
     for name in ("disparity.pfm", "depth.pfm", "depth_mm.png", "confidence.png", "im0.png", "calib.txt"):
@@ -60,7 +60,7 @@ def test_everything_is_in_the_folder(leadline, truthful, tmp_path):
     assert "--overwrite" in done.one_line
 
 
-def test_calibration_is_of_the_small_pictures():
+def test_calibration_is_of_the_small_images():
     scene, rig = command.motorcycle()
     assert scene.left.shape == (500, 741, 3)
     assert rig.doffs_px == pytest.approx(31.086)

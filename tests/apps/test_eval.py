@@ -10,7 +10,7 @@ import pytest
 from leadline.apps.cli import eval as eval_module
 from leadline.apps.cli.main import main
 from leadline.data.samples import StereoSample
-from leadline.data.stereo_scenes import write_stereo_scene
+from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.images import read_image

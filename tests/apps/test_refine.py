@@ -17,7 +17,7 @@ needs_network = pytest.mark.skipif("leadline-refine" not in bundled_cards(), rea
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[str, str]:
-    # Smooth as pictures are: the network never saw white noise.
+    # Smooth as images are: the network never saw white noise.
     noise = cv2.GaussianBlur(np.random.default_rng(0).random((64, 105, 3)), (0, 0), 2.0)
     texture = (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
     write_image(tmp_path / "left.png", texture[:, :96])
@@ -68,5 +68,5 @@ def test_what_is_no_disparity_is_refused(pair, name: str, disparity, message: st
 def test_another_size_is_refused(pair, tmp_path: Path, capsys):
     write_pfm(tmp_path / "found.pfm", found(80))
     assert main(["refine", *pair, str(tmp_path / "found.pfm"), "--output", str(tmp_path / "out")]) == 2
-    assert "expected a disparity of the pictures' size (64, 96)" in capsys.readouterr().err
+    assert "expected a disparity of the images' size (64, 96)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

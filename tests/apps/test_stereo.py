@@ -120,7 +120,7 @@ def test_scaled_calibration(sgbm, pair, calibration, tmp_path):
     )
     done = sgbm(*pair, "--calibration", calibration, "--output", tmp_path / "out")
     assert done.code == 0
-    assert "scaled to the pictures' 160x120" in done.one_line
+    assert "scaled to the images' 160x120" in done.one_line
     camera = summary(tmp_path / "out")["rig"]["left"]
     assert (camera["focal_x_px"], camera["center_x_px"]) == (100.0, 80.0)
 
@@ -167,20 +167,20 @@ def png_claiming(width, height):
     return b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + b"\0\0\0\0" + b"\0\0\0\0IEND\0\0\0\0"
 
 
-BAD_PICTURES = {
+BAD_IMAGES = {
     "missing": (None, "no such file"),
     "empty": (b"", "empty"),
-    "not a picture": (b"Dear reader, this is a letter.", "PNG, JPEG, TIFF"),
+    "not an image": (b"Dear reader, this is a letter.", "PNG, JPEG, TIFF"),
     "wrong magic": (b"P9\n160 120\n255\n" + bytes(57600), "PNG, JPEG, TIFF"),
     "a PFM": (b"Pf\n2 2\n-1.0\n" + bytes(16), "PNG, JPEG, TIFF"),
     "absurd header": (png_claiming(100_000, 100_000), "100000x100000"),
 }
 
 
-@pytest.mark.parametrize("case", BAD_PICTURES)
+@pytest.mark.parametrize("case", BAD_IMAGES)
 @pytest.mark.parametrize("side", [0, 1])
-def test_unreadable_picture(sgbm, pair, tmp_path, case, side):
-    content, expected = BAD_PICTURES[case]
+def test_unreadable_image(sgbm, pair, tmp_path, case, side):
+    content, expected = BAD_IMAGES[case]
     pair[side].unlink()
     if content is not None:
         pair[side].write_bytes(content)
@@ -190,7 +190,7 @@ def test_unreadable_picture(sgbm, pair, tmp_path, case, side):
     assert not (tmp_path / "out").exists()
 
 
-def test_truncated_picture(sgbm, pair, tmp_path):
+def test_truncated_image(sgbm, pair, tmp_path):
     content = pair[1].read_bytes()
     pair[1].write_bytes(content[: len(content) // 2])
     done = sgbm(*pair, "--output", tmp_path / "out")
@@ -207,9 +207,9 @@ def test_truncated_picture(sgbm, pair, tmp_path):
         ((120, 160), (1, 1), "one size"),
     ],
 )
-def test_bad_sizes(sgbm, texture, tmp_path, left, right, expected, write_picture):
+def test_bad_sizes(sgbm, texture, tmp_path, left, right, expected, write_image):
     files = [
-        write_picture(tmp_path / f"{i}.png", texture[: size[0], i * 7 : i * 7 + size[1]])
+        write_image(tmp_path / f"{i}.png", texture[: size[0], i * 7 : i * 7 + size[1]])
         for i, size in enumerate((left, right))
     ]
     done = sgbm(*files, "--output", tmp_path / "out")
@@ -218,17 +218,17 @@ def test_bad_sizes(sgbm, texture, tmp_path, left, right, expected, write_picture
     assert not (tmp_path / "out").exists()
 
 
-def test_all_black(sgbm, tmp_path, write_picture):
-    black = write_picture(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
+def test_all_black(sgbm, tmp_path, write_image):
+    black = write_image(tmp_path / "black.png", np.zeros((120, 160, 3), np.uint8))
     done = sgbm(black, black, "--output", tmp_path / "out")
     assert done.code == 2
     assert "one flat colour" in done.one_line
 
 
-def test_one_picture_twice(sgbm, pair, tmp_path):
+def test_one_image_twice(sgbm, pair, tmp_path):
     done = sgbm(pair[0], pair[0], "--output", tmp_path / "out")
     assert done.code == 2
-    assert "one picture twice" in done.one_line
+    assert "one image twice" in done.one_line
 
 
 def ground(views):
@@ -239,8 +239,8 @@ def ground(views):
     return texture[rows, columns + 40], texture[rows, columns + 40 + 4 + rows // 8]
 
 
-def test_swapped_views_warn_loudly(sgbm, views, tmp_path, write_picture):
-    left, right = (write_picture(tmp_path / f"{i}.png", v) for i, v in enumerate(ground(views)))
+def test_swapped_views_warn_loudly(sgbm, views, tmp_path, write_image):
+    left, right = (write_image(tmp_path / f"{i}.png", v) for i, v in enumerate(ground(views)))
     done = sgbm(right, left, "--output", tmp_path / "wrong")
     assert done.code == 0
     assert "WARNING: THE VIEWS SEEM SWAPPED" in done.one_line
@@ -250,24 +250,24 @@ def test_swapped_views_warn_loudly(sgbm, views, tmp_path, write_picture):
     assert read_pfm(tmp_path / "right" / "disparity.pfm")[100, 80] == pytest.approx(16, abs=0.1)
 
 
-def test_unrectified_pair_warns(sgbm, texture, tmp_path, write_picture):
-    left = write_picture(tmp_path / "l.png", texture[:110, :160])
-    right = write_picture(tmp_path / "r.png", texture[5:115, 7:167])
+def test_unrectified_pair_warns(sgbm, texture, tmp_path, write_image):
+    left = write_image(tmp_path / "l.png", texture[:110, :160])
+    right = write_image(tmp_path / "r.png", texture[5:115, 7:167])
     done = sgbm(left, right, "--output", tmp_path / "out")
     assert done.code == 0
     assert "warning: not rectified" in done.one_line
 
 
-def test_16_bit(sgbm, views, tmp_path, write_picture):
-    files = [write_picture(tmp_path / f"{i}.png", v.astype(np.uint16) * 257) for i, v in enumerate(views)]
+def test_16_bit(sgbm, views, tmp_path, write_image):
+    files = [write_image(tmp_path / f"{i}.png", v.astype(np.uint16) * 257) for i, v in enumerate(views)]
     done = sgbm(*files, "--output", tmp_path / "out")
     assert done.code == 0
     assert done.err.count("16-bit samples scaled to 8 bit") == 2
     assert np.median(read_pfm(tmp_path / "out" / "disparity.pfm")) == DISPARITY_PX
 
 
-def test_side_by_side(sgbm, views, tmp_path, write_picture):
-    both = write_picture(tmp_path / "both.png", np.hstack(views))
+def test_side_by_side(sgbm, views, tmp_path, write_image):
+    both = write_image(tmp_path / "both.png", np.hstack(views))
     done = sgbm(both, "--output", tmp_path / "out")
     assert "two views side by side" in done.one_line
     assert np.median(read_pfm(tmp_path / "out" / "disparity.pfm")) == DISPARITY_PX
@@ -323,7 +323,7 @@ def test_failure_while_writing_leaves_nothing(sgbm, pair, tmp_path, monkeypatch)
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("leadline.apps.results.write_json", interrupted)
+    monkeypatch.setattr("leadline.results.stereo.write_json", interrupted)
     assert sgbm(*pair, "--output", tmp_path / "out").code == 130
     assert names(tmp_path / "out") == set()
 
@@ -337,24 +337,24 @@ def test_batch_of_folders_and_patterns(sgbm, folders, tmp_path):
     assert names(tmp_path / "two") == {"a", "b"}
 
 
-def test_batch_of_scene_folders_is_named_after_them(sgbm, views, tmp_path, write_picture):
+def test_batch_of_scene_folders_is_named_after_them(sgbm, views, tmp_path, write_image):
     for scene in ("x", "y"):
         for i, view in enumerate(views):
-            write_picture(tmp_path / "scenes" / scene / f"im{i}.png", view)
+            write_image(tmp_path / "scenes" / scene / f"im{i}.png", view)
     assert sgbm(tmp_path / "scenes/*/im0.png", tmp_path / "scenes/*/im1.png", "--output", tmp_path / "out").code == 0
     assert names(tmp_path / "out") == {"x", "y"}
 
 
-def test_batch_of_files_with_both_views(sgbm, views, tmp_path, write_picture):
+def test_batch_of_files_with_both_views(sgbm, views, tmp_path, write_image):
     for name in ("a", "b"):
-        write_picture(tmp_path / "both" / f"{name}.png", np.hstack(views))
+        write_image(tmp_path / "both" / f"{name}.png", np.hstack(views))
     assert sgbm(tmp_path / "both", "--output", tmp_path / "out").code == 0
     assert names(tmp_path / "out") == {"a", "b"}
 
 
 def test_batch_goes_on_after_a_failure_and_resumes(sgbm, folders, tmp_path):
     good = (folders[1] / "b.png").read_bytes()
-    (folders[1] / "b.png").write_bytes(b"no picture")
+    (folders[1] / "b.png").write_bytes(b"no image")
     done = sgbm(*folders, "--output", tmp_path / "out")
     assert done.code == 2
     assert "failed: b: expected a PNG" in done.err.splitlines()[-1]
@@ -402,8 +402,8 @@ def test_batch_stops_at_a_bad_calibration(sgbm, folders, calibration, tmp_path):
     [
         ("left", "right/a.png", "two files, two folders or two patterns"),
         ("left", "right/[ab].png", "3 in"),
-        ("left", "empty", "expected pictures in"),
-        ("left/*.jpg", "right/*.jpg", "expected pictures in"),
+        ("left", "empty", "expected images in"),
+        ("left/*.jpg", "right/*.jpg", "expected images in"),
         ("twice", "twice", "t twice"),
     ],
 )
@@ -434,10 +434,10 @@ def test_interrupted_batch_keeps_what_is_finished(leadline, folders, tmp_path, m
     assert names(tmp_path / "out" / "a") == ALWAYS
 
 
-def test_ctrl_c_in_a_real_batch(views, tmp_path, write_picture):
+def test_ctrl_c_in_a_real_batch(views, tmp_path, write_image):
     for side, view in zip(("left", "right"), views, strict=True):
         for index in range(100):
-            write_picture(tmp_path / side / f"{index:03}.png", view)
+            write_image(tmp_path / side / f"{index:03}.png", view)
     out = tmp_path / "out"
     # A process started in the background of a shell ignores the signal; a user's does not.
     code = (

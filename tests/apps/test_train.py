@@ -26,7 +26,7 @@ def test_a_bundled_recipe_runs_as_it_is(calls, capsys):
     assert main(["train", "leadline-fast"]) == 0
     ((recipe, output, start_from, weights, team),) = calls
     assert team == run.Team(1, 1)
-    assert (recipe.model, recipe.data, start_from, weights) == ("leadline-fast", "dreams/train", None, None)
+    assert (recipe.model, recipe.data, start_from, weights) == ("leadline-fast", "rendered/train", None, None)
     assert output == Path("runs/leadline-fast")
     assert "leadline export runs/leadline-fast/last.ckpt" in capsys.readouterr().out
 

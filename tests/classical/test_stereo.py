@@ -18,7 +18,7 @@ def test_shift_by_7_px_gives_disparity_7(name, max_disparity):
     assert np.median(found.disparity) == 7
     assert np.abs(found.disparity - 7).mean() < 0.1
     assert found.valid[:, 8:].mean() > 0.9
-    # The first 7 columns are outside of the right picture: filled, but not vouched for.
+    # The first 7 columns are outside of the right image: filled, but not vouched for.
     assert found.valid[:, :7].mean() < 0.05
     assert found.confidence is None
 
@@ -46,9 +46,9 @@ def test_occluded_background_is_filled_with_the_background(name):
 
 @pytest.mark.parametrize("name", MATCHERS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1), (3, 5), (17, 18)])
-def test_tiny_pictures_and_a_range_wider_than_the_picture(name, size):
-    picture = np.random.default_rng(5).integers(0, 256, (*size, 3), dtype=np.uint8)
-    found = ClassicalStereo(name, 2047)(picture, picture)
+def test_tiny_images_and_a_range_wider_than_the_image(name, size):
+    image = np.random.default_rng(5).integers(0, 256, (*size, 3), dtype=np.uint8)
+    found = ClassicalStereo(name, 2047)(image, image)
     assert found.disparity.shape == size
     assert np.isfinite(found.disparity).all()
 
@@ -72,7 +72,7 @@ def test_inputs_are_left_as_they_were():
     np.testing.assert_array_equal(right, before[1])
 
 
-def test_pictures_without_texture_stay_dense_and_finite():
+def test_images_without_texture_stay_dense_and_finite():
     flat = np.zeros((40, 60, 3), np.uint8)
     found = ClassicalStereo("bm", 31)(flat, flat)
     assert not found.valid.any()
@@ -95,7 +95,7 @@ def test_different_sizes_are_refused():
         ClassicalStereo("sgbm")(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 6, 3), np.uint8))
 
 
-def test_empty_pictures_are_refused():
+def test_empty_images_are_refused():
     with pytest.raises(InputError, match="at least one pixel"):
         ClassicalStereo("sgbm")(np.zeros((0, 5, 3), np.uint8), np.zeros((0, 5, 3), np.uint8))
 

@@ -3,9 +3,9 @@ import pytest
 
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.maps import DepthMap
-from leadline.protocols.depth_evaluate import evaluate_depth
-from leadline.protocols.depth_scenes import DepthScene
-from leadline.protocols.generic import GENERIC
+from leadline.protocols.mono.evaluate import evaluate_depth
+from leadline.protocols.mono.generic import GENERIC
+from leadline.protocols.mono.scenes import DepthScene
 
 IMAGE = np.zeros((5, 4, 3), dtype=np.uint8)
 

@@ -17,12 +17,12 @@ from leadline.export.onnx import (
     export_checkpoint,
     export_mono,
     export_stereo,
-    load_deployed,
-    load_deployed_mono,
+    load_inference,
+    load_mono_inference,
     serialised,
 )
-from leadline.models.mono import DeployedMono, LeadlineMono, MonoPrediction
-from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
+from leadline.models.mono import LeadlineMono, MonoInference, MonoPrediction
+from leadline.models.stereo import LeadlineFast, StereoInference, StereoPrediction
 from leadline.runtime.session import DEPTH_KIND_KEY, GraphSession, LoadedGraph
 
 
@@ -52,15 +52,15 @@ def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     assert float(done.stdout.split(" px of torch")[0].split()[-1]) < 0.02
     left, right = np.random.default_rng(1).integers(0, 256, (2, 70, 111, 3), dtype=np.uint8)
     with torch.inference_mode():
-        disparity, confidence = load_deployed(checkpoint)(torch.from_numpy(left), torch.from_numpy(right))
+        disparity, confidence = load_inference(checkpoint)(torch.from_numpy(left), torch.from_numpy(right))
     found_disparity, found_confidence = GraphSession(output, threads=1)(left, right)
     np.testing.assert_allclose(found_disparity, disparity.numpy(), atol=0.02)
     np.testing.assert_allclose(found_confidence, confidence.numpy(), atol=1e-3)
 
 
 def test_what_is_more_than_a_graph_is_not_exported(tmp_path: Path):
-    torch.save({"hyper_parameters": {"recipe": {"learning": "diffusion"}}, "state_dict": {}}, tmp_path / "last.ckpt")
-    with pytest.raises(InputError, match="expected a run that can be exported, got one of learning: diffusion"):
+    torch.save({"hyper_parameters": {"recipe": {"method": "diffusion"}}, "state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(InputError, match="expected a run that can be exported, got one of method: diffusion"):
         export_checkpoint(tmp_path / "last.ckpt", tmp_path / "model.onnx")
 
 
@@ -77,7 +77,7 @@ def test_a_graph_does_not_tell_where_its_sources_lay():
 
 
 class Darkness(nn.Module):
-    """The smallest network for single pictures: dark is near."""
+    """The smallest network for single images: dark is near."""
 
     input_stride = 32
 
@@ -88,12 +88,12 @@ class Darkness(nn.Module):
 def mono_checkpoint(path: Path) -> Path:
     torch.manual_seed(0)
     state = {f"average.module.{name}": value for name, value in LeadlineMono().state_dict().items()}
-    recipe = {"learning": "mono", "model": "leadline-mono"}
+    recipe = {"method": "mono", "model": "leadline-mono"}
     torch.save({"hyper_parameters": {"recipe": recipe}, "state_dict": state}, path)
     return path
 
 
-def test_a_checkpoint_for_single_pictures_becomes_a_graph_like_torch(tmp_path: Path):
+def test_a_checkpoint_for_single_images_becomes_a_graph_like_torch(tmp_path: Path):
     checkpoint, output = mono_checkpoint(tmp_path / "last.ckpt"), tmp_path / "mono.onnx"
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -105,11 +105,11 @@ def test_a_checkpoint_for_single_pictures_becomes_a_graph_like_torch(tmp_path: P
     graph = LoadedGraph(output, "mono", threads=1)
     assert graph.metadata[DEPTH_KIND_KEY] == "affine_inverse"
     assert graph.outputs == ["inverse_depth", "confidence"]
-    deployed, rng = load_deployed_mono(checkpoint), np.random.default_rng(1)
+    inference, rng = load_mono_inference(checkpoint), np.random.default_rng(1)
     for size in ((320, 240), (70, 111), (16, 16)):
         image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
         with torch.inference_mode():
-            inverse_depth, confidence = deployed(torch.from_numpy(image))
+            inverse_depth, confidence = inference(torch.from_numpy(image))
         found = graph.run(["inverse_depth", "confidence"], {"image": image})
         np.testing.assert_allclose(found[0], inverse_depth.numpy(), atol=1e-3 * float(np.ptp(inverse_depth.numpy())))
         np.testing.assert_allclose(found[1], confidence.numpy(), atol=1e-3)
@@ -119,13 +119,13 @@ def test_a_checkpoint_for_single_pictures_becomes_a_graph_like_torch(tmp_path: P
 def traced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Spares the tracing; keeps the names of the outputs."""
     names: list[list[str]] = []
-    monkeypatch.setattr(export_module, "_graph", lambda _, pictures, outputs, properties: names.append(outputs) or b"g")
+    monkeypatch.setattr(export_module, "_graph", lambda _, images, outputs, properties: names.append(outputs) or b"g")
     return names
 
 
 def test_a_network_that_does_not_judge_itself_has_one_output(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_mono_parity", lambda *_: 0.0009)
-    assert export_mono(DeployedMono(Darkness()), tmp_path / "toy.onnx") == 0.0009
+    assert export_mono(MonoInference(Darkness()), tmp_path / "toy.onnx") == 0.0009
     assert traced == [["inverse_depth"]]
     assert (tmp_path / "toy.onnx").read_bytes() == b"g"
 
@@ -133,24 +133,24 @@ def test_a_network_that_does_not_judge_itself_has_one_output(tmp_path: Path, tra
 def test_a_mono_graph_that_differs_from_torch_is_not_written(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_mono_parity", lambda *_: 0.002)
     with pytest.raises(InputError, match=r"within 0.001 of the range, got 0.0020"):
-        export_mono(DeployedMono(Darkness()), tmp_path / "toy.onnx")
+        export_mono(MonoInference(Darkness()), tmp_path / "toy.onnx")
     assert traced
     assert list(tmp_path.iterdir()) == []
 
 
-def test_single_pictures_are_not_enlarged(tmp_path: Path):
+def test_single_images_are_not_enlarged(tmp_path: Path):
     with pytest.raises(InputError, match="expected no --enlarge"):
         export_checkpoint(mono_checkpoint(tmp_path / "last.ckpt"), tmp_path / "mono.onnx", 1.5)
 
 
 def test_enlarging_is_part_of_the_graph(tmp_path: Path):
-    assert export_stereo(Deployed(Brightness(), 1.25), tmp_path / "toy.onnx") < 1e-3
+    assert export_stereo(StereoInference(Brightness(), 1.25), tmp_path / "toy.onnx") < 1e-3
     session = GraphSession(tmp_path / "toy.onnx")
     assert (session.max_disparity, session.enlarge) == (51, 1.25)
 
 
 class Believing(nn.Module):
-    """The smallest guided network: it says what the matcher found, and a little of the pictures."""
+    """The smallest guided network: it says what the matcher found, and a little of the images."""
 
     max_disparity, input_stride, guided = 64, 4, True
 
@@ -162,12 +162,12 @@ class Believing(nn.Module):
 
 
 def test_a_guided_graph_takes_what_the_matcher_found(tmp_path: Path):
-    assert export_stereo(Deployed(Believing(), 1.5), tmp_path / "toy.onnx") < 1e-3  # pyright: ignore
+    assert export_stereo(StereoInference(Believing(), 1.5), tmp_path / "toy.onnx") < 1e-3  # pyright: ignore
     graph = LoadedGraph(tmp_path / "toy.onnx", "stereo")
-    assert graph.inputs == ["left", "right", "found", "valid"]
-    picture, found = np.zeros((45, 70, 3), np.uint8), np.full((45, 70), 7.5, np.float32)
+    assert graph.inputs == ["left", "right", "prior", "prior_valid"]
+    image, found = np.zeros((45, 70, 3), np.uint8), np.full((45, 70), 7.5, np.float32)
     valid = np.ones((45, 70), np.uint8)
-    inputs = {"left": picture, "right": picture, "found": found, "valid": valid}
+    inputs = {"left": image, "right": image, "prior": found, "prior_valid": valid}
     disparity, confidence = graph.run(["disparity", "confidence"], inputs)
     np.testing.assert_allclose(disparity, found, atol=1e-4)
     np.testing.assert_allclose(confidence, 1.0 / (1.0 + np.exp(-2.0)), atol=1e-5)
@@ -179,26 +179,26 @@ def test_a_network_that_was_guided_is_exported_without_its_guide_too(tmp_path: P
     state = {f"average.module.{name}": value for name, value in model.state_dict().items()}
     recipe = {"model": "leadline-fast", "model_options": {"guided": True}, "enlarge": 1.4}
     torch.save({"hyper_parameters": {"recipe": recipe}, "state_dict": state}, tmp_path / "last.ckpt")
-    assert load_deployed(tmp_path / "last.ckpt").guided
-    alone = load_deployed(tmp_path / "last.ckpt", 1.0, guided=False)
+    assert load_inference(tmp_path / "last.ckpt").guided
+    alone = load_inference(tmp_path / "last.ckpt", 1.0, guided=False)
     assert not alone.guided
-    assert not any("guidance" in name for name in alone.state_dict())
+    assert not any("sgbm_prior" in name for name in alone.state_dict())
     left, right = torch.randint(0, 256, (2, 40, 70, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        torch.testing.assert_close(alone(left, right)[0], Deployed(model)(left, right)[0])
+        torch.testing.assert_close(alone(left, right)[0], StereoInference(model)(left, right)[0])
 
 
 def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.03)
     with pytest.raises(InputError, match=r"within 0.02 px, got 0.0300 px"):
-        export_stereo(Deployed(Brightness()), tmp_path / "toy.onnx")
+        export_stereo(StereoInference(Brightness()), tmp_path / "toy.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.0)
     with pytest.raises(OutputError, match="folder"):
-        export_stereo(Deployed(Brightness()), tmp_path / "none" / "toy.onnx")
+        export_stereo(StereoInference(Brightness()), tmp_path / "none" / "toy.onnx")
 
 
 @pytest.mark.parametrize("content", [None, b"no checkpoint"])
@@ -207,7 +207,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match="checkpoint of `leadline train`") as refused:
-        load_deployed(path)
+        load_inference(path)
     assert "\n" not in str(refused.value)
 
 
@@ -215,10 +215,10 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
     state = {"average.module.weight": torch.zeros(1)}
     torch.save({"hyper_parameters": {"recipe": {"model": "leadline-fast"}}, "state_dict": state}, tmp_path / "a.ckpt")
     with pytest.raises(InputError, match="network of this leadline"):
-        load_deployed(tmp_path / "a.ckpt")
+        load_inference(tmp_path / "a.ckpt")
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path):
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(InputError, match="could not read"):
-        load_deployed(tmp_path / "other.ckpt")
+        load_inference(tmp_path / "other.ckpt")

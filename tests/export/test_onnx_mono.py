@@ -1,4 +1,4 @@
-"""Exported networks for single pictures that are not leadline-mono."""
+"""Exported networks for single images that are not leadline-mono."""
 
 import subprocess
 import sys
@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.export.onnx import load_deployed_mono
+from leadline.export.onnx import load_mono_inference
 from leadline.geometry.camera import Pinhole
 from leadline.models.catalog import build_model
 from leadline.runtime.mono import MonoSession
 
 
 @pytest.mark.parametrize(
-    ("learning", "model", "options"),
+    ("method", "model", "options"),
     [("metric-mono", "eigen", {}), ("mono", "dpt-small", {"width": 48, "depth": 4, "heads": 2})],
 )
-def test_a_checkpoint_becomes_a_session(learning, model, options, tmp_path: Path):
+def test_a_checkpoint_becomes_a_session(method, model, options, tmp_path: Path):
     torch.manual_seed(0)
     state = {f"average.module.{name}": value for name, value in build_model(model, options).state_dict().items()}
-    recipe = {"learning": learning, "model": model, "model_options": options}
+    recipe = {"method": method, "model": model, "model_options": options}
     checkpoint, output = tmp_path / "last.ckpt", tmp_path / "toy.onnx"
     torch.save({"hyper_parameters": {"recipe": recipe}, "state_dict": state}, checkpoint)
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.
@@ -29,12 +29,12 @@ def test_a_checkpoint_becomes_a_session(learning, model, options, tmp_path: Path
     words = [sys.executable, "-W", "ignore", "-c", code, "export", str(checkpoint), "--output", str(output)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    session, deployed = MonoSession(output, threads=1), load_deployed_mono(checkpoint)
-    assert session.kind == deployed.kind == ("up_to_scale" if model == "eigen" else "affine_inverse")
+    session, inference = MonoSession(output, threads=1), load_mono_inference(checkpoint)
+    assert session.kind == inference.kind == ("up_to_scale" if model == "eigen" else "affine_inverse")
     assert session.canonical == (model == "eigen")
     image = np.random.default_rng(1).integers(0, 256, (70, 111, 3), dtype=np.uint8)
     with torch.inference_mode():
-        wanted = deployed(torch.from_numpy(image))[0].numpy()
+        wanted = inference(torch.from_numpy(image))[0].numpy()
     found = session(image)
     np.testing.assert_allclose(found.depth, wanted, atol=2e-3 * float(np.ptp(wanted)))
     camera = Pinhole(200.0, 200.0, 55.0, 34.5, 70, 111)

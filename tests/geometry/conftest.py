@@ -1,4 +1,4 @@
-"""Cameras and rendered pictures that the geometry tests share."""
+"""Cameras and rendered images that the geometry tests share."""
 
 import functools
 import re
@@ -20,7 +20,7 @@ def euroc(real_dir: Path) -> tuple[UnrectifiedRig, list[tuple[np.ndarray, np.nda
     folder = real_dir / "euroc_unrectified" / "mav0"
     if not folder.is_dir():
         pytest.skip("no EuRoC pairs: expected euroc_unrectified/mav0 in the folder of real scenes")
-    lenses, bodies, pictures = [], [], []
+    lenses, bodies, images = [], [], []
     for name in ("cam0", "cam1"):
         text = (folder / name / "sensor.yaml").read_text()
         values = {
@@ -30,9 +30,9 @@ def euroc(real_dir: Path) -> tuple[UnrectifiedRig, list[tuple[np.ndarray, np.nda
         camera = Pinhole(*values["intrinsics"], 480, 752)
         lenses.append(DistortedCamera(camera, tuple(values["distortion_coefficients"]), "radtan"))
         bodies.append(np.array(values["data"]).reshape(4, 4))
-        pictures.append([cv2.imread(str(path), 0) for path in sorted((folder / name / "data").glob("*.png"))])
+        images.append([cv2.imread(str(path), 0) for path in sorted((folder / name / "data").glob("*.png"))])
     rig = UnrectifiedRig(lenses[0], lenses[1], np.linalg.inv(bodies[1]) @ bodies[0])
-    return rig, list(zip(*pictures, strict=True))
+    return rig, list(zip(*images, strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def render() -> Render:
 
     @functools.cache
     def camera_rays(lens: DistortedCamera) -> np.ndarray:
-        # Sub-pixel centres of a picture twice the size.
+        # Sub-pixel centres of an image twice the size.
         columns = (np.arange(2 * lens.camera.width) + 0.5) / 2.0 - 0.5
         rows = (np.arange(2 * lens.camera.height) + 0.5) / 2.0 - 0.5
         pixels = np.stack(np.meshgrid(columns, rows), axis=2).reshape(-1, 1, 2)

@@ -1,4 +1,4 @@
-"""Calibration from rendered pictures of boards, against the cameras that rendered them."""
+"""Calibration from rendered images of boards, against the cameras that rendered them."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from leadline.geometry import (
 )
 
 Render = Callable[[np.ndarray, float, DistortedCamera, np.ndarray], np.ndarray]
-Pictures = tuple[list[np.ndarray], list[np.ndarray]]
+Images = tuple[list[np.ndarray], list[np.ndarray]]
 
 CHESSBOARD = Chessboard(6, 8, 0.03)
 CHARUCO = CharucoBoard(6, 8, 0.03, 0.022)
@@ -66,17 +66,15 @@ def chessboard_texture() -> tuple[np.ndarray, float]:
     return cv2.copyMakeBorder(squares, 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=235), 0.001
 
 
-def shoot(
-    render: Render, texture: np.ndarray, texel_m: float, rig: UnrectifiedRig, views: list[np.ndarray]
-) -> Pictures:
-    """Pictures of both cameras."""
+def shoot(render: Render, texture: np.ndarray, texel_m: float, rig: UnrectifiedRig, views: list[np.ndarray]) -> Images:
+    """Images of both cameras."""
     lefts = [render(texture, texel_m, rig.left, pose) for pose in views]
     rights = [render(texture, texel_m, rig.right, rig.right_from_left @ pose) for pose in views]
     return lefts, rights
 
 
 @pytest.fixture(scope="module")
-def chessboard_pictures(render: Render) -> Pictures:
+def chessboard_images(render: Render) -> Images:
     """Eight pairs of the chessboard."""
     return shoot(render, *chessboard_texture(), RADTAN_RIG, poses(0.55, 8))
 
@@ -96,29 +94,29 @@ def assert_recovers(found: StereoCalibration, truth: UnrectifiedRig) -> None:
     assert found.error_px < 0.3
 
 
-def test_chessboard_recovers_the_rig(chessboard_pictures: Pictures) -> None:
+def test_chessboard_recovers_the_rig(chessboard_images: Images) -> None:
     """And each used view has its error."""
-    found = calibrate_stereo(*chessboard_pictures, CHESSBOARD)
+    found = calibrate_stereo(*chessboard_images, CHESSBOARD)
     assert_recovers(found, RADTAN_RIG)
     assert [view.index for view in found.views] == list(range(8))
     assert all(view.used and view.corners == 48 and view.left_error_px < 0.3 for view in found.views)
 
 
-def test_useless_pictures_are_skipped_and_named(chessboard_pictures: Pictures) -> None:
+def test_useless_images_are_skipped_and_named(chessboard_images: Images) -> None:
     """A hidden board is not found; one that moved between the cameras is an outlier; the result is as before."""
-    lefts, rights = list(chessboard_pictures[0]), list(chessboard_pictures[1])
+    lefts, rights = list(chessboard_images[0]), list(chessboard_images[1])
     rights[2] = np.full_like(rights[2], 128)
     rights[5] = np.roll(rights[5], (9, 4), axis=(0, 1))
     found = calibrate_stereo(lefts, rights, CHESSBOARD)
     assert_recovers(found, RADTAN_RIG)
     assert [view.index for view in found.views if not view.used] == [2, 5]
-    assert found.views[2].reason == "board not found in the right picture"
+    assert found.views[2].reason == "board not found in the right image"
     assert found.views[2].left_error_px is None
     assert "blurred or moved" in found.views[5].reason
 
 
 def test_partly_hidden_charuco_recovers_the_rig(render: Render) -> None:
-    """Half of the pictures lose a part of the board; common corners suffice."""
+    """Half of the images lose a part of the board; common corners suffice."""
     texture = CHARUCO.opencv().generateImage((8 * 60, 6 * 60), marginSize=0, borderBits=1)
     texture = cv2.copyMakeBorder(texture, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=255)
     lefts, rights = shoot(render, texture, 0.0005, RADTAN_RIG, poses(0.5, 8))
@@ -138,42 +136,42 @@ def test_fisheye_recovers_the_rig(render: Render) -> None:
     assert_recovers(found, FISHEYE_RIG)
 
 
-def test_too_few_pictures_are_refused(chessboard_pictures: Pictures) -> None:
+def test_too_few_images_are_refused(chessboard_images: Images) -> None:
     """Four pairs are the least."""
     with pytest.raises(CalibrationError, match="at least 4 pairs, got 3"):
-        calibrate_stereo(chessboard_pictures[0][:3], chessboard_pictures[1][:3], CHESSBOARD)
+        calibrate_stereo(chessboard_images[0][:3], chessboard_images[1][:3], CHESSBOARD)
 
 
 def test_board_that_is_never_tilted_is_refused(render: Render) -> None:
-    """Parallel to the picture, focal length and distance cannot be told apart."""
+    """Parallel to the image, focal length and distance cannot be told apart."""
     lens = DistortedCamera(Pinhole(520.0, 520.0, 319.5, 239.5, 480, 640), (), "radtan")
-    pictures = []
+    images = []
     for index in range(5):
         pose = np.eye(4)
         pose[:3, 3] = [-0.15 + 0.01 * index, -0.13, 0.55 + 0.002 * index]
-        pictures.append(render(*chessboard_texture(), lens, pose))
+        images.append(render(*chessboard_texture(), lens, pose))
     with pytest.raises(CalibrationError, match="tilt the board"):
-        calibrate_stereo(pictures, pictures, CHESSBOARD)
+        calibrate_stereo(images, images, CHESSBOARD)
 
 
 def test_failure_of_the_solver_is_a_calibration_error(
-    chessboard_pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    chessboard_images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With OpenCV's own reason."""
     monkeypatch.setattr(cv2, "calibrateCamera", lambda *_, **__: cv2.Rodrigues(np.zeros(2)))
     with pytest.raises(CalibrationError, match="OpenCV gave up"):
-        calibrate_stereo(*chessboard_pictures, CHESSBOARD)
+        calibrate_stereo(*chessboard_images, CHESSBOARD)
 
 
-def test_pictures_that_do_not_pair_are_refused() -> None:
+def test_images_that_do_not_pair_are_refused() -> None:
     """As many right as left, all of one size, and at least one."""
-    picture = np.zeros((48, 64), dtype=np.uint8)
+    image = np.zeros((48, 64), dtype=np.uint8)
     with pytest.raises(InputError, match="1 left and 2 right"):
-        calibrate_stereo([picture], [picture, picture], CHESSBOARD)
+        calibrate_stereo([image], [image, image], CHESSBOARD)
     with pytest.raises(InputError, match="0 left and 0 right"):
         calibrate_stereo([], [], CHESSBOARD)
-    with pytest.raises(InputError, match="left pictures of one size"):
-        calibrate_stereo([picture, picture[:40]], [picture, picture], CHESSBOARD)
+    with pytest.raises(InputError, match="left images of one size"):
+        calibrate_stereo([image, image[:40]], [image, image], CHESSBOARD)
 
 
 @pytest.mark.parametrize(

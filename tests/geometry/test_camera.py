@@ -19,7 +19,7 @@ def test_scaled_keeps_the_center_of_a_centered_camera() -> None:
 
 
 def test_scaled_pixel_sees_the_same_ray() -> None:
-    """Pixel x of the picture lies at (x + 0.5) s - 0.5 of the resized one."""
+    """Pixel x of the image lies at (x + 0.5) s - 0.5 of the resized one."""
     camera = Pinhole(123.0, 120.0, 31.7, 20.2, 60, 90)
     resized = camera.scaled(45, 60)
     place = (17.0 + 0.5) * 60 / 90 - 0.5
@@ -34,7 +34,7 @@ def test_impossible_focal_length_is_refused(bad: float) -> None:
 
 
 def test_infinite_principal_point_is_refused() -> None:
-    """The principal point may lie outside of the picture, but somewhere."""
+    """The principal point may lie outside of the image, but somewhere."""
     with pytest.raises(CalibrationError, match="finite principal point"):
         Pinhole(1.0, 1.0, float("nan"), 0.0, 2, 2)
 
@@ -60,7 +60,7 @@ def test_infinite_coefficient_is_refused() -> None:
 
 
 def test_rig_doffs_and_scale() -> None:
-    """Doffs is cx_right - cx_left and shrinks with the picture."""
+    """Doffs is cx_right - cx_left and shrinks with the image."""
     rig = StereoRig(CAMERA, Pinhole(100.0, 110.0, 59.5, 39.5, 80, 100), 0.2)
     assert rig.doffs_px == 10.0
     assert rig.scaled(40, 50).doffs_px == 5.0
@@ -75,14 +75,14 @@ def test_rig_without_baseline_is_refused(baseline: float) -> None:
 
 def test_rig_of_unlike_cameras_is_refused() -> None:
     """Rectified cameras share size and focal length."""
-    with pytest.raises(CalibrationError, match="one picture size"):
+    with pytest.raises(CalibrationError, match="one image size"):
         StereoRig(CAMERA, CAMERA.scaled(40, 50), 0.1)
     with pytest.raises(CalibrationError, match="one focal length"):
         StereoRig(CAMERA, Pinhole(101.0, 110.0, 49.5, 39.5, 80, 100), 0.1)
 
 
 def test_unrectified_rig_measures_its_baseline() -> None:
-    """3-4-0 triangle: 0.5 m, at any picture size."""
+    """3-4-0 triangle: 0.5 m, at any image size."""
     lens = DistortedCamera(CAMERA, (), "radtan")
     transform = np.eye(4)
     transform[:2, 3] = [-0.3, 0.4]

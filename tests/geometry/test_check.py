@@ -1,4 +1,4 @@
-"""The pair check: right on real pairs, on their perturbations, and on pictures that tell nothing."""
+"""The pair check: right on real pairs, on their perturbations, and on images that tell nothing."""
 
 import dataclasses
 import json
@@ -14,15 +14,15 @@ from leadline.geometry import PairCheck, check_pair
 Motorcycle = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def warped(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The picture moved by a 2x3 matrix, its borders mirrored."""
-    size = picture.shape[1::-1]
-    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+def warped(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The image moved by a 2x3 matrix, its borders mirrored."""
+    size = image.shape[1::-1]
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
-def shifted_down(picture: np.ndarray, pixels: float) -> np.ndarray:
-    """The picture moved down."""
-    return warped(picture, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, pixels]]))
+def shifted_down(image: np.ndarray, pixels: float) -> np.ndarray:
+    """The image moved down."""
+    return warped(image, np.array([[1.0, 0.0, 0.0], [0.0, 1.0, pixels]]))
 
 
 def test_good_pair_is_fine(motorcycle: Motorcycle) -> None:
@@ -31,7 +31,7 @@ def test_good_pair_is_fine(motorcycle: Motorcycle) -> None:
     assert check.fine
     assert check.status == "fine"
     assert check.mend == ""
-    assert (check.rectified, check.swapped, check.same_picture) == (True, False, False)
+    assert (check.rectified, check.swapped, check.same_image) == (True, False, False)
     assert check.median_abs_offset_px < 0.25
     assert check.p95_abs_offset_px < 1.5
     assert check.negative_share == 0.0
@@ -42,7 +42,7 @@ def test_good_pair_is_fine(motorcycle: Motorcycle) -> None:
 
 @pytest.mark.parametrize("pixels", [1.5, -2.0])
 def test_vertical_offset_is_measured(motorcycle: Motorcycle, pixels: float) -> None:
-    """Shift the right picture down by n px: the offset is n px."""
+    """Shift the right image down by n px: the offset is n px."""
     check = check_pair(motorcycle[0], shifted_down(motorcycle[1], pixels))
     assert check.median_offset_px == pytest.approx(pixels, abs=0.15)
     assert (check.status, check.rectified) == ("not_fine", False)
@@ -52,7 +52,7 @@ def test_vertical_offset_is_measured(motorcycle: Motorcycle, pixels: float) -> N
 
 @pytest.mark.parametrize("degrees", [0.2, -0.5])
 def test_rotation_is_measured(motorcycle: Motorcycle, degrees: float) -> None:
-    """Turn the right picture clockwise (OpenCV's angles are counter-clockwise) by a known angle."""
+    """Turn the right image clockwise (OpenCV's angles are counter-clockwise) by a known angle."""
     turn = cv2.getRotationMatrix2D((370.0, 249.5), -degrees, 1.0)
     check = check_pair(motorcycle[0], warped(motorcycle[1], turn))
     assert check.rotation_deg == pytest.approx(degrees, abs=0.05)
@@ -60,7 +60,7 @@ def test_rotation_is_measured(motorcycle: Motorcycle, degrees: float) -> None:
 
 
 def test_vertical_scale_is_measured(motorcycle: Motorcycle) -> None:
-    """Stretch the right picture by 1 % about its middle row."""
+    """Stretch the right image by 1 % about its middle row."""
     stretch = np.array([[1.0, 0.0, 0.0], [0.0, 1.01, -0.01 * 249.5]])
     check = check_pair(motorcycle[0], warped(motorcycle[1], stretch))
     assert check.vertical_scale == pytest.approx(1.01, abs=0.001)
@@ -78,7 +78,7 @@ def test_exposure_gap_is_measured(motorcycle: Motorcycle, gain: float, word: str
 
 
 def test_swapped_views_are_seen(motorcycle: Motorcycle) -> None:
-    """All disparities negative, and the bottom of the picture would be far."""
+    """All disparities negative, and the bottom of the image would be far."""
     check = check_pair(motorcycle[1], motorcycle[0])
     assert check.swapped
     assert check.rectified
@@ -87,7 +87,7 @@ def test_swapped_views_are_seen(motorcycle: Motorcycle) -> None:
 
 
 def test_converged_views_are_not_called_swapped(motorcycle: Motorcycle) -> None:
-    """The right picture shifted so that all disparities are negative: order is right, the shift is named."""
+    """The right image shifted so that all disparities are negative: order is right, the shift is named."""
     left, right, _ = motorcycle
     check = check_pair(left[:, 80:], right[:, :-80])
     assert check.negative_share == 1.0
@@ -98,28 +98,28 @@ def test_converged_views_are_not_called_swapped(motorcycle: Motorcycle) -> None:
     assert 66 <= shift <= 76
 
 
-def test_one_picture_twice_is_seen(motorcycle: Motorcycle) -> None:
+def test_one_image_twice_is_seen(motorcycle: Motorcycle) -> None:
     """Bit by bit, and after JPEG compression."""
     left = motorcycle[0]
     again = cv2.imdecode(cv2.imencode(".jpg", left, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], cv2.IMREAD_COLOR)
     for other in (left.copy(), again):
         check = check_pair(left, other)
-        assert check.same_picture
+        assert check.same_image
         assert check.status == "not_fine"
-        assert "one picture twice" in check.verdict
+        assert "one image twice" in check.verdict
 
 
-def test_black_picture_tells_nothing(motorcycle: Motorcycle) -> None:
-    """A flat picture is named."""
+def test_black_image_tells_nothing(motorcycle: Motorcycle) -> None:
+    """A flat image is named."""
     black = np.zeros_like(motorcycle[0])
-    assert check_pair(black, motorcycle[1]).verdict == "cannot tell: the left picture is one flat colour"
+    assert check_pair(black, motorcycle[1]).verdict == "cannot tell: the left image is one flat colour"
     check = check_pair(motorcycle[0], black)
     assert check.status == "cannot_tell"
     assert check.median_abs_offset_px is None
 
 
-def test_unrelated_pictures_tell_nothing(motorcycle: Motorcycle) -> None:
-    """Too few features match between a picture and its mirror image, or between two noises."""
+def test_unrelated_images_tell_nothing(motorcycle: Motorcycle) -> None:
+    """Too few features match between an image and its mirror image, or between two noises."""
     left = motorcycle[0]
     check = check_pair(left, left[::-1].copy())
     assert check.status == "cannot_tell"
@@ -143,7 +143,7 @@ def test_repetition_is_not_swapped() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_depth_of_the_samples_does_not_matter(motorcycle: Motorcycle, dtype: type) -> None:
-    """16-bit and float pictures give the 8-bit answer."""
+    """16-bit and float images give the 8-bit answer."""
     factor = 257 if dtype is np.uint16 else np.float32(1 / 255)
     pair = [cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in motorcycle[:2]]
     reference = check_pair(*pair)
@@ -159,9 +159,9 @@ def test_views_of_different_sizes_are_refused() -> None:
 
 
 def read_pair(left: Path, right: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Two picture files as grey arrays."""
+    """Two image files as grey arrays."""
     if not left.is_file():
-        pytest.skip(f"no {left.name} among the real pictures")
+        pytest.skip(f"no {left.name} among the real images")
     return cv2.imread(str(left), 0), cv2.imread(str(right), 0)
 
 

@@ -59,10 +59,10 @@ def test_motorcycle_matches_agree_with_the_truth(motorcycle: tuple[np.ndarray, n
     assert np.median(np.abs(matches.vertical_offsets_px)) < 0.2
 
 
-def test_large_pictures_are_matched_small_and_measured_large(
+def test_large_images_are_matched_small_and_measured_large(
     motorcycle: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
-    """A shift by (-30, +3) px of a 2223 px wide picture is found to a twentieth of a pixel."""
+    """A shift by (-30, +3) px of a 2223 px wide image is found to a twentieth of a pixel."""
     large = cv2.resize(motorcycle[0], None, fx=3.0, fy=3.0, interpolation=cv2.INTER_CUBIC)
     matches = match_views(large[:, 30:], np.vstack([large[:3, :-30], large[:-3, :-30]]), max_side_px=600)
     assert len(matches) > 100
@@ -71,10 +71,10 @@ def test_large_pictures_are_matched_small_and_measured_large(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (20, 3000)])
-def test_pictures_without_room_for_features_have_no_matches(size: tuple[int, int]) -> None:
-    """Tiny and flat pictures give an empty answer and no failure."""
-    picture = np.full(size, 90, dtype=np.uint8)
-    assert len(match_views(picture, picture)) == 0
+def test_images_without_room_for_features_have_no_matches(size: tuple[int, int]) -> None:
+    """Tiny and flat images give an empty answer and no failure."""
+    image = np.full(size, 90, dtype=np.uint8)
+    assert len(match_views(image, image)) == 0
 
 
 def test_views_of_different_sizes_are_refused() -> None:

@@ -80,7 +80,7 @@ def depth_in_rectified_frame(rig: UnrectifiedRig, points: np.ndarray) -> np.ndar
 
 
 def test_alpha_keeps_valid_pixels_or_all() -> None:
-    """With 0 every rectified pixel comes from inside both pictures; with 1 all four corners are still there."""
+    """With 0 every rectified pixel comes from inside both images; with 1 all four corners are still there."""
     lens = DistortedCamera(IDEAL.camera, (-0.25, 0.06, 0.0, 0.0), "radtan")
     rig = UnrectifiedRig(lens, lens, transform((0.02, 0.01, 0.03), (0.1, 0.0, 0.0)))
     inner = rectify(rig)
@@ -100,7 +100,7 @@ def test_fisheye_beyond_half_a_turn_is_limited_to_sixty_degrees() -> None:
     lens = DistortedCamera(camera, (0.0, 0.0, 0.0, 0.0), "equidistant")
     result = rectify(UnrectifiedRig(lens, lens, transform((0, 0, 0), (0.1, 0, 0))))
     assert result.rig.left.focal_x_px == pytest.approx(639.0 / 2.0 / np.tan(np.deg2rad(60.0)), rel=1e-6)
-    # 60 degrees lie at 180 px * pi / 3 of an equidistant picture.
+    # 60 degrees lie at 180 px * pi / 3 of an equidistant image.
     assert result.left_map[320, 639, 0] - 319.5 == pytest.approx(180.0 * np.pi / 3.0, abs=0.1)
 
 
@@ -128,19 +128,19 @@ def test_alpha_out_of_range_is_refused() -> None:
         rectify(UnrectifiedRig(IDEAL, IDEAL, transform((0, 0, 0), (0.1, 0, 0))), alpha=1.5)
 
 
-def test_pictures_of_another_size_are_refused() -> None:
+def test_images_of_another_size_are_refused() -> None:
     """The message says how to scale the calibration."""
     result = rectify(UnrectifiedRig(IDEAL, IDEAL, transform((0, 0, 0), (0.1, 0, 0))))
-    with pytest.raises(InputError, match=r"right picture of \(480, 640\).*rig.scaled"):
+    with pytest.raises(InputError, match=r"right image of \(480, 640\).*rig.scaled"):
         result.apply(np.zeros((480, 640), dtype=np.uint8), np.zeros((240, 320), dtype=np.uint8))
 
 
-def test_float_pictures_keep_their_range() -> None:
+def test_float_images_keep_their_range() -> None:
     """Bicubic weights overshoot at edges; the result does not."""
-    picture = np.zeros((480, 640, 3), dtype=np.float32)
-    picture[100:200, 100:300] = 1.0
+    image = np.zeros((480, 640, 3), dtype=np.float32)
+    image[100:200, 100:300] = 1.0
     rig = UnrectifiedRig(IDEAL, IDEAL, transform((0.0, 0.0, 0.02), (0.1, 0, 0)))
-    left, right = rectify(rig).apply(picture, picture)
+    left, right = rectify(rig).apply(image, image)
     assert (left.dtype, left.shape) == (np.float32, (480, 640, 3))
     assert (right.min(), right.max()) == (0.0, 1.0)
 
@@ -150,7 +150,7 @@ def test_euroc_is_rectified(euroc: tuple[UnrectifiedRig, list[tuple[np.ndarray, 
     rig, pairs = euroc
     result = rectify(rig)
     assert result.rig.baseline_m == pytest.approx(0.1101, abs=1e-4)
-    # OpenCV's own choice of frame is 436.2 px; this one keeps a little more of the picture.
+    # OpenCV's own choice of frame is 436.2 px; this one keeps a little more of the image.
     assert 425.0 < result.rig.left.focal_x_px < 436.3
     raw = check_pair(*pairs[0])
     assert raw.median_abs_offset_px == pytest.approx(12.9, abs=0.3)

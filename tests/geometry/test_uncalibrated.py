@@ -12,13 +12,13 @@ from leadline.geometry import UnrectifiedRig, match_views, rectify_uncalibrated
 Motorcycle = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def turned(picture: np.ndarray, pitch_rad: float, yaw_rad: float, roll_rad: float) -> np.ndarray:
-    """The picture after its camera (focal length = width) turned on the spot."""
-    height, width = picture.shape[:2]
+def turned(image: np.ndarray, pitch_rad: float, yaw_rad: float, roll_rad: float) -> np.ndarray:
+    """The image after its camera (focal length = width) turned on the spot."""
+    height, width = image.shape[:2]
     matrix = np.array([[width, 0.0, (width - 1) / 2], [0.0, width, (height - 1) / 2], [0.0, 0.0, 1.0]])
     rotation = cv2.Rodrigues(np.array([0.0, 0.0, roll_rad]))[0] @ cv2.Rodrigues(np.array([pitch_rad, yaw_rad, 0.0]))[0]
     homography = matrix @ rotation @ np.linalg.inv(matrix)
-    return cv2.warpPerspective(picture, homography, (width, height), flags=cv2.INTER_CUBIC)
+    return cv2.warpPerspective(image, homography, (width, height), flags=cv2.INTER_CUBIC)
 
 
 def test_turned_camera_is_turned_back(motorcycle: Motorcycle) -> None:
@@ -55,15 +55,15 @@ def test_swapped_views_are_refused(motorcycle: Motorcycle) -> None:
         rectify_uncalibrated(motorcycle[1], motorcycle[0])
 
 
-def test_pictures_without_matches_are_refused() -> None:
-    """Flat pictures."""
+def test_images_without_matches_are_refused() -> None:
+    """Flat images."""
     flat = np.full((100, 120), 80, dtype=np.uint8)
     with pytest.raises(InputError, match="at least 20 features"):
         rectify_uncalibrated(flat, flat)
 
 
 def test_views_that_hardly_overlap_are_refused(motorcycle: Motorcycle) -> None:
-    """Two pictures that share a third of their rows."""
+    """Two images that share a third of their rows."""
     left, right = motorcycle[0][:300], motorcycle[1][200:]
     with pytest.raises(InputError, match="at least half"):
         rectify_uncalibrated(left, right)

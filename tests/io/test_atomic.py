@@ -146,11 +146,11 @@ def test_read_bytes_says_in_one_line_why_not(tmp_path: Path):
         "a" * 300: "no such file|too long",
     }.items():
         with pytest.raises(InputError, match=reason) as caught:
-            read_bytes(tmp_path / name, "a picture")
+            read_bytes(tmp_path / name, "an image")
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="at most 4 bytes, got 5"):
-        read_bytes(tmp_path / "five", "a picture", 4)
-    assert read_bytes(tmp_path / "five", "a picture", 5) == b"12345"
+        read_bytes(tmp_path / "five", "an image", 4)
+    assert read_bytes(tmp_path / "five", "an image", 5) == b"12345"
 
 
 def test_reading_failures_are_input_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -161,4 +161,4 @@ def test_reading_failures_are_input_errors(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(LeadlineError, match="input/output error"):
-        read_bytes(tmp_path / "a", "a picture")
+        read_bytes(tmp_path / "a", "an image")

@@ -12,7 +12,7 @@ from leadline.errors import CalibrationError, InputError, MissingExtraError
 from leadline.io import read_hdf5_plane, read_lines, read_matrix, read_npy_plane, read_raw_float32, read_velodyne
 
 
-def test_raw_float32_has_exactly_the_pictures_size(tmp_path: Path):
+def test_raw_float32_has_exactly_the_images_size(tmp_path: Path):
     (tmp_path / "a").write_bytes(np.array([1, 2, np.inf, 4, 5, 6], "<f4").tobytes())
     assert read_raw_float32(tmp_path / "a", 2, 3).tolist() == [[1, 2, np.inf], [4, 5, 6]]
     with pytest.raises(InputError, match="expected 32 bytes for 4x2 float32 numbers, got 24"):

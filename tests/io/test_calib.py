@@ -115,7 +115,7 @@ def test_middlebury_needs_only_one_of_cam1_and_doffs(tmp_path: Path, line: str):
 def test_middlebury_without_size(tmp_path: Path):
     path = save(tmp_path, MIDDLEBURY.replace("width", "w"))
     assert rectified(path, (10, 20)).left.height == 10
-    with pytest.raises(CalibrationError, match="pass picture_size"):
+    with pytest.raises(CalibrationError, match="pass image_size"):
         read_calibration(path)
 
 
@@ -201,7 +201,7 @@ def test_kitti_raw_states_the_size(tmp_path: Path):
 
 
 def test_kitti_errors(tmp_path: Path):
-    with pytest.raises(CalibrationError, match="pass picture_size"):
+    with pytest.raises(CalibrationError, match="pass image_size"):
         read_calibration(save(tmp_path, KITTI))
     with pytest.raises(CalibrationError, match="no whole pair"):
         read_calibration(save(tmp_path, KITTI.splitlines()[0]), (375, 1242))
@@ -354,7 +354,7 @@ def test_opencv_size_forms(tmp_path: Path):
         )
     ):
         assert_same(unrectified(opencv_file(tmp_path / f"{index}.yml", {}, **extra)), RIG)
-    with pytest.raises(CalibrationError, match="pass picture_size"):
+    with pytest.raises(CalibrationError, match="pass image_size"):
         read_calibration(opencv_file(tmp_path / "none.yml", {}))
     (tmp_path / "seq.yml").write_text((tmp_path / "none.yml").read_text() + "image_size: [ 640, 480 ]\n")
     assert_same(unrectified(tmp_path / "seq.yml"), RIG)
@@ -414,7 +414,7 @@ def test_opencv_writer_errors(tmp_path: Path):
     with pytest.raises(OutputError, match=r"ends in \.yml"):
         write_opencv_calibration(tmp_path / "a.json", RIG, 0.1)
     other = UnrectifiedRig(RIG.left.scaled(240, 320), RIG.right, RIG.right_from_left)
-    with pytest.raises(OutputError, match="one picture size"):
+    with pytest.raises(OutputError, match="one image size"):
         write_opencv_calibration(tmp_path / "a.yml", other, 0.1)
     assert list(tmp_path.iterdir()) == []
 

@@ -23,12 +23,12 @@ def test_only_models_without_distortion_are_pinholes():
     assert ColmapCamera("SIMPLE_RADIAL", 6, 8, (4.0, 4.0, 3.0, 0.0)).pinhole() is None
     camera = ColmapCamera("SIMPLE_PINHOLE", 6, 8, (5.0, 4.0, 3.0)).pinhole()
     assert camera is not None
-    # The centre of an 8x6 picture is (4, 3) for COLMAP, but (3.5, 2.5) from the first pixel's centre.
+    # The centre of an 8x6 image is (4, 3) for COLMAP, but (3.5, 2.5) from the first pixel's centre.
     assert (camera.focal_x_px, camera.focal_y_px, camera.center_x_px, camera.center_y_px) == (5.0, 5.0, 3.5, 2.5)
     assert (camera.height, camera.width) == (6, 8)
 
 
-def test_pictures_have_two_lines_of_which_the_second_may_be_empty(tmp_path: Path):
+def test_images_have_two_lines_of_which_the_second_may_be_empty(tmp_path: Path):
     first, second = "1 1 0 0 0 0 0 0 3 a b.jpg", "2 1 0 0 0 0 0 0 4 c.jpg"
     text = f"# IMAGE_ID ...\n# POINTS2D[] ...\n{first}\n\n{second}\n1.5 2.5 -1\n"
     assert read_colmap_images(write(tmp_path, text)) == {"a b.jpg": 3, "c.jpg": 4}
@@ -44,7 +44,7 @@ def test_other_cameras_are_refused(tmp_path: Path, line: str):
 
 
 @pytest.mark.parametrize("line", ["1 1 0 0 0 0 0 0 a.jpg", "1 1 0 0 0 0 0 0 x a.jpg", "1.5 2.5 -1"])
-def test_other_pictures_are_refused(tmp_path: Path, line: str):
+def test_other_images_are_refused(tmp_path: Path, line: str):
     with pytest.raises(CalibrationError, match="IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"):
         read_colmap_images(write(tmp_path, line))
 

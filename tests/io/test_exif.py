@@ -16,8 +16,8 @@ DIAGONAL = 500.0
 
 
 @pytest.fixture
-def picture(tmp_path):
-    """Writes a picture of 400x300 with the EXIF tags that are given."""
+def image(tmp_path):
+    """Writes an image of 400x300 with the EXIF tags that are given."""
 
     def write(name="a.jpg", size=(WIDTH, HEIGHT), orientation=None, **tags):
         exif = Image.Exif()
@@ -37,28 +37,28 @@ def picture(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
-def test_film_equivalent(picture, name):
+def test_film_equivalent(image, name):
     # 27 mm on a diagonal of 43.27 mm, which is 500 px here.
-    found = read_exif_focal(picture(name, film=27, focal=4.25), HEIGHT, WIDTH)
+    found = read_exif_focal(image(name, film=27, focal=4.25), HEIGHT, WIDTH)
     assert found.focal_px == pytest.approx(27 * DIAGONAL / 43.27)
     assert "27 mm on 35 mm film" in found.source
     assert not found.refused
 
 
 @pytest.mark.parametrize(("unit", "per_unit"), [(2, 2540.0), (3, 1000.0), (4, 100.0), (5, 0.1), (None, 2540.0)])
-def test_focal_plane_resolution(picture, unit, per_unit):
+def test_focal_plane_resolution(image, unit, per_unit):
     # 100 px/mm where the camera stored 800x600: 5 mm are 500 px there, and 250 px after halving.
     tags = {"focal": 5.0, "plane_x": per_unit, "x": 800, "y": 600, **({} if unit is None else {"unit": unit})}
-    found = read_exif_focal(picture(**tags), HEIGHT, WIDTH)
+    found = read_exif_focal(image(**tags), HEIGHT, WIDTH)
     assert found.focal_px == pytest.approx(250.0)
     assert "100 px/mm" in found.source
 
 
 @pytest.mark.parametrize("tags", [{"film": 27}, {"focal": 5.0, "plane_x": 100.0, "unit": 4, "x": 400, "y": 300}])
-def test_portrait_pictures_keep_their_focal_length(picture, tags):
+def test_portrait_images_keep_their_focal_length(image, tags):
     from leadline.io.images import read_image
 
-    path = picture(orientation=6, **tags)
+    path = image(orientation=6, **tags)
     upright = read_image(path).pixels
     assert upright.shape[:2] == (WIDTH, HEIGHT)
     found = read_exif_focal(path, *upright.shape[:2])
@@ -79,8 +79,8 @@ def test_portrait_pictures_keep_their_focal_length(picture, tags):
         ({"film": 27, "x": 400, "y": 400}, "cropped since its EXIF data were written (400x400)", True),
     ],
 )
-def test_what_is_not_used(picture, tags, words, refused):
-    found = read_exif_focal(picture(**tags), HEIGHT, WIDTH)
+def test_what_is_not_used(image, tags, words, refused):
+    found = read_exif_focal(image(**tags), HEIGHT, WIDTH)
     assert found.focal_px is None
     assert words in found.source
     assert found.refused == refused
@@ -109,9 +109,9 @@ def test_damaged_data_are_refused(tmp_path, block):
     assert "damaged" in found.source
 
 
-def test_any_damage_is_survived(picture):
-    whole = picture(film=27, focal=4.25, plane_x=100.0, unit=4, x=400, y=300).read_bytes()
-    path = picture("b.jpg")
+def test_any_damage_is_survived(image):
+    whole = image(film=27, focal=4.25, plane_x=100.0, unit=4, x=400, y=300).read_bytes()
+    path = image("b.jpg")
     rng = np.random.default_rng(0)
     for _ in range(300):
         damaged = bytearray(whole)

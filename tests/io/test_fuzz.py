@@ -35,8 +35,8 @@ def survives(read: Callable[[Path], object], content: bytes, name: str) -> None:
 
 
 def seeds() -> dict[str, bytes]:
-    picture = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-    return {suffix: cv2.imencode(suffix, picture)[1].tobytes() for suffix in (".png", ".jpg", ".tif", ".ppm")}
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    return {suffix: cv2.imencode(suffix, image)[1].tobytes() for suffix in (".png", ".jpg", ".tif", ".ppm")}
 
 
 SEEDS = seeds()
@@ -57,12 +57,12 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
 @given(
     st.binary(min_size=1, max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"P6 "])
 )
-def test_pictures_of_any_bytes(content: bytes, start: bytes):
+def test_images_of_any_bytes(content: bytes, start: bytes):
     survives(read_image, start + content, "a.png")
 
 
 @pytest.mark.parametrize("suffix", sorted(SEEDS))
-def test_damaged_pictures(suffix: str):
+def test_damaged_images(suffix: str):
     @settings(max_examples=50)
     @given(mutated(SEEDS[suffix]))
     def check(content: bytes) -> None:

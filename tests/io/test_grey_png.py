@@ -16,7 +16,7 @@ def test_depth_by_hand(tmp_path: Path):
     assert read_png16(tmp_path / "a.png", "depth").tolist() == [[0, 1, 5000, 65535]]
 
 
-def test_other_pictures_are_no_16_bit_measurements(tmp_path: Path):
+def test_other_images_are_no_16_bit_measurements(tmp_path: Path):
     write_image(tmp_path / "8.png", np.zeros((2, 2), np.uint8))
     write_image(tmp_path / "rgb.png", np.zeros((2, 2, 3), np.uint16))
     write_image(tmp_path / "16.tif", np.zeros((2, 2), np.uint16))
@@ -34,5 +34,5 @@ def test_grey_of_8_bits_in_one_or_three_channels(tmp_path: Path):
     write_image(tmp_path / "rgb.png", np.dstack([grey, grey, grey + 1]))
     write_image(tmp_path / "16.png", grey.astype(np.uint16))
     for name in ("rgb.png", "16.png"):
-        with pytest.raises(InputError, match="grey 8-bit picture with a mask, got colours or 16 bits"):
+        with pytest.raises(InputError, match="grey 8-bit image with a mask, got colours or 16 bits"):
             read_grey8(tmp_path / name, "a mask")

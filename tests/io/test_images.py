@@ -60,9 +60,9 @@ def test_lossless_rgb_and_grey(tmp_path: Path, suffix: str):
     assert np.array_equal(read_image(tmp_path / f"rgb{suffix}").pixels, RGB)
     name = "grey.pgm" if suffix == ".ppm" else f"grey{suffix}"
     write_image(tmp_path / name, GREY)
-    picture = read_image(tmp_path / name)
-    assert np.array_equal(picture.pixels, np.dstack([GREY] * 3))
-    assert picture.notes == ()
+    image = read_image(tmp_path / name)
+    assert np.array_equal(image.pixels, np.dstack([GREY] * 3))
+    assert image.notes == ()
 
 
 def test_hand_written_files(tmp_path: Path):
@@ -93,29 +93,29 @@ def test_alpha_is_dropped_with_a_note(tmp_path: Path, dtype: type):
     # 0: unspecified, 1: associated, 2: unassociated, which libtiff would multiply in
     files += [tiff(rgba.tobytes(), 5, 4, bits, 4, t338=kind) for kind in (0, 1, 2)]
     for content in files:
-        picture = read_image(save(tmp_path, content))
-        assert np.array_equal(picture.pixels, expected)
-        assert any("alpha channel dropped" in note for note in picture.notes)
+        image = read_image(save(tmp_path, content))
+        assert np.array_equal(image.pixels, expected)
+        assert any("alpha channel dropped" in note for note in image.notes)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_grey_with_alpha(tmp_path: Path, dtype: type):
     both = RNG.integers(0, 256, (4, 5, 2)).astype(dtype) * (257 if dtype == np.uint16 else 1)
     both[0, 0] = np.iinfo(dtype).max
-    picture = read_image(save(tmp_path, png(both, 4)))
-    assert np.array_equal(picture.pixels[..., 1], both[..., 0] // (257 if dtype == np.uint16 else 1))
-    assert "alpha channel dropped" in picture.notes[0]
+    image = read_image(save(tmp_path, png(both, 4)))
+    assert np.array_equal(image.pixels[..., 1], both[..., 0] // (257 if dtype == np.uint16 else 1))
+    assert "alpha channel dropped" in image.notes[0]
 
 
 def test_a_transparent_color_counts_as_alpha(tmp_path: Path):
-    picture = read_image(save(tmp_path, png(RGB, 2, chunk(b"tRNS", bytes(6)))))
-    assert np.array_equal(picture.pixels, RGB)
-    assert "alpha channel dropped" in picture.notes[0]
+    image = read_image(save(tmp_path, png(RGB, 2, chunk(b"tRNS", bytes(6)))))
+    assert np.array_equal(image.pixels, RGB)
+    assert "alpha channel dropped" in image.notes[0]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int):
-    # EXIF 2.3: where row 0 and column 0 of the stored picture belong.
+    # EXIF 2.3: where row 0 and column 0 of the stored image belong.
     upright = {
         1: RGB, 2: RGB[:, ::-1], 3: RGB[::-1, ::-1], 4: RGB[::-1], 5: RGB.transpose(1, 0, 2),
         6: RGB[::-1].transpose(1, 0, 2), 7: RGB[::-1, ::-1].transpose(1, 0, 2), 8: RGB[:, ::-1].transpose(1, 0, 2),
@@ -138,12 +138,12 @@ def test_16_bit_files_of_any_depth_use_the_whole_8_bit_range(tmp_path: Path, bit
     white = (1 << bits) - 1
     ramp = np.array([[0, white // 2, white]], np.uint16)
     for content in (png(ramp, 0), tiff(ramp.tobytes(), 3, 1, 16, 1), b"P5 3 1 65535\n" + ramp.astype(">u2").tobytes()):
-        picture = read_image(save(tmp_path, content))
-        assert picture.pixels[0, :, 0].tolist() == [0, (255 * (white // 2) + white // 2) // white, 255]
-        assert picture.notes == (f"{tmp_path / 'a'}: 16-bit samples scaled to 8 bit, {white} taken as white",)
+        image = read_image(save(tmp_path, content))
+        assert image.pixels[0, :, 0].tolist() == [0, (255 * (white // 2) + white // 2) // white, 255]
+        assert image.notes == (f"{tmp_path / 'a'}: 16-bit samples scaled to 8 bit, {white} taken as white",)
 
 
-def test_a_black_16_bit_picture_stays_black(tmp_path: Path):
+def test_a_black_16_bit_image_stays_black(tmp_path: Path):
     assert not read_image(save(tmp_path, png(np.zeros((2, 2), np.uint16), 0))).pixels.any()
 
 
@@ -161,18 +161,18 @@ def test_16_bit_views_share_one_white(tmp_path: Path):
     assert pair.left[0, 0, 0] == pair.right[0, 0, 0] == round(4095 * 255 / 16383)
 
 
-def test_one_pixel_is_a_picture(tmp_path: Path):
+def test_one_pixel_is_a_image(tmp_path: Path):
     assert read_image(save(tmp_path, png(RGB[:1, :1], 2))).pixels.shape == (1, 1, 3)
 
 
 def encoded(suffix: str) -> bytes:
-    picture = cv2.resize(RGB, (90, 60), interpolation=cv2.INTER_CUBIC)
-    return cv2.imencode(suffix, picture)[1].tobytes()
+    image = cv2.resize(RGB, (90, 60), interpolation=cv2.INTER_CUBIC)
+    return cv2.imencode(suffix, image)[1].tobytes()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".ppm"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99])
-def test_truncated_pictures_are_refused(tmp_path: Path, suffix: str, share: float):
+def test_truncated_images_are_refused(tmp_path: Path, suffix: str, share: float):
     content = encoded(suffix)
     with pytest.raises(InputError, match=r"cut off|damaged|got other bytes"):
         read_image(save(tmp_path, content[: int(len(content) * share)]))
@@ -241,7 +241,7 @@ def test_absurd_sizes_are_refused(tmp_path: Path, side: int):
         (b"", "empty"),
     ],
 )
-def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes, reason: str):
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, reason: str):
     with pytest.raises(InputError, match=reason) as caught:
         read_image(save(tmp_path, content))
     assert "\n" not in str(caught.value)

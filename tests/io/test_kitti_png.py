@@ -32,7 +32,7 @@ def test_disparities_that_do_not_fit_are_refused(tmp_path: Path, bad: float):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_pictures_are_refused(tmp_path: Path):
+def test_other_images_are_refused(tmp_path: Path):
     write_image(tmp_path / "8.png", np.zeros((2, 2), np.uint8))
     write_image(tmp_path / "rgb.png", np.zeros((2, 2, 3), np.uint16))
     write_image(tmp_path / "16.tif", np.zeros((2, 2), np.uint16))

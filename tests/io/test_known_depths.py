@@ -28,8 +28,8 @@ def test_points(file, header):
         ("1,2,3,4\n", "three numbers"),
         ("1,2,3\n1,2,nan\n", "in line 2 .* got '1,2,nan'"),
         ("1,2,far\n", "got '1,2,far'"),
-        ("64,2,3\n", "within the picture of 64x32, got 64,2 in line 1"),
-        ("1,-1,3\n", "within the picture of 64x32, got 1,-1"),
+        ("64,2,3\n", "within the image of 64x32, got 64,2 in line 1"),
+        ("1,-1,3\n", "within the image of 64x32, got 1,-1"),
         ("1,2,0\n", "above 0 m, got 0 in line 1"),
     ],
 )

@@ -26,7 +26,7 @@ def jps(pixels: np.ndarray, flags: int, layout: int, kind: int = 1) -> bytes:
 
 
 def mpo(views: list[np.ndarray], numbers: list[int | None], kinds: list[int], order: str = ">") -> bytes:
-    """A multi-picture file written by hand; its index is filled in once the sizes are known."""
+    """A multi-image file written by hand; its index is filled in once the sizes are known."""
     mark = {">": b"MM\0*", "<": b"II*\0"}[order]
     files: list[bytes] = []
     places = 0
@@ -118,7 +118,7 @@ def test_other_jps_layouts_are_refused(tmp_path: Path, layout: int, kind: int):
         read_pair(save(tmp_path, jps(RED, 4, layout, kind), "a.jps"))
 
 
-def test_a_picture_too_small_to_split(tmp_path: Path):
+def test_a_image_too_small_to_split(tmp_path: Path):
     write_image(tmp_path / "a.png", RED[:1, :1])
     with pytest.raises(InputError, match="1 px wide"):
         read_pair(tmp_path / "a.png")
@@ -146,7 +146,7 @@ def test_mpo_with_thumbnail_and_three_views(tmp_path: Path):
 def test_mpo_views_of_undefined_kind(tmp_path: Path):
     content = mpo([RED, BLUE], [None, None], [0x030000, 0])
     assert is_red(read_pair(save(tmp_path, content, "a.mpo")).left)
-    # A phone's JPEG lists its gain map the same way: then it is one ordinary picture.
+    # A phone's JPEG lists its gain map the same way: then it is one ordinary image.
     assert "side by side" in read_pair(save(tmp_path, content, "a.jpg")).notes[0]
 
 

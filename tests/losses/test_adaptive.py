@@ -21,7 +21,7 @@ def rho(x: float, alpha: float) -> float:
     return bowl / alpha * ((x * x / bowl + 1.0) ** (alpha / 2.0) - 1.0)
 
 
-def double(*values: float) -> torch.Tensor:
+def float64s(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
@@ -29,13 +29,13 @@ def double(*values: float) -> torch.Tensor:
 def test_partition_is_scipys_integral(alpha):
     # Over log x: towards 0 the tails are as long as Cauchy's.
     half, _ = integrate.quad(lambda u: math.exp(u - rho(math.exp(u), alpha)), -40.0, 40.0, epsrel=1e-12, limit=400)
-    assert log_partition(double(alpha)).item() == pytest.approx(math.log(2.0 * half), abs=1e-10)
+    assert log_partition(float64s(alpha)).item() == pytest.approx(math.log(2.0 * half), abs=1e-10)
 
 
 def test_partition_in_closed_form():
-    expected = double(math.pi * math.sqrt(2.0), 2.0 * math.e * special.k1(1.0), math.sqrt(2.0 * math.pi)).log()
-    torch.testing.assert_close(log_partition(double(0.0, 1.0, 2.0)), expected, rtol=1e-13, atol=0)
-    single = log_partition(double(0.0, 1.0, 2.0).half())
+    expected = float64s(math.pi * math.sqrt(2.0), 2.0 * math.e * special.k1(1.0), math.sqrt(2.0 * math.pi)).log()
+    torch.testing.assert_close(log_partition(float64s(0.0, 1.0, 2.0)), expected, rtol=1e-13, atol=0)
+    single = log_partition(float64s(0.0, 1.0, 2.0).half())
     torch.testing.assert_close(single, expected.float())
 
 
@@ -43,20 +43,20 @@ def test_likelihoods_are_those_of_scipy():
     x, scale = np.linspace(-5.0, 5.0, 11), 1.7
     # exp(-log(z^2 / 2 + 1)) is Cauchy's with its scale times sqrt(2).
     for alpha, expected in ((2.0, stats.norm(scale=scale)), (0.0, stats.cauchy(scale=math.sqrt(2.0) * scale))):
-        found = adaptive_nll(torch.from_numpy(x), double(alpha), double(scale))
+        found = adaptive_nll(torch.from_numpy(x), float64s(alpha), float64s(scale))
         np.testing.assert_allclose(found.numpy(), -expected.logpdf(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.5, 1.0, 1.5, 2.0])
 def test_shapes_in_a_tensor_give_what_a_number_gives(alpha):
     error = torch.linspace(-6.0, 6.0, 13, dtype=torch.float64)
-    torch.testing.assert_close(general_robust(error, double(alpha), double(1.5)), general_robust(error, alpha, 1.5))
+    torch.testing.assert_close(general_robust(error, float64s(alpha), float64s(1.5)), general_robust(error, alpha, 1.5))
 
 
 def test_gradients_agree_with_finite_differences():
-    error, scale = double(-3.0, -0.4, 0.0, 2.0).requires_grad_(), double(1.3).requires_grad_()
+    error, scale = float64s(-3.0, -0.4, 0.0, 2.0).requires_grad_(), float64s(1.3).requires_grad_()
     for value in (0.01, 0.5, 1.0, 1.7, 1.99):
-        alpha = double(value).requires_grad_()
+        alpha = float64s(value).requires_grad_()
         assert torch.autograd.gradcheck(log_partition, (alpha,))
         assert torch.autograd.gradcheck(adaptive_nll, (error, alpha, scale))
 
@@ -92,13 +92,13 @@ def test_shape_and_scale_follow_the_errors_and_do_not_collapse():
     assert 0.6 < laplace < 1.2
     assert cauchy < 0.1
     # Those of the normal and of Cauchy's distribution are exact members of the family.
-    torch.testing.assert_close(loss.scale.flatten()[[0, 2]], double(3.0, 3.0), rtol=0.05, atol=0)
+    torch.testing.assert_close(loss.scale.flatten()[[0, 2]], float64s(3.0, 3.0), rtol=0.05, atol=0)
 
 
 def test_without_the_partition_forgiving_everything_would_be_cheapest():
     error = torch.from_numpy(stats.norm.ppf((np.arange(500) + 0.5) / 500))
     bare = [general_robust(error, alpha, 1.0).mean().item() for alpha in (0.0, 1.0, 2.0)]
-    full = [adaptive_nll(error, double(alpha), double(1.0)).mean().item() for alpha in (0.0, 1.0, 2.0)]
+    full = [adaptive_nll(error, float64s(alpha), float64s(1.0)).mean().item() for alpha in (0.0, 1.0, 2.0)]
     assert bare == sorted(bare)
     assert full == sorted(full, reverse=True)
 

@@ -42,7 +42,7 @@ def test_left_right_is_the_naive_loop():
 
 def test_what_the_square_hides_is_forgiven_only_within_a_tolerance():
     left, right = square_before_a_wall()
-    # Wall at columns 8 to 11 lies behind the square, 4 px off; columns 0 and 1 leave the picture.
+    # Wall at columns 8 to 11 lies behind the square, 4 px off; columns 0 and 1 leave the image.
     assert left_right_consistency(left, right, ones(left)).item() == pytest.approx(4 * 4 / 28)
     assert left_right_consistency(left, right, ones(left), 1.0).item() == 0.0
 

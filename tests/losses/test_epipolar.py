@@ -42,7 +42,7 @@ def true_fundamental(moved: torch.Tensor) -> torch.Tensor:
 
 
 def matches_of(flow: torch.Tensor) -> Matches:
-    """Pixels of the first picture, and where the flow takes them."""
+    """Pixels of the first image, and where the flow takes them."""
     y, x = np.mgrid[: flow.shape[2], : flow.shape[3]].astype(np.float64)
     first = np.stack([x.ravel(), y.ravel()], axis=1)
     return Matches(first, first + flow[0].double().flatten(1).T.numpy())
@@ -177,7 +177,7 @@ def test_half_precision_is_computed_in_double_and_strides_do_not_matter(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shrinking", [0.0, 1.0])
-def test_a_still_picture_and_one_that_falls_into_a_point_have_finite_gradients(loss, shrinking):
+def test_a_still_image_and_one_that_falls_into_a_point_have_finite_gradients(loss, shrinking):
     y, x = torch.meshgrid(torch.arange(4.0), torch.arange(6.0), indexing="ij")
     flow = (-shrinking * torch.stack([x, y]).unsqueeze(0)).requires_grad_()
     found = loss(flow, ones(flow))

@@ -59,7 +59,7 @@ def naive_residuals(prediction: torch.Tensor, truth: torch.Tensor, known: torch.
     return np.sort(np.abs(standardised[0] - standardised[1]))
 
 
-def test_trimming_leaves_out_the_worst_fifth_of_each_picture():
+def test_trimming_leaves_out_the_worst_fifth_of_each_image():
     prediction, truth, weight = depth(1), depth(0), ONES.clone()
     weight[1, ..., :2] = 0.0  # 30 of 42 pixels are left
     truth = truth.where(weight > 0, torch.nan)

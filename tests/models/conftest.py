@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from leadline.data.torch_stereo import StereoBatch
-from leadline.training.recipe import StereoRecipe
+from leadline.data.stereo.stream import StereoBatch
+from leadline.training.stereo.recipe import StereoRecipe
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from leadline.errors import InputError
 from leadline.models.blocks import enlarge
 from leadline.models.catalog import BUILDERS, build_model
-from leadline.models.stereo import Deployed, StereoModel
+from leadline.models.stereo import StereoInference, StereoModel
 from leadline.models.stereo.anynet import AnyNet
 from leadline.models.stereo.edgestereo import EdgeStereo
 from leadline.runtime.session import GraphSession
-from leadline.training.stereo import stereo_terms
+from leadline.training.stereo.supervised import stereo_terms
 
 
 def random_pair(batch: int, height: int, width: int) -> torch.Tensor:
@@ -70,24 +70,24 @@ def test_the_exported_graph_does_what_torch_does(name, tmp_path: Path):
         "import torch\n"
         "from leadline.export.onnx import export_stereo\n"
         "from leadline.models.catalog import build_model\n"
-        "from leadline.models.stereo import Deployed\n"
+        "from leadline.models.stereo import StereoInference\n"
         "torch.manual_seed(0)\n"
-        f"print(export_stereo(Deployed(build_model({name!r})), {str(path)!r}))"
+        f"print(export_stereo(StereoInference(build_model({name!r})), {str(path)!r}))"
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) < 0.02
     assert [layer.name for layer in onnx.load(path).graph.output] == ["disparity"]
     torch.manual_seed(0)
-    deployed = Deployed(build_model(name)).eval()
+    inference = StereoInference(build_model(name)).eval()
     left, right = np.random.default_rng(1).integers(0, 256, (2, 40, 70, 3), dtype=np.uint8)
     with torch.inference_mode():
-        disparity, confidence = deployed(torch.from_numpy(left), torch.from_numpy(right))
+        disparity, confidence = inference(torch.from_numpy(left), torch.from_numpy(right))
     session = GraphSession(path, threads=1)
     found, unknown = session(left, right)
     assert confidence is None
     assert not session.has_confidence
-    assert session.max_disparity == deployed.max_disparity
+    assert session.max_disparity == inference.max_disparity
     np.testing.assert_allclose(found, disparity.numpy(), atol=0.02)
     assert (unknown == 0.5).all()
 
@@ -125,7 +125,7 @@ def test_anynet_refuses_stages_that_it_does_not_have(stages):
         AnyNet()(*random_pair(1, 32, 32), stages=stages)
 
 
-def test_edgestereo_finds_edges_of_the_left_picture_at_full_resolution():
+def test_edgestereo_finds_edges_of_the_left_image_at_full_resolution():
     torch.manual_seed(0)
     model = EdgeStereo().eval()
     left, right = random_pair(2, 64, 96)

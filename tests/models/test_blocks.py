@@ -14,15 +14,15 @@ from leadline.models.blocks import (
     ResidualBlock,
     SpatialPyramidPooling,
     batch_stage,
-    double,
     enlarge,
     plain_stage,
     six_channels,
+    upsample2x,
 )
 
 
 def test_doubling_repeats_every_pixel():
-    assert double(torch.tensor([[[[1.0, 2.0]]]])).tolist() == [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
+    assert upsample2x(torch.tensor([[[[1.0, 2.0]]]])).tolist() == [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
 
 
 @pytest.mark.parametrize("factor", [2, 4])

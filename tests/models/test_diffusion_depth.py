@@ -11,7 +11,7 @@ from leadline.geometry.camera import Pinhole
 from leadline.models import extras
 from leadline.models.catalog import build_model
 from leadline.models.mono.diffusion_depth import DiffusionDepth, clean_from_velocity, draw, noise_schedule
-from leadline.models.mono.drawn_depth import DrawnDepth
+from leadline.models.mono.diffusion_sampler import DiffusionSampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo import DiffusionOptions
 
@@ -21,7 +21,7 @@ STEPS = torch.tensor([0, 500, 998, 999])
 
 
 class Prescribed(torch.nn.Module):
-    """Knows the answer for each picture of a batch, and says the velocity that leads there."""
+    """Knows the answer for each image of a batch, and says the velocity that leads there."""
 
     def __init__(self, answers: torch.Tensor) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def test_the_median_of_the_draws_and_their_agreement():
     metres = torch.tensor([10.0, 10.0, 10.5, 11.5, 4.0])
     answers = code.encode(metres).reshape(5, 1, 1, 1).expand(5, 1, 8, 16)
     network = Prescribed(answers.contiguous())
-    method = DrawnDepth(network, code, 8 * 16, DiffusionOptions(2, 5))
+    method = DiffusionSampler(network, code, 8 * 16, DiffusionOptions(2, 5))
     camera = Pinhole(50.0, 40.0, 9.5, 4.5, 10, 20)
     depth = method(np.zeros((10, 20, 3), np.uint8), camera)
     assert (depth.kind, depth.camera) == ("metric", camera)
@@ -108,7 +108,7 @@ def test_the_median_of_the_draws_and_their_agreement():
 
 def test_without_a_camera_depth_has_no_scale():
     network = Prescribed(torch.zeros(1, 1, 8, 16))
-    depth = DrawnDepth(network, LogDepthRange(1.0, 100.0), 8 * 16)(np.zeros((8, 16), np.uint8))
+    depth = DiffusionSampler(network, LogDepthRange(1.0, 100.0), 8 * 16)(np.zeros((8, 16), np.uint8))
     assert (depth.kind, depth.confidence, depth.camera) == ("up_to_scale", None, None)
     assert network.fields == pytest.approx([math.tan(math.radians(27.5))] * 4)
     np.testing.assert_allclose(depth.depth, np.full((8, 16), 10.0), rtol=1e-3)
@@ -119,7 +119,8 @@ def test_the_seed_decides_what_is_drawn():
     network = DiffusionDepth(8).eval()
     image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     one, same, other = (
-        DrawnDepth(network, LogDepthRange(), 16 * 24, DiffusionOptions(1, seed=seed))(image).depth for seed in (1, 1, 2)
+        DiffusionSampler(network, LogDepthRange(), 16 * 24, DiffusionOptions(1, seed=seed))(image).depth
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0
@@ -127,9 +128,9 @@ def test_the_seed_decides_what_is_drawn():
 
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(InputError, match="at most 1000 steps, got 1001"):
-        DrawnDepth(torch.nn.Identity(), LogDepthRange(), 64, DiffusionOptions(1001))
-    method = DrawnDepth(torch.nn.Identity(), LogDepthRange(), 64)
-    with pytest.raises(InputError, match=r"camera of the picture's size \(8, 8\), got \(16, 8\)"):
+        DiffusionSampler(torch.nn.Identity(), LogDepthRange(), 64, DiffusionOptions(1001))
+    method = DiffusionSampler(torch.nn.Identity(), LogDepthRange(), 64)
+    with pytest.raises(InputError, match=r"camera of the image's size \(8, 8\), got \(16, 8\)"):
         method(np.zeros((8, 8, 3), np.uint8), Pinhole(9.0, 9.0, 3.5, 7.5, 16, 8))
     with pytest.raises(InputError, match="8-bit"):
         method(np.zeros((8, 8, 2), np.uint8))

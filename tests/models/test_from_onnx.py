@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from leadline.errors import InputError
 from leadline.models.from_onnx import from_onnx
 from leadline.runtime.card import find_graph
-from leadline.runtime.guide import guidance
+from leadline.runtime.prior import sgbm_prior
 from leadline.runtime.session import GraphSession
 
 
@@ -26,11 +26,11 @@ def test_the_bundled_network_comes_back_within_0_02_px(accurate: Path):
     texture = np.kron(noise, np.ones((3, 3, 1), np.float32))
     texture = (255.0 * texture).astype(np.uint8)
     left, right = texture[:, :-9].copy(), texture[:, 9:].copy()
-    deployed = from_onnx(accurate)
-    assert (deployed.max_disparity, float(deployed.enlarge), deployed.guided) == (137, 1.4, True)
-    inputs = map(torch.from_numpy, (left, right, *guidance(left, right, deployed.max_disparity)))
+    inference = from_onnx(accurate)
+    assert (inference.max_disparity, float(inference.enlarge), inference.guided) == (137, 1.4, True)
+    inputs = map(torch.from_numpy, (left, right, *sgbm_prior(left, right, inference.max_disparity)))
     with torch.inference_mode():
-        disparity, confidence = deployed(*inputs)
+        disparity, confidence = inference(*inputs)
     wanted, trust = GraphSession(accurate, threads=1)(left, right)
     assert confidence is not None
     # A network that rounds a disparity may round a tie to either side.
@@ -51,8 +51,8 @@ def test_folded_norms_become_an_identity_and_a_bias(accurate: Path):
 
 def test_its_weights_can_be_trained_on(accurate: Path):
     model = from_onnx(accurate).model
-    picture = torch.rand((1, 3, 32, 64), generator=torch.Generator().manual_seed(0))
-    model(picture, picture.roll(-4, 3)).disparity.sum().backward()
+    image = torch.rand((1, 3, 32, 64), generator=torch.Generator().manual_seed(0))
+    model(image, image.roll(-4, 3)).disparity.sum().backward()
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters() if weight.grad is not None)
     first = model.get_parameter("features.stem.0.weight").grad
     assert first is not None

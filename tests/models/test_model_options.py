@@ -26,11 +26,11 @@ def test_a_network_of_fewer_stages_ends_earlier(stages: int, strides: list[int])
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_a_network_that_ends_earlier_gives_its_last_disparity_in_pixels_of_the_picture(stages: int):
+def test_a_network_that_ends_earlier_gives_its_last_disparity_in_pixels_of_the_image(stages: int):
     _, found = predict(stages=stages)
     if stages == 2:
         torch.testing.assert_close(found.disparity[..., ::2, ::2], found.coarse[-1])
-    else:  # a convex mixture of what the volume found, in pixels of the picture
+    else:  # a convex mixture of what the volume found, in pixels of the image
         assert found.coarse[0].min() - 1e-3 <= found.disparity.min() <= found.disparity.max()
         assert found.disparity.max() <= found.coarse[0].max() + 1e-3
 
@@ -52,10 +52,10 @@ def test_inner_products_grow_with_the_features_and_cosines_do_not():
         model.hourglass.out.bias.data.zero_()
         model.unseen.data.zero_()
         model.match.bias.data.zero_()
-        picture = torch.rand(1, 3, 64, 96)
-        before = model(picture, picture).scores
+        image = torch.rand(1, 3, 64, 96)
+        before = model(image, image).scores
         model.match.weight.data.mul_(2.0)
-        grown[similarity] = (model(picture, picture).scores / before)[0, 0, 8, 8].detach().item()
+        grown[similarity] = (model(image, image).scores / before)[0, 0, 8, 8].detach().item()
     assert grown == pytest.approx({"cosine": 1.0, "product": 4.0}, rel=1e-3)
 
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leadline.data.torch_mono import MonoBatch
+from leadline.data.mono.stream import MonoBatch
 from leadline.errors import InputError
 from leadline.metrics.align import least_squares_disparity
 from leadline.metrics.depth import abs_rel
 from leadline.models.catalog import build_model
-from leadline.models.mono import DeployedMono, LeadlineMono, MonoPrediction
+from leadline.models.mono import LeadlineMono, MonoInference, MonoPrediction
 from leadline.models.mono import efficientnet_lite as encoder_module
 from leadline.models.mono.efficientnet_lite import LEVEL_CHANNELS, EfficientNetLite0, imagenet_weights, same_padded
-from leadline.training.mono import MonoRecipe, mono_terms
+from leadline.training.mono.supervised import MonoRecipe, mono_terms
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def recipe() -> MonoRecipe:
 
 
 class Brightness(nn.Module):
-    """The smallest network for single pictures: bright is near."""
+    """The smallest network for single images: bright is near."""
 
     input_stride = 32
 
@@ -87,11 +87,11 @@ def test_shapes_of_a_batch():
 
 
 @pytest.mark.parametrize("size", [(16, 16), (33, 70), (101, 47)])
-def test_a_picture_of_any_size_is_answered_at_its_size(size):
-    deployed = DeployedMono(LeadlineMono(), (64 * 96,)).eval()
+def test_a_image_of_any_size_is_answered_at_its_size(size):
+    inference = MonoInference(LeadlineMono(), (64 * 96,)).eval()
     image = torch.randint(0, 256, (*size, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        inverse_depth, confidence = deployed(image)
+        inverse_depth, confidence = inference(image)
     assert inverse_depth.shape == confidence.shape == size
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
@@ -107,15 +107,15 @@ def test_a_picture_of_any_size_is_answered_at_its_size(size):
         ((16, 1600), (64, 640)),  # (1600 + 48) / (4800 + 16) = 0.342 of 221.7 = 75.9, and 221.7 / 0.342 = 647.9
     ],
 )
-def test_the_network_sees_about_its_area_in_the_pictures_shape(size, seen):
-    assert DeployedMono(Brightness()).working_sizes(*size)[0] == seen
+def test_the_network_sees_about_its_area_in_the_images_shape(size, seen):
+    assert MonoInference(Brightness()).working_sizes(*size)[0] == seen
 
 
 def test_it_looks_once_more_at_a_smaller_size():
-    assert DeployedMono(Brightness()).working_sizes(480, 640) == [(192, 256), (160, 224)]
+    assert MonoInference(Brightness()).working_sizes(480, 640) == [(192, 256), (160, 224)]
     image = torch.randint(0, 256, (64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     both, large, small = (
-        DeployedMono(Brightness(), areas)(image)[0] for areas in ((64 * 96, 32 * 64), (64 * 96,), (32 * 64,))
+        MonoInference(Brightness(), areas)(image)[0] for areas in ((64 * 96, 32 * 64), (64 * 96,), (32 * 64,))
     )
     torch.testing.assert_close(both, (large + small) / 2.0)
     assert not torch.allclose(large, small)
@@ -132,14 +132,14 @@ class Columns(nn.Module):
 
 
 def test_what_depends_on_left_or_right_is_averaged_away():
-    inverse_depth, confidence = DeployedMono(Columns(), (64 * 64,))(torch.zeros(64, 64, 3, dtype=torch.uint8))
+    inverse_depth, confidence = MonoInference(Columns(), (64 * 64,))(torch.zeros(64, 64, 3, dtype=torch.uint8))
     np.testing.assert_allclose(inverse_depth, 31.5)  # the mean of n and 63 - n
     np.testing.assert_allclose(confidence, 0.5, atol=1e-6)  # sigmoid(x) + sigmoid(-x) = 1
 
 
 def test_a_ramp_stays_a_ramp_through_resizing():
     image = np.linspace(0, 250, 126).astype(np.uint8)[None, :, None].repeat(95, 0).repeat(3, 2)
-    inverse_depth, confidence = DeployedMono(Brightness(), (64 * 96,))(torch.from_numpy(image))
+    inverse_depth, confidence = MonoInference(Brightness(), (64 * 96,))(torch.from_numpy(image))
     assert confidence is None
     inner = np.s_[8:-8, 8:-8]
     np.testing.assert_allclose(255.0 * inverse_depth.numpy()[inner], image[inner][..., 0], atol=1.0)
@@ -192,7 +192,7 @@ def test_the_confidence_learns_where_depth_is_within_a_tenth(recipe):
     assert (logit.grad[..., :2, :] > 0).all()
 
 
-def test_a_picture_is_learned_by_heart(recipe):
+def test_a_image_is_learned_by_heart(recipe):
     torch.manual_seed(0)
     model = LeadlineMono().train()
     rows, columns = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 96), indexing="ij")
@@ -202,11 +202,11 @@ def test_a_picture_is_learned_by_heart(recipe):
     shade = (torch.where(box, 0.9, 0.1 + 0.5 * columns) * 255).byte()
     image = shade[..., None].repeat(1, 1, 3)[None]
     batch = MonoBatch(image=image, inverse_depth=(1.0 / depth)[None], valid=torch.ones(1, 64, 96, dtype=torch.bool))
-    picture = image.permute(0, 3, 1, 2).float() / 255.0
+    rgb = image.permute(0, 3, 1, 2).float() / 255.0
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     for _ in range(60):
         optimizer.zero_grad()
-        prediction = model(picture)
+        prediction = model(rgb)
         torch.stack(list(mono_terms(prediction, batch, recipe).values())).sum().backward()
         optimizer.step()
     found = prediction.inverse_depth[0, 0].detach().numpy()

@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from leadline.data.dreams.mono import dream_mono
+from leadline.data.mono.stream import to_canonical_tensors, to_tensors
 from leadline.data.samples import DepthSample
-from leadline.data.torch_mono import to_canonical_tensors, to_tensors
+from leadline.data.synthetic.mono import render_mono
 from leadline.errors import InputError
 from leadline.metrics.align import least_squares_disparity
 from leadline.metrics.depth import abs_rel
 from leadline.models.catalog import build_model
-from leadline.models.mono import DeployedMono, DistanceModel
+from leadline.models.mono import DistanceModel, MonoInference
 from leadline.models.mono.dpt import Reassemble
 from leadline.models.mono.eigen import Eigen
 from leadline.models.mono.monodepth import MonoDepth
 from leadline.models.mono.zoe_bins import MetricBins, ZoeBins, attracted, log_binomial
-from leadline.training.metric_mono import metric_terms
-from leadline.training.mono import MonoRecipe, mono_terms
-from leadline.training.monodepth import MonoDepthRecipe, left_right_terms
+from leadline.training.mono.metric import metric_terms
+from leadline.training.mono.monodepth import MonoDepthRecipe, left_right_terms
+from leadline.training.mono.supervised import MonoRecipe, mono_terms
 
 TINY_DPT = {"width": 96, "depth": 4, "heads": 3}
 #: Options, learning rate of Adam, steps, and the relative error after them.
@@ -36,12 +36,12 @@ LEARNERS = {
 
 @pytest.fixture(scope="module")
 def room() -> DepthSample:
-    sample, _ = dream_mono(1, (64, 96), sensor=False)
+    sample, _ = render_mono(1, (64, 96), sensor=False)
     return sample
 
 
 def learnt(name: str, sample: DepthSample) -> tuple[torch.nn.Module, Tensor]:
-    """The network after it has seen one picture many times, as it is while it learns."""
+    """The network after it has seen one image many times, as it is while it learns."""
     options, rate, steps, _ = LEARNERS[name]
     torch.manual_seed(0)
     model = build_model(name, options).train()
@@ -64,7 +64,7 @@ def learnt(name: str, sample: DepthSample) -> tuple[torch.nn.Module, Tensor]:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_dreamed_picture_is_learned_by_heart(name, room):
+def test_a_rendered_image_is_learned_by_heart(name, room):
     _, inverse = learnt(name, room)
     if name == "dpt-small":
         depth = least_squares_disparity(inverse.numpy(), room.depth, room.valid, 1000.0).depth
@@ -79,19 +79,19 @@ def test_a_dreamed_picture_is_learned_by_heart(name, room):
 @pytest.mark.parametrize("name", ["eigen", "dpt-small", "zoe-bins", "monodepth"])
 def test_any_size_is_answered(name):
     model = build_model(name, TINY_DPT if name == "dpt-small" else None)
-    deployed = DeployedMono(model, (64 * 96,)).eval()
-    assert deployed.kind == ("affine_inverse" if name == "dpt-small" else "up_to_scale")
-    assert deployed.canonical == (name in ("eigen", "zoe-bins"))
+    inference = MonoInference(model, (64 * 96,)).eval()
+    assert inference.kind == ("affine_inverse" if name == "dpt-small" else "up_to_scale")
+    assert inference.canonical == (name in ("eigen", "zoe-bins"))
     for size in ((16, 16), (33, 70), (101, 47)):
         with torch.inference_mode():
-            values, confidence = deployed(torch.randint(0, 256, (*size, 3), dtype=torch.uint8))
+            values, confidence = inference(torch.randint(0, 256, (*size, 3), dtype=torch.uint8))
         assert values.shape == size
         assert confidence is None
         assert torch.isfinite(values).all()
         assert (values >= 0).all()
 
 
-def test_eigens_coarse_network_sees_the_whole_picture_and_begins_at_4_m():
+def test_eigens_coarse_network_sees_the_whole_image_and_begins_at_4_m():
     torch.manual_seed(0)
     model = Eigen().eval()
     image = torch.rand(1, 3, 64, 96, requires_grad=True)
@@ -177,7 +177,7 @@ def pair() -> tuple[Tensor, Tensor, Tensor]:
     return *(torch.from_numpy(view.copy()).permute(2, 0, 1)[None] for view in (left, right)), disparity
 
 
-def test_a_pair_teaches_its_left_picture():
+def test_a_pair_teaches_its_left_image():
     left, right, truth = pair()
     torch.manual_seed(0)
     model = MonoDepth().train()
@@ -191,7 +191,7 @@ def test_a_pair_teaches_its_left_picture():
         schedule.step()
     with torch.inference_mode():
         found = 96.0 * model(left).inverse_depth[0, 0]
-    inside = (found - truth)[:, 8:].abs().mean()  # the first columns lie outside of the right picture
+    inside = (found - truth)[:, 8:].abs().mean()  # the first columns lie outside of the right image
     assert (truth - truth.median())[:, 8:].abs().mean() > 0.7
     assert inside < 0.4
 

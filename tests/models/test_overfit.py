@@ -1,4 +1,4 @@
-"""Every network can learn: one small dreamed pair by heart. And `leadline train` takes it."""
+"""Every network can learn: one small rendered pair by heart. And `leadline train` takes it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from leadline.data.augment import StereoAugmentation
-from leadline.data.dreams.generate import generate_stereo
-from leadline.data.dreams.stereo import dream_stereo
-from leadline.data.torch_stereo import StereoBatch, to_tensors
+from leadline.data.stereo.augment import StereoAugmentation
+from leadline.data.stereo.stream import StereoBatch, to_tensors
+from leadline.data.synthetic.generate import generate_stereo
+from leadline.data.synthetic.stereo import render_stereo
 from leadline.models.catalog import BUILDERS, build_model
-from leadline.training.recipe import StereoRecipe
 from leadline.training.run import train
-from leadline.training.stereo import stereo_terms
+from leadline.training.stereo.recipe import StereoRecipe
+from leadline.training.stereo.supervised import stereo_terms
 
 #: Learning rate of Adam, and steps: a few seconds of one core each.
 SCHEDULES = {
@@ -33,7 +33,7 @@ SCHEDULES = {
 @pytest.fixture(scope="module")
 def table() -> StereoBatch:
     """A table with things on it, 1 to 12 px."""
-    sample, _ = dream_stereo(1, (64, 128), sensor=False)
+    sample, _ = render_stereo(1, (64, 128), sensor=False)
     return default_collate([to_tensors(sample)])
 
 
@@ -63,14 +63,14 @@ def test_a_pair_is_learned_by_heart_to_less_than_1_px(name, table, recipe):
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dreams")
+    folder = tmp_path_factory.mktemp("rendered")
     generate_stereo(2, 1, folder, workers=0, size=(64, 128))
     return folder
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_recipe_trains_it_and_validates_it(name, shards: Path, recipe: StereoRecipe, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("leadline.training.validation.find_spec", lambda _: None)
+    monkeypatch.setattr("leadline.training.stereo.validation.find_spec", lambda _: None)
     toy = replace(
         recipe,
         model=name,

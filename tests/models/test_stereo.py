@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS, build_model
-from leadline.models.stereo import Deployed, LeadlineFast, StereoPrediction
+from leadline.models.stereo import LeadlineFast, StereoInference, StereoPrediction
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_shapes(fast):
 def test_deployed_takes_any_size(fast, size):
     left, right = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        disparity, confidence = Deployed(fast).eval()(left, right)
+        disparity, confidence = StereoInference(fast).eval()(left, right)
     assert disparity.shape == confidence.shape == size
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
@@ -55,13 +55,13 @@ class Ramp(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("enlarge", "wide", "range_px"), [(1.0, 50, 64), (1.25, 50, 51), (1.5, 37, 42), (2.0, 50, 32)])
-def test_enlarged_pictures_give_disparities_of_the_picture(enlarge, wide, range_px):
-    deployed = Deployed(Ramp(), enlarge).eval()
+def test_enlarged_images_give_disparities_of_the_image(enlarge, wide, range_px):
+    inference = StereoInference(Ramp(), enlarge).eval()
     left, right = torch.zeros(2, 21, wide, 3, dtype=torch.uint8)
-    disparity, confidence = deployed(left, right)
+    disparity, confidence = inference(left, right)
     assert disparity.shape == confidence.shape == (21, wide)
-    assert deployed.max_disparity == range_px
-    # Pixel x of the picture lies at (x + 1/2) s - 1/2 of the enlarged one, where the ramp has that value.
+    assert inference.max_disparity == range_px
+    # Pixel x of the image lies at (x + 1/2) s - 1/2 of the enlarged one, where the ramp has that value.
     column = torch.arange(wide, dtype=torch.float32)
     expected = ((column + 0.5) * enlarge - 0.5) / enlarge
     torch.testing.assert_close(disparity[0, 2:-2], expected[2:-2], atol=0.05, rtol=0)
@@ -83,9 +83,9 @@ def test_a_network_that_can_be_guided_does_the_same_alone(fast, guided):
 
 
 def test_a_guided_network_can_take_what_the_matcher_found(guided):
-    torch.nn.init.constant_(guided.selection.guidance.out.bias, 0.0)
+    torch.nn.init.constant_(guided.selection.sgbm_prior.out.bias, 0.0)
     with torch.no_grad():
-        guided.selection.guidance.out.bias[0] = 1000.0
+        guided.selection.sgbm_prior.out.bias[0] = 1000.0
     found = 40.0 * torch.rand(1, 1, 64, 96)
     with torch.inference_mode():
         prediction = guided(*torch.rand(2, 1, 3, 64, 96), found, torch.ones_like(found))
@@ -93,13 +93,13 @@ def test_a_guided_network_can_take_what_the_matcher_found(guided):
 
 
 @pytest.mark.parametrize("enlarge", [1.0, 1.4])
-def test_what_guides_a_network_is_enlarged_with_the_pictures(guided, enlarge):
-    torch.nn.init.constant_(guided.selection.guidance.out.bias, 1000.0)
+def test_what_guides_a_network_is_enlarged_with_the_images(guided, enlarge):
+    torch.nn.init.constant_(guided.selection.sgbm_prior.out.bias, 1000.0)
     left, right = torch.randint(0, 256, (2, 50, 70, 3), dtype=torch.uint8)
     found, valid = torch.full((50, 70), 12.0), torch.ones(50, 70, dtype=torch.uint8)
     guided.refinement.register_forward_hook(lambda _, inputs, output: (inputs[1], *output[1:]))
     with torch.inference_mode():
-        disparity, _ = Deployed(guided, enlarge).eval()(left, right, found, valid)
+        disparity, _ = StereoInference(guided, enlarge).eval()(left, right, found, valid)
     torch.testing.assert_close(disparity, found)
 
 
@@ -115,9 +115,9 @@ def test_fast_is_small(fast):
 
 
 def test_fast_takes_about_10_gflop_at_640x480(fast):
-    picture = torch.rand(1, 3, 480, 640)
+    image = torch.rand(1, 3, 480, 640)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        fast(picture, picture)
+        fast(image, image)
     assert counter.get_total_flops() / 1e9 == pytest.approx(11.3, rel=0.05)
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from leadline.data.torch_stereo import StereoBatch
+from leadline.data.stereo.stream import StereoBatch
 from leadline.losses import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
 from leadline.models.catalog import BUILDERS, build_model
 from leadline.models.stereo import StereoPrediction
-from leadline.training.stereo import stereo_terms
+from leadline.training.stereo.supervised import stereo_terms
 
 
 @pytest.fixture(scope="module")

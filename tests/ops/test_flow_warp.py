@@ -7,7 +7,7 @@ from leadline.ops import rigid_flow, warp_by_depth, warp_by_flow
 
 
 def ramp(height: int = 5, width: int = 8) -> torch.Tensor:
-    """A picture whose channels are x and y: a bilinear warp shows where it read."""
+    """An image whose channels are x and y: a bilinear warp shows where it read."""
     y, x = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing="ij")
     return torch.stack([x, y]).unsqueeze(0)
 
@@ -32,10 +32,10 @@ def test_warp_reads_at_the_flow_and_says_what_lies_outside():
 
 
 def test_positions_are_not_rounded_to_half_precision():
-    picture = torch.arange(2048.0).div(2048).expand(1, 1, 1, -1).half()
-    warped, _ = warp_by_flow(picture, torch.full((1, 2, 1, 2048), 0.0, dtype=torch.float16))
+    image = torch.arange(2048.0).div(2048).expand(1, 1, 1, -1).half()
+    warped, _ = warp_by_flow(image, torch.full((1, 2, 1, 2048), 0.0, dtype=torch.float16))
     assert warped.dtype == torch.float16
-    torch.testing.assert_close(warped, picture, atol=1e-3, rtol=0)
+    torch.testing.assert_close(warped, image, atol=1e-3, rtol=0)
 
 
 def test_sideways_motion_is_disparity():

@@ -20,7 +20,7 @@ COSTS = [sad_volume, ssd_volume, normalised_ssd_volume]
 SIMILARITIES = [cross_correlation_volume, ncc_volume, zncc_volume]
 
 
-def picture(*shape: int, seed: int = 0) -> torch.Tensor:
+def image(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -45,7 +45,7 @@ NAIVE = {
 @pytest.mark.parametrize("volume", COSTS + SIMILARITIES)
 @pytest.mark.parametrize("radius", [1, 2])
 def test_scores_are_the_naive_loop_up_to_the_border(volume, radius):
-    left, right = picture(2, 3, 4, 7), picture(2, 3, 4, 7, seed=1)
+    left, right = image(2, 3, 4, 7), image(2, 3, 4, 7, seed=1)
     found = volume(left, right, 9, radius)
     worst = torch.inf if volume in COSTS else -torch.inf
     for b, d, y, x in np.ndindex(2, 9, 4, 7):
@@ -53,7 +53,7 @@ def test_scores_are_the_naive_loop_up_to_the_border(volume, radius):
             assert found[b, d, y, x] == worst
             continue
         rows = slice(max(y - radius, 0), min(y + radius, 3) + 1)
-        columns = range(max(x - radius, d), min(x + radius, 6) + 1)  # those that both pictures have
+        columns = range(max(x - radius, d), min(x + radius, 6) + 1)  # those that both images have
         one = left[b, :, rows, columns].numpy()
         other = right[b, :, rows, [column - d for column in columns]].numpy()
         assert found[b, d, y, x].item() == pytest.approx(NAIVE[volume](one, other), abs=1e-12)
@@ -70,7 +70,7 @@ def test_scores_are_the_naive_loop_up_to_the_border(volume, radius):
     ],
 )
 def test_scores_are_those_of_opencv(volume, method, factor):
-    left, right = picture(1, 3, 5, 16).float(), picture(1, 3, 5, 16, seed=1).float()
+    left, right = image(1, 3, 5, 16).float(), image(1, 3, 5, 16, seed=1).float()
     found = factor * volume(left, right, 9, 2)[0, :, 2, 12]
     views = [np.ascontiguousarray(view[0].permute(1, 2, 0).numpy()) for view in (left, right)]
     # Template columns 10 to 14 against right windows that begin at columns 10 - d.
@@ -80,14 +80,14 @@ def test_scores_are_those_of_opencv(volume, method, factor):
 
 @pytest.mark.parametrize("volume", [*COSTS, ncc_volume, zncc_volume])
 def test_shift_by_7_px_gives_disparity_7(volume):
-    texture = picture(1, 3, 9, 47)
+    texture = image(1, 3, 9, 47)
     scores = volume(texture[..., :40], texture[..., 7:], 12, 3)
     best = scores.argmin(dim=1) if volume in COSTS else scores.argmax(dim=1)
     assert (best[..., 7:] == 7).all()
 
 
 def test_gain_and_offset_blind_what_they_should():
-    left, right = picture(1, 3, 6, 10), picture(1, 3, 6, 10, seed=1)
+    left, right = image(1, 3, 6, 10), image(1, 3, 6, 10, seed=1)
     torch.testing.assert_close(ncc_volume(2.0 * left, right, 4, 1), ncc_volume(left, right, 4, 1))
     offset = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
     torch.testing.assert_close(zncc_volume(2.0 * left + offset, right, 4, 1), zncc_volume(left, right, 4, 1))
@@ -95,7 +95,7 @@ def test_gain_and_offset_blind_what_they_should():
 
 @pytest.mark.parametrize("level", [0.0, 0.5])
 @pytest.mark.parametrize("volume", COSTS + SIMILARITIES)
-def test_flat_pictures_have_finite_scores_and_gradients(volume, level):
+def test_flat_images_have_finite_scores_and_gradients(volume, level):
     left, right = (torch.full((1, 3, 5, 8), level).requires_grad_() for _ in range(2))
     scores = volume(left, right, 3, 1)[..., 2:]
     scores.sum().backward()
@@ -107,7 +107,7 @@ def test_flat_pictures_have_finite_scores_and_gradients(volume, level):
 
 @pytest.mark.parametrize("volume", COSTS + SIMILARITIES)
 def test_half_precision_is_widened_and_strides_do_not_matter(volume):
-    left, right = picture(1, 3, 5, 8).half(), picture(1, 3, 5, 8, seed=1).half()
+    left, right = image(1, 3, 5, 8).half(), image(1, 3, 5, 8, seed=1).half()
     found = volume(left, right, 3, 1)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, volume(left.float(), right.float(), 3, 1))
@@ -115,8 +115,8 @@ def test_half_precision_is_widened_and_strides_do_not_matter(volume):
     torch.testing.assert_close(found, mirrored)
 
 
-def test_soft_argmin_leaves_out_what_the_right_picture_lacks():
-    disparity = soft_argmin(sad_volume(picture(1, 1, 3, 5), picture(1, 1, 3, 5, seed=1), 5, 1))
+def test_soft_argmin_leaves_out_what_the_right_image_lacks():
+    disparity = soft_argmin(sad_volume(image(1, 1, 3, 5), image(1, 1, 3, 5, seed=1), 5, 1))
     assert disparity.isfinite().all()
     assert (disparity <= torch.arange(5)).all()
     assert not disparity[..., 0].any()
@@ -125,11 +125,11 @@ def test_soft_argmin_leaves_out_what_the_right_picture_lacks():
 @pytest.mark.parametrize(("disparities", "radius"), [(0, 1), (3, -1)])
 def test_there_must_be_a_candidate_in_a_window(disparities, radius):
     with pytest.raises(InputError, match="disparities >= 1 and radius >= 0"):
-        sad_volume(picture(1, 1, 3, 4), picture(1, 1, 3, 4), disparities, radius)
+        sad_volume(image(1, 1, 3, 4), image(1, 1, 3, 4), disparities, radius)
 
 
 @pytest.mark.parametrize("volume", COSTS + SIMILARITIES)
 def test_gradients_agree_with_finite_differences(volume):
-    left, right = picture(1, 2, 3, 4).requires_grad_(), picture(1, 2, 3, 4, seed=1).requires_grad_()
+    left, right = image(1, 2, 3, 4).requires_grad_(), image(1, 2, 3, 4, seed=1).requires_grad_()
     # What is infinite does not change; the differences could not tell.
     assert torch.autograd.gradcheck(lambda a, b: volume(a, b, 2, 1)[..., 1:], (left, right))

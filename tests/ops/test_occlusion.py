@@ -10,7 +10,7 @@ def test_a_square_before_a_wall_hides_its_disparity_difference():
     left[..., 12:18] = 6.0  # the square at d = 6 covers right columns 6 to 11
     right[..., 6:12] = 6.0
     occluded = left_right_occluded(left, right)[0, 0, 4]
-    # Wall at left columns 8 to 11 lands on right columns 6 to 9, behind the square; columns 0 and 1 leave the picture.
+    # Wall at left columns 8 to 11 lands on right columns 6 to 9, behind the square; columns 0 and 1 leave the image.
     assert occluded.nonzero().flatten().tolist() == [0, 1, 8, 9, 10, 11]
 
 

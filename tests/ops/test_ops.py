@@ -28,7 +28,7 @@ def test_correlation_volume_is_the_naive_loop():
             torch.testing.assert_close(volume[:, d, :, x], expected)
 
 
-def test_correlation_volume_may_see_farther_than_the_picture_is_wide():
+def test_correlation_volume_may_see_farther_than_the_image_is_wide():
     volume = correlation_volume(noise(1, 2, 3, 4), noise(1, 2, 3, 4, seed=1), 7)
     assert volume.shape == (1, 7, 3, 4)
     assert (volume[:, 4:] == 0).all()

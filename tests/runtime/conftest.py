@@ -46,14 +46,14 @@ def unsure_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def guided_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Says what it was told: the matcher's disparity, sure where the matcher is."""
     path = tmp_path_factory.mktemp("graphs") / "guided.onnx"
-    picture, number, kind = ["h", "w", 3], ["h", "w"], TensorProto
-    inputs = [helper.make_tensor_value_info(side, kind.UINT8, picture) for side in ("left", "right")]
-    inputs.append(helper.make_tensor_value_info("found", kind.FLOAT, number))
-    inputs.append(helper.make_tensor_value_info("valid", kind.UINT8, number))
+    image, number, kind = ["h", "w", 3], ["h", "w"], TensorProto
+    inputs = [helper.make_tensor_value_info(side, kind.UINT8, image) for side in ("left", "right")]
+    inputs.append(helper.make_tensor_value_info("prior", kind.FLOAT, number))
+    inputs.append(helper.make_tensor_value_info("prior_valid", kind.UINT8, number))
     layers = [helper.make_tensor_value_info(n, kind.FLOAT, number) for n in ("disparity", "confidence")]
     nodes = [
-        helper.make_node("Identity", ["found"], ["disparity"]),
-        helper.make_node("Cast", ["valid"], ["confidence"], to=kind.FLOAT),
+        helper.make_node("Identity", ["prior"], ["disparity"]),
+        helper.make_node("Cast", ["prior_valid"], ["confidence"], to=kind.FLOAT),
     ]
     model = helper.make_model(
         helper.make_graph(nodes, "toy", inputs, layers), opset_imports=[helper.make_opsetid("", 18)], ir_version=9

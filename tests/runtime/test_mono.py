@@ -1,4 +1,4 @@
-"""Sessions for single pictures: what runs, what comes back, and what is refused."""
+"""Sessions for single images: what runs, what comes back, and what is refused."""
 
 import numpy as np
 import pytest
@@ -10,24 +10,24 @@ from leadline.runtime.mono import MonoMethod, MonoSession, mono_method
 from leadline.runtime.session import GraphSession
 from leadline.runtime.stereo import stereo_method
 
-PICTURE = np.random.default_rng(0).integers(1, 256, (20, 30, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(1, 256, (20, 30, 3), dtype=np.uint8)
 
 
 def test_inverse_depth_and_confidence_come_back(mono_graph):
     session = MonoSession(mono_graph(gain=2.0), threads=1)
-    found = session(PICTURE)
+    found = session(IMAGE)
     assert (found.kind, session.kind) == ("affine_inverse", "affine_inverse")
-    np.testing.assert_allclose(found.depth, 2.0 * PICTURE.mean(2), rtol=1e-5)
-    np.testing.assert_allclose(found.confidence, PICTURE.mean(2) / 255.0, rtol=1e-5)
+    np.testing.assert_allclose(found.depth, 2.0 * IMAGE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(found.confidence, IMAGE.mean(2) / 255.0, rtol=1e-5)
     assert found.valid.all()
     assert session.description == {"model": session.name, "provider": "cpu", "threads": 1}
 
 
 @pytest.mark.parametrize("kind", ["metric", "up_to_scale"])
 def test_depth_that_is_not_positive_is_invalid(mono_graph, kind):
-    picture = PICTURE.copy()
-    picture[3] = 0
-    found = mono_method(mono_graph(kind, confidence=False), threads=1)(picture)
+    image = IMAGE.copy()
+    image[3] = 0
+    found = mono_method(mono_graph(kind, confidence=False), threads=1)(image)
     assert found.kind == kind
     assert found.confidence is None
     assert not found.valid[3].any()
@@ -37,48 +37,48 @@ def test_depth_that_is_not_positive_is_invalid(mono_graph, kind):
 def test_grey_is_rgb_with_equal_channels(mono_graph):
     method = mono_method(mono_graph(), threads=1)
     assert isinstance(method, MonoMethod)
-    np.testing.assert_allclose(method(PICTURE[..., 0]).depth, PICTURE[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(method(IMAGE[..., 0]).depth, IMAGE[..., 0], rtol=1e-6)
 
 
 def test_what_is_no_number_is_invalid(mono_graph):
     # The square root of a negative number.
-    picture = PICTURE.copy()
-    picture[:, 5] = 0
-    found = MonoSession(mono_graph(gain=-1.0, after="Sqrt"), threads=1)(picture)
+    image = IMAGE.copy()
+    image[:, 5] = 0
+    found = MonoSession(mono_graph(gain=-1.0, after="Sqrt"), threads=1)(image)
     assert found.valid.sum() == 20
     assert (found.depth == 0).all()
     with pytest.raises(InputError, match="got no finite one anywhere"):
-        MonoSession(mono_graph(gain=-1.0, after="Sqrt"), threads=1)(PICTURE)
+        MonoSession(mono_graph(gain=-1.0, after="Sqrt"), threads=1)(IMAGE)
 
 
 def test_the_package_has_it(mono_graph):
     path = str(mono_graph())
-    np.testing.assert_allclose(leadline.mono(PICTURE, path).depth, PICTURE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(leadline.mono(IMAGE, path).depth, IMAGE.mean(2), rtol=1e-5)
     assert leadline.MonoSession is MonoSession
 
 
 @pytest.mark.parametrize(
-    ("picture", "message"),
+    ("image", "message"),
     [
-        (PICTURE.astype(np.float32), "8-bit RGB or grey for the picture, got float32"),
+        (IMAGE.astype(np.float32), "8-bit RGB or grey for the image, got float32"),
         (np.zeros((20, 30, 4), np.uint8), r"got uint8 \(20, 30, 4\)"),
-        (PICTURE[:15], "at least 16 px a side"),
+        (IMAGE[:15], "at least 16 px a side"),
     ],
 )
-def test_pictures_that_are_none_are_refused(mono_graph, picture, message):
+def test_images_that_are_none_are_refused(mono_graph, image, message):
     from jaxtyping import TypeCheckError
 
     with pytest.raises((InputError, TypeCheckError)) as refused:
-        MonoSession(mono_graph(), threads=1)(picture)
+        MonoSession(mono_graph(), threads=1)(image)
     if isinstance(refused.value, InputError):
         refused.match(message)
     else:
-        assert picture.dtype == np.float32
+        assert image.dtype == np.float32
 
 
 def test_an_answer_of_another_size_is_refused(mono_graph):
     with pytest.raises(InputError, match=r"\(height, width\) \(20, 30\), got \(30, 20\); export it again"):
-        MonoSession(mono_graph(after="Transpose", confidence=False), threads=1)(PICTURE)
+        MonoSession(mono_graph(after="Transpose", confidence=False), threads=1)(IMAGE)
 
 
 @pytest.mark.parametrize(("kind", "output"), [("relative", None), ("metric", "inverse_depth")])
@@ -117,7 +117,7 @@ def test_a_bundled_monocular_network_is_none_for_stereo(mono_graph, tmp_path, mo
     )  # fmt: skip
     (tmp_path / "toy-mono.json").write_text(card.to_json())
     monkeypatch.setattr(card_module, "_bundled_folder", lambda: tmp_path)
-    np.testing.assert_allclose(mono_method("toy-mono", 1)(PICTURE).depth, PICTURE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(mono_method("toy-mono", 1)(IMAGE).depth, IMAGE.mean(2), rtol=1e-5)
     with pytest.raises(InputError, match=r"expected a stereo network, got toy-mono.*`leadline mono`"):
         stereo_method("toy-mono")
     with pytest.raises(InputError, match="expected one of toy-mono, or the path"):

@@ -92,7 +92,7 @@ def test_a_ramp_survives_the_way_to_another_size_and_back(write_card, interpolat
     np.testing.assert_allclose(depth.depth[:, 2:-2], ramp[:, 2:-2, 0] / 255.0, atol=tolerance)
 
 
-def test_grey_pictures_count_as_rgb(write_card):
+def test_grey_images_count_as_rgb(write_card):
     method = load_onnx_card(write_card())
     np.testing.assert_array_equal(method(IMAGE[..., 0]).depth, method(np.repeat(IMAGE[..., :1], 3, axis=2)).depth)
 
@@ -156,7 +156,7 @@ def test_distances_that_are_not_positive_are_invalid(write_card):
         ({"path": "gone.onnx"}, "no such file"),
         ({"sha256": "0" * 64}, "with sha256 000000000000, got [0-9a-f]{12}; fetch it again"),
         ({"weights": b"no network"}, "expected an ONNX network, could not load"),
-        ({"input": "picture"}, "expected input 'picture' in .* got image"),
+        ({"input": "image"}, "expected input 'image' in .* got image"),
         ({"output": "disparity"}, "expected output 'disparity' in .* got depth"),
     ],
 )
@@ -187,7 +187,7 @@ def test_what_a_network_refuses_or_answers(write_card):
 
 
 @pytest.mark.parametrize(("image", "says"), [(IMAGE[..., [0, 1, 2, 0]], "8-bit"), (IMAGE[:8], "at least 16 px")])
-def test_pictures_that_are_refused(write_card, image, says):
+def test_images_that_are_refused(write_card, image, says):
     with pytest.raises(InputError, match=says):
         load_onnx_card(write_card())(image)
 

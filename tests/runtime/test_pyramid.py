@@ -34,24 +34,24 @@ def shifted_pair(height: int, width: int, shift: int) -> tuple[np.ndarray, np.nd
         noise = rng.standard_normal((-(-height // cell), -(-(width + shift) // cell))).astype(np.float32)
         texture += cv2.resize(noise, (width + shift, height), interpolation=cv2.INTER_CUBIC)
     grey = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    picture = np.repeat(grey[..., None], 3, axis=2)
-    return picture[:, :width], picture[:, shift:]
+    image = np.repeat(grey[..., None], 3, axis=2)
+    return image[:, :width], image[:, shift:]
 
 
-def test_a_small_picture_in_range_is_one_call():
+def test_a_small_image_in_range_is_one_call():
     sizes: list[tuple[int, int]] = []
-    picture = np.zeros((1000, 2000, 3), np.uint8)
-    disparity, confidence = match_pyramid(constant(5.0, 0.25, sizes), picture, picture, RANGE, RANGE)
+    image = np.zeros((1000, 2000, 3), np.uint8)
+    disparity, confidence = match_pyramid(constant(5.0, 0.25, sizes), image, image, RANGE, RANGE)
     assert sizes == [(1000, 2000)]
-    assert picture.shape[0] * picture.shape[1] == WHOLE_PX
+    assert image.shape[0] * image.shape[1] == WHOLE_PX
     assert (disparity == 5.0).all()
     assert (confidence == 0.25).all()
 
 
 def test_tiles_blend_to_exact_constants():
     sizes: list[tuple[int, int]] = []
-    picture = np.zeros((1100, 2100, 3), np.uint8)
-    disparity, confidence = match_pyramid(constant(5.0, 0.25, sizes), picture, picture, RANGE, RANGE)
+    image = np.zeros((1100, 2100, 3), np.uint8)
+    disparity, confidence = match_pyramid(constant(5.0, 0.25, sizes), image, image, RANGE, RANGE)
     np.testing.assert_allclose(disparity, 5.0, rtol=1e-6)
     np.testing.assert_allclose(confidence, 0.25, rtol=1e-6)
     assert len(sizes) == 6
@@ -61,12 +61,12 @@ def test_tiles_blend_to_exact_constants():
 
 def test_a_network_that_enlarges_is_given_smaller_tiles():
     sizes: list[tuple[int, int]] = []
-    picture = np.zeros((700, 1000, 3), np.uint8)
-    disparity, _ = match_pyramid(constant(5.0, 0.25, sizes), picture, picture, RANGE, RANGE, enlarge=2.0)
+    image = np.zeros((700, 1000, 3), np.uint8)
+    disparity, _ = match_pyramid(constant(5.0, 0.25, sizes), image, image, RANGE, RANGE, enlarge=2.0)
     np.testing.assert_allclose(disparity, 5.0, rtol=1e-6)
     assert len(sizes) == 4  # 700 x 1000 px are 2.8 million for the network, and 512 px of them a tile's side
     sizes.clear()
-    match_pyramid(constant(5.0, 0.25, sizes), picture[:500], picture[:500], RANGE, RANGE, enlarge=2.0)
+    match_pyramid(constant(5.0, 0.25, sizes), image[:500], image[:500], RANGE, RANGE, enlarge=2.0)
     assert sizes == [(500, 1000)]
 
 
@@ -77,8 +77,8 @@ def test_a_coarse_level_that_shows_nothing_beyond_the_range_has_no_say(coarse_px
         disparity, confidence = (coarse_px, 0.9) if coarse else (50.0, 0.4)
         return np.full(left.shape[:2], disparity, np.float32), np.full(left.shape[:2], confidence, np.float32)
 
-    picture = np.zeros((200, 300, 3), np.uint8)
-    disparity, _ = match_pyramid(network, picture, picture, RANGE, 2 * RANGE)
+    image = np.zeros((200, 300, 3), np.uint8)
+    disparity, _ = match_pyramid(network, image, image, RANGE, 2 * RANGE)
     np.testing.assert_allclose(disparity, kept)
 
 
@@ -90,7 +90,7 @@ def test_tiles_are_put_where_they_were_taken():
     np.testing.assert_allclose(disparity, left[..., 0], rtol=1e-6, atol=1e-6)
 
 
-def test_tiles_find_what_the_whole_picture_would_show():
+def test_tiles_find_what_the_whole_image_would_show():
     left, right = shifted_pair(1030, 2050, 120)
     disparity, _ = match_pyramid(block_matcher, left, right, RANGE, RANGE)
     assert (np.abs(disparity[:, 130:] - 120) < 1).mean() > 0.99
@@ -107,8 +107,8 @@ def test_1200_px_are_found_by_a_network_that_sees_192():
 @pytest.mark.parametrize(("largest", "calls"), [(RANGE, 1), (RANGE + 1, 2), (4 * RANGE, 3)])
 def test_levels_grow_with_the_range(largest, calls):
     sizes: list[tuple[int, int]] = []
-    picture = np.zeros((101, 301, 3), np.uint8)
-    disparity, _ = match_pyramid(constant(3.0, 0.5, sizes), picture, picture, RANGE, largest)
+    image = np.zeros((101, 301, 3), np.uint8)
+    disparity, _ = match_pyramid(constant(3.0, 0.5, sizes), image, image, RANGE, largest)
     assert disparity.shape == (101, 301)
     assert len(sizes) == calls
     assert sizes[-1] == (101, 301)

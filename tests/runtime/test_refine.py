@@ -1,4 +1,4 @@
-"""Mending disparities: what goes into the graph, what comes out, and large pictures in bands."""
+"""Mending disparities: what goes into the graph, what comes out, and large images in bands."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return helper.make_tensor_value_info(name, kind, ["h", "w", *depth])
 
     inputs = [layer(side, TensorProto.UINT8, 3) for side in ("left", "right")]
-    inputs += [layer("found", TensorProto.FLOAT), layer("valid", TensorProto.UINT8)]
+    inputs += [layer("prior", TensorProto.FLOAT), layer("prior_valid", TensorProto.UINT8)]
     outputs = [layer(name, TensorProto.FLOAT) for name in ("disparity", "confidence")]
     one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
     nodes = [
-        helper.make_node("Add", ["found", "one"], ["disparity"]),
-        helper.make_node("Cast", ["valid"], ["confidence"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["prior", "one"], ["disparity"]),
+        helper.make_node("Cast", ["prior_valid"], ["confidence"], to=TensorProto.FLOAT),
     ]
     model = helper.make_model(
         helper.make_graph(nodes, "toy", inputs, outputs, [one]), opset_imports=[helper.make_opsetid("", 18)]
@@ -55,7 +55,7 @@ def test_what_is_unknown_is_filled_from_the_background_and_known_to_be_unsure(gr
     np.testing.assert_array_equal(mended.confidence, valid.astype(np.float32))
 
 
-def test_a_large_picture_in_bands_is_what_it_is_in_one_piece(graph: Path):
+def test_a_large_image_in_bands_is_what_it_is_in_one_piece(graph: Path):
     height, width = 2300, 1000
     disparity = np.random.default_rng(1).random((height, width), dtype=np.float32) * 90
     valid = np.random.default_rng(2).random((height, width)) < 0.8
@@ -64,7 +64,7 @@ def test_a_large_picture_in_bands_is_what_it_is_in_one_piece(graph: Path):
     np.testing.assert_allclose(mended.confidence, valid, atol=1e-5)
 
 
-def test_grey_pictures_are_taken(graph: Path):
+def test_grey_images_are_taken(graph: Path):
     left, right = pair(16, 16)
     found = DisparityMap(np.ones((16, 16), np.float32), np.ones((16, 16), bool))
     assert (RefineSession(graph, threads=1)(left[..., 0], right[..., 0], found).disparity == 2.0).all()
@@ -72,7 +72,7 @@ def test_grey_pictures_are_taken(graph: Path):
 
 def test_a_disparity_of_another_size_is_refused(graph: Path):
     found = DisparityMap(np.ones((10, 15), np.float32), np.ones((10, 15), bool))
-    with pytest.raises(InputError, match=r"disparity of the pictures' size \(20, 30\).*got \(10, 15\)"):
+    with pytest.raises(InputError, match=r"disparity of the images' size \(20, 30\).*got \(10, 15\)"):
         RefineSession(graph, threads=1)(*pair(20, 30), found)
 
 

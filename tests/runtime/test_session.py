@@ -9,25 +9,25 @@ import pytest
 import leadline
 from leadline.classical import ClassicalStereo
 from leadline.errors import InputError
-from leadline.runtime.pictures import check_pictures
+from leadline.runtime.images import check_images
 from leadline.runtime.session import GraphSession, default_threads
 from leadline.runtime.stereo import StereoSession, stereo_method
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
 def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
     session = GraphSession(toy_graph, threads=1)
-    disparity, confidence = session(PICTURE, PICTURE)
-    np.testing.assert_allclose(disparity, PICTURE.mean(2), rtol=1e-5)
-    np.testing.assert_allclose(confidence, PICTURE.mean(2) / 255.0, rtol=1e-5)
+    disparity, confidence = session(IMAGE, IMAGE)
+    np.testing.assert_allclose(disparity, IMAGE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(confidence, IMAGE.mean(2) / 255.0, rtol=1e-5)
     assert (session.max_disparity, session.threads, session.provider) == (128, 1, "cpu")
 
 
 def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Path, toy_graph: Path):
     session = GraphSession(unsure_graph, threads=1)
-    disparity, confidence = session(PICTURE, PICTURE)
-    np.testing.assert_allclose(disparity, PICTURE.mean(2), rtol=1e-5)
+    disparity, confidence = session(IMAGE, IMAGE)
+    np.testing.assert_allclose(disparity, IMAGE.mean(2), rtol=1e-5)
     assert confidence.shape == disparity.shape
     assert (confidence == 0.5).all()
     assert not session.has_confidence
@@ -35,8 +35,8 @@ def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Pa
 
 
 def test_a_network_that_cannot_tell_gives_no_confidence(unsure_graph: Path):
-    found = StereoSession(unsure_graph)(PICTURE, PICTURE)
-    np.testing.assert_allclose(found.disparity, PICTURE.mean(2), rtol=1e-5)
+    found = StereoSession(unsure_graph)(IMAGE, IMAGE)
+    np.testing.assert_allclose(found.disparity, IMAGE.mean(2), rtol=1e-5)
     assert found.confidence is None
 
 
@@ -51,8 +51,8 @@ def test_a_guided_graph_sees_what_sgbm_finds(guided_graph: Path):
 
 
 def test_views_with_strides_are_taken(toy_graph: Path):
-    disparity, _ = GraphSession(toy_graph, threads=1)(PICTURE[:, ::-1], PICTURE)
-    np.testing.assert_allclose(disparity, PICTURE[:, ::-1].mean(2), rtol=1e-5)
+    disparity, _ = GraphSession(toy_graph, threads=1)(IMAGE[:, ::-1], IMAGE)
+    np.testing.assert_allclose(disparity, IMAGE[:, ::-1].mean(2), rtol=1e-5)
 
 
 def test_all_processors_are_used_unless_told(toy_graph: Path):
@@ -97,29 +97,29 @@ def test_no_threads_are_refused(make, toy_graph: Path):
 
 def test_a_session_answers_with_a_dense_map(toy_graph: Path):
     session = StereoSession(toy_graph, threads=1)
-    found = session(PICTURE, PICTURE)
+    found = session(IMAGE, IMAGE)
     assert found.valid.all()
     assert found.confidence is not None
     assert session.description == {"model": str(toy_graph), "provider": "cpu", "threads": 1}
 
 
-def test_grey_pictures_are_taken(toy_graph: Path):
-    grey = PICTURE[..., 0]
+def test_grey_images_are_taken(toy_graph: Path):
+    grey = IMAGE[..., 0]
     np.testing.assert_allclose(StereoSession(toy_graph, threads=1)(grey, grey).disparity, grey, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("left", "right", "message"),
     [
-        (PICTURE.astype(np.float32), PICTURE, "8-bit RGB or grey for the left"),
-        (PICTURE, PICTURE[..., :2], "8-bit RGB or grey for the right"),
-        (PICTURE, PICTURE[:, :-1], r"one size, got \(20, 30\) and \(20, 29\)"),
-        (PICTURE[:15], PICTURE[:15], "at least 16 px a side"),
+        (IMAGE.astype(np.float32), IMAGE, "8-bit RGB or grey for the left"),
+        (IMAGE, IMAGE[..., :2], "8-bit RGB or grey for the right"),
+        (IMAGE, IMAGE[:, :-1], r"one size, got \(20, 30\) and \(20, 29\)"),
+        (IMAGE[:15], IMAGE[:15], "at least 16 px a side"),
     ],
 )
 def test_what_is_no_pair_is_refused(left, right, message):
     with pytest.raises(InputError, match=message):
-        check_pictures(left, right)
+        check_images(left, right)
 
 
 def test_a_range_of_nothing_is_refused(toy_graph: Path):
@@ -134,7 +134,7 @@ def test_an_unknown_model_names_the_known_ones(name):
 
 
 def test_classical_matchers_stand_behind_the_same_call():
-    found = stereo_method("sgbm-3way", 31, threads=1)(PICTURE, PICTURE)
+    found = stereo_method("sgbm-3way", 31, threads=1)(IMAGE, IMAGE)
     assert found.disparity.shape == (20, 30)
     with pytest.raises(InputError, match="provider cpu"):
         stereo_method("bm", provider="cuda")
@@ -163,15 +163,13 @@ def test_a_smallest_disparity_that_makes_no_sense_is_refused():
         stereo_method("bm", min_disparity=4)
     with pytest.raises(InputError, match="above the smallest, got -8 and -8"):
         stereo_method("bm", -8, min_disparity=-8)
-    with pytest.raises(InputError, match="more than -30 px for pictures so wide, got -30"):
-        stereo_method("bm", min_disparity=-30)(PICTURE, PICTURE)
+    with pytest.raises(InputError, match="more than -30 px for images so wide, got -30"):
+        stereo_method("bm", min_disparity=-30)(IMAGE, IMAGE)
 
 
 def test_the_short_call_takes_files_and_matchers(toy_graph: Path):
-    np.testing.assert_allclose(
-        leadline.stereo(PICTURE, PICTURE, model=str(toy_graph)).disparity, PICTURE.mean(2), rtol=1e-5
-    )
-    assert leadline.stereo(PICTURE, PICTURE, model="bm", max_disparity=16).confidence is None
+    np.testing.assert_allclose(leadline.stereo(IMAGE, IMAGE, model=str(toy_graph)).disparity, IMAGE.mean(2), rtol=1e-5)
+    assert leadline.stereo(IMAGE, IMAGE, model="bm", max_disparity=16).confidence is None
 
 
 @pytest.mark.parametrize(("wide", "wanted"), [(40, 128), (2000, 250)])
@@ -183,6 +181,6 @@ def test_where_no_range_is_named_an_eighth_of_the_width_is_looked_for(toy_graph:
         return np.zeros(left.shape[:2], np.float32), np.ones(left.shape[:2], np.float32)
 
     monkeypatch.setattr(sys.modules[StereoSession.__module__], "match_pyramid", match_pyramid)
-    picture = np.zeros((20, wide, 3), np.uint8)
-    StereoSession(toy_graph)(picture, picture)
+    image = np.zeros((20, wide, 3), np.uint8)
+    StereoSession(toy_graph)(image, image)
     assert asked == [(128, wanted, 1.0)]

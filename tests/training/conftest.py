@@ -2,14 +2,14 @@
 
 import pytest
 
-from leadline.data.augment import StereoAugmentation
-from leadline.data.dreams.generate import generate_stereo
-from leadline.training.recipe import StereoRecipe
+from leadline.data.stereo.augment import StereoAugmentation
+from leadline.data.synthetic.generate import generate_stereo
+from leadline.training.stereo.recipe import StereoRecipe
 
 
 @pytest.fixture(scope="session")
 def toy_recipe(tmp_path_factory: pytest.TempPathFactory) -> StereoRecipe:
-    data = tmp_path_factory.mktemp("dreams")
+    data = tmp_path_factory.mktemp("rendered")
     generate_stereo(4, 1, data, workers=0, size=(96, 128))
     return StereoRecipe(
         "leadline-fast",

@@ -12,8 +12,9 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leadline.errors import InputError
-from leadline.training.recipe import StereoRecipe, load_recipe
+from leadline.training.recipe import load_recipe
 from leadline.training.run import LOGS_NAME, Team, train
+from leadline.training.stereo.recipe import StereoRecipe
 
 COMMAND = Path(sys.executable).with_name("leadline")
 
@@ -49,7 +50,7 @@ def test_two_processes_follow_the_curve_of_one(toy_recipe: StereoRecipe, tmp_pat
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("leadline export") == 1
     one, two = curves(tmp_path / "1"), curves(tmp_path / "2")
-    assert {"train/loss", "train/full", "dreamed/epe"} <= set(one)
+    assert {"train/loss", "train/full", "rendered/epe"} <= set(one)
     assert set(one) == set(two)
     for name, curve in one.items():
         assert two[name] == pytest.approx(curve, rel=1e-4), name

@@ -38,9 +38,9 @@ def test_values_are_read_and_overridden(recipe, tmp_path):
     assert load_recipe(again) == read
 
 
-def test_an_unknown_way_of_learning_is_refused(recipe):
-    with pytest.raises(InputError, match="expected learning to be one of stereo"):
-        load_recipe(recipe(MINIMAL + "learning: by-heart\n"))
+def test_an_unknown_method_is_refused(recipe):
+    with pytest.raises(InputError, match="expected method to be one of stereo"):
+        load_recipe(recipe(MINIMAL + "method: by-heart\n"))
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leadline.data.samples import StereoSample
-from leadline.data.torch_stereo import StereoStream
+from leadline.data.stereo.stream import StereoStream
 from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.stereo import LeadlineFast
 from leadline.training import stereo
-from leadline.training.recipe import StereoRecipe
 from leadline.training.run import LOGS_NAME, train
+from leadline.training.stereo.recipe import StereoRecipe
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -51,11 +51,11 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
 
 
 def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("leadline.training.validation.find_spec", lambda name: None)
+    monkeypatch.setattr("leadline.training.stereo.validation.find_spec", lambda name: None)
     recipe = replace(toy_recipe, steps=2, validate_epochs=1, scenes=(str(tmp_path / "absent"),))
     train(recipe, tmp_path / "run")
     for name in ("epe", "bad2", "confidence_gap"):
-        ((step, score),) = curve(tmp_path / "run", f"dreamed/{name}")
+        ((step, score),) = curve(tmp_path / "run", f"rendered/{name}")
         assert step == 1
         assert math.isfinite(score)
 
@@ -63,7 +63,7 @@ def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tm
 def test_a_guided_network_sees_the_matcher_in_every_other_step_and_when_it_is_validated(
     toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch
 ):
-    monkeypatch.setattr("leadline.training.validation.find_spec", lambda name: None)
+    monkeypatch.setattr("leadline.training.stereo.validation.find_spec", lambda name: None)
     told: list[tuple[bool, bool]] = []
     forward = LeadlineFast.forward
 
@@ -75,7 +75,7 @@ def test_a_guided_network_sees_the_matcher_in_every_other_step_and_when_it_is_va
     recipe = replace(toy_recipe, model_options={"guided": True}, enlarge=1.5, validate_epochs=2)
     train(recipe, tmp_path / "run")
     assert told == [(True, False), (True, True), (True, False), (True, True), (False, True)]
-    assert curve(tmp_path / "run", "dreamed/epe")
+    assert curve(tmp_path / "run", "rendered/epe")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):

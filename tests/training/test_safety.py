@@ -17,13 +17,14 @@ from leadline.errors import LeadlineError
 from leadline.training import stereo
 from leadline.training.bad_batch import save_batch
 from leadline.training.checkpoints import AtomicCheckpoints
-from leadline.training.recipe import StereoRecipe, resolved
+from leadline.training.recipe import resolved
 from leadline.training.run import train
+from leadline.training.stereo.recipe import StereoRecipe
 
 DYING = """
 import os, signal, sys
 from leadline.apps.cli.main import main
-from leadline.data.torch_stereo import StereoStream
+from leadline.data.stereo.stream import StereoStream
 
 number, deadly = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell are started without

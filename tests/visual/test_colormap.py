@@ -12,17 +12,17 @@ def warmth(color: np.ndarray) -> int:
 
 
 def test_plasma_runs_from_dark_blue_to_yellow() -> None:
-    picture = plasma(np.array([[0.0, 1.0, 2.0]]), np.ones((1, 3), dtype=bool), (0.0, 2.0))
+    image = plasma(np.array([[0.0, 1.0, 2.0]]), np.ones((1, 3), dtype=bool), (0.0, 2.0))
     # The ends of matplotlib's table: #0d0887 and #f0f921.
-    assert mean_squared_error(picture[0, 0], np.array([13, 8, 135])) < 2
-    assert mean_squared_error(picture[0, 2], np.array([240, 249, 33])) < 2
-    assert warmth(picture[0, 0]) < warmth(picture[0, 1]) < warmth(picture[0, 2])
+    assert mean_squared_error(image[0, 0], np.array([13, 8, 135])) < 2
+    assert mean_squared_error(image[0, 2], np.array([240, 249, 33])) < 2
+    assert warmth(image[0, 0]) < warmth(image[0, 1]) < warmth(image[0, 2])
 
 
 def test_invalid_is_black_even_where_not_finite() -> None:
-    picture = plasma(np.array([[np.nan, 1.0, 5.0]]), np.array([[False, True, True]]))
-    assert picture[0, 0].tolist() == [0, 0, 0]
-    assert picture[0, 1].any()
+    image = plasma(np.array([[np.nan, 1.0, 5.0]]), np.array([[False, True, True]]))
+    assert image[0, 0].tolist() == [0, 0, 0]
+    assert image[0, 1].any()
 
 
 def test_outliers_do_not_eat_the_range() -> None:
@@ -57,8 +57,8 @@ def test_closer_depth_is_hotter_for_every_kind() -> None:
 
 
 def test_confidence_is_grey_with_white_certain() -> None:
-    picture = confidence_grey(np.array([[0.0, 0.2, 1.0, 1.2]], dtype=np.float32))
-    assert picture[0].tolist() == [[0] * 3, [51] * 3, [255] * 3, [255] * 3]
+    image = confidence_grey(np.array([[0.0, 0.2, 1.0, 1.2]], dtype=np.float32))
+    assert image[0].tolist() == [[0] * 3, [51] * 3, [255] * 3, [255] * 3]
 
 
 def test_confidence_must_be_finite() -> None:

@@ -13,7 +13,7 @@ def disparity_map(values: list[float], valid: list[bool] | None = None) -> Dispa
 
 def test_colours_are_kittis_and_change_at_doublings_of_the_threshold() -> None:
     errors = [0.0, 0.1, 0.2, 0.4, 0.9, 1.9, 2.1, 4.1, 8.1, 16.1, 32.1, 500.0]
-    picture = error_map(disparity_map(errors), disparity_map([0.0] * len(errors)))
+    image = error_map(disparity_map(errors), disparity_map([0.0] * len(errors)))
     expected = [
         (49, 54, 149),
         (49, 54, 149),
@@ -28,24 +28,24 @@ def test_colours_are_kittis_and_change_at_doublings_of_the_threshold() -> None:
         (165, 0, 38),
         (165, 0, 38),
     ]
-    assert [tuple(color) for color in picture[0].tolist()] == expected
+    assert [tuple(color) for color in image[0].tolist()] == expected
 
 
 def test_an_error_at_the_threshold_is_still_blue() -> None:
-    picture = error_map(disparity_map([2.0, 3.0]), disparity_map([0.0, 0.0]))
-    assert picture[0].tolist() == [[224, 243, 248], [254, 224, 144]]
+    image = error_map(disparity_map([2.0, 3.0]), disparity_map([0.0, 0.0]))
+    assert image[0].tolist() == [[224, 243, 248], [254, 224, 144]]
     at_three = error_map(disparity_map([3.0]), disparity_map([0.0]), correct_px=3.0)
     assert at_three[0].tolist() == [[224, 243, 248]]
 
 
 def test_guesses_on_invalid_pixels_are_shown() -> None:
-    picture = error_map(disparity_map([5.0], [False]), disparity_map([5.0]))
-    assert picture[0].tolist() == [[49, 54, 149]]
+    image = error_map(disparity_map([5.0], [False]), disparity_map([5.0]))
+    assert image[0].tolist() == [[49, 54, 149]]
 
 
 def test_missing_and_unknown() -> None:
-    picture = error_map(disparity_map([0, 0, 5], [False, False, True]), disparity_map([5, 0, 0], [True, False, False]))
-    assert [tuple(color) for color in picture[0].tolist()] == [MISSING_RGB, UNKNOWN_RGB, UNKNOWN_RGB]
+    image = error_map(disparity_map([0, 0, 5], [False, False, True]), disparity_map([5, 0, 0], [True, False, False]))
+    assert [tuple(color) for color in image[0].tolist()] == [MISSING_RGB, UNKNOWN_RGB, UNKNOWN_RGB]
 
 
 def test_growing_spreads_over_neighbours_but_not_over_known_pixels() -> None:
@@ -54,12 +54,12 @@ def test_growing_spreads_over_neighbours_but_not_over_known_pixels() -> None:
     truth = DisparityMap(np.zeros((5, 5), dtype=np.float32), valid)
     prediction = np.zeros((5, 5), dtype=np.float32)
     prediction[2, 3] = 100.0
-    picture = error_map(DisparityMap(prediction, np.ones((5, 5), dtype=bool)), truth, grow=True)
-    assert picture[2, 2].tolist() == [49, 54, 149]
-    assert picture[2, 3].tolist() == [165, 0, 38]
-    assert picture[1, 1].tolist() == [49, 54, 149]
-    assert picture[3, 4].tolist() == [165, 0, 38]
-    assert not picture[0].any()
+    image = error_map(DisparityMap(prediction, np.ones((5, 5), dtype=bool)), truth, grow=True)
+    assert image[2, 2].tolist() == [49, 54, 149]
+    assert image[2, 3].tolist() == [165, 0, 38]
+    assert image[1, 1].tolist() == [49, 54, 149]
+    assert image[3, 4].tolist() == [165, 0, 38]
+    assert not image[0].any()
 
 
 def test_legend_shows_every_colour() -> None:

@@ -17,13 +17,13 @@ def disparity_map(height: int, width: int, confidence: bool = False) -> Disparit
 
 
 def test_panels_stand_in_their_places() -> None:
-    picture = sheet([[Panel("red", RED), Panel("blue", BLUE)], [None, Panel("red", RED)]], panel_width=80)
+    image = sheet([[Panel("red", RED), Panel("blue", BLUE)], [None, Panel("red", RED)]], panel_width=80)
     # Two columns of 80 and three gaps of 10; rows of a label, a panel of 40 and a gap.
-    assert picture.shape == (2 * (26 + 40 + 10), 190, 3)
-    assert picture[46, 50].tolist() == [255, 0, 0]
-    assert picture[46, 140].tolist() == [0, 0, 255]
-    assert picture[122, 50].tolist() == [255, 255, 255]
-    assert picture[122, 140].tolist() == [255, 0, 0]
+    assert image.shape == (2 * (26 + 40 + 10), 190, 3)
+    assert image[46, 50].tolist() == [255, 0, 0]
+    assert image[46, 140].tolist() == [0, 0, 255]
+    assert image[122, 50].tolist() == [255, 255, 255]
+    assert image[122, 140].tolist() == [255, 0, 0]
 
 
 def test_labels_and_title_leave_ink() -> None:
@@ -62,8 +62,8 @@ def test_sparse_truth_is_made_visible() -> None:
     valid = np.zeros((30, 48), dtype=bool)
     valid[::6, ::6] = True
     dots = DisparityMap(np.full((30, 48), 9, dtype=np.float32), valid)
-    picture = stereo_sheet(left, left, {"m": disparity_map(30, 48)}, dots)
-    truth_panel = picture[26 + 300 + 10 + 27 : 26 + 300 + 10 + 325, 11:489]
+    image = stereo_sheet(left, left, {"m": disparity_map(30, 48)}, dots)
+    truth_panel = image[26 + 300 + 10 + 27 : 26 + 300 + 10 + 325, 11:489]
     # Each dot of 1 in 36 pixels covers up to nine pixels.
     assert 0.15 < (truth_panel.max(axis=2) > 0).mean() < 0.3
 

@@ -35,7 +35,7 @@ _MEDIAN_SIZE: Final = 5
 
 _Grey = UInt8[np.ndarray, "h w"]
 # Sizes are not named here, since two different ones are the caller's error and get their own message.
-_Picture = UInt8[np.ndarray, "_ _ 3"] | UInt8[np.ndarray, "_ _"]
+_Image = UInt8[np.ndarray, "_ _ 3"] | UInt8[np.ndarray, "_ _"]
 _Raw = Int16[np.ndarray, "h w"]
 
 
@@ -55,7 +55,7 @@ class ClassicalStereo:
         name: `bm` (block matching), `sgbm` (5 directions), `sgbm-3way` (3 directions, fastest of the three) or
             `sgbm-hh` (8 directions).
         max_disparity: Largest disparity that is searched, pixels, 1 to 2047. The search covers at least it: it is
-            rounded up to whole sixteens, after being cut to the width of the picture.
+            rounded up to whole sixteens, after being cut to the width of the image.
 
     Raises:
         InputError: If the name is unknown or max_disparity is out of range.
@@ -73,10 +73,10 @@ class ClassicalStereo:
         if not 1 <= self.max_disparity <= _LARGEST_DISPARITY:
             raise InputError(
                 f"expected a max_disparity of 1 to {_LARGEST_DISPARITY} px, got {self.max_disparity}; "
-                "match smaller pictures if the scene has larger disparities"
+                "match smaller images if the scene has larger disparities"
             )
 
-    def __call__(self, left: _Picture, right: _Picture) -> DisparityMap:
+    def __call__(self, left: _Image, right: _Image) -> DisparityMap:
         """Matches one rectified pair.
 
         Args:
@@ -88,15 +88,15 @@ class ClassicalStereo:
             matcher knows no probability.
 
         Raises:
-            InputError: If the sizes differ or a picture is empty.
+            InputError: If the sizes differ or an image is empty.
         """
         if left.shape[:2] != right.shape[:2]:
             raise InputError(
-                f"expected two pictures of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+                f"expected two images of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
                 "rectify the pair or resize one of them"
             )
         if left.size == 0:
-            raise InputError(f"expected pictures of at least one pixel, got {left.shape[:2]} (height, width)")
+            raise InputError(f"expected images of at least one pixel, got {left.shape[:2]} (height, width)")
         raw = self._matched_both_ways(_grey(left), _grey(right))
         valid = raw >= 0
         disparity = fill_background(raw.astype(np.float32) / _SUBPIXEL, valid)
@@ -104,7 +104,7 @@ class ClassicalStereo:
 
     def _matched_both_ways(self, left: _Grey, right: _Grey) -> _Raw:
         """Raw left-view disparity that the right view confirms; _UNKNOWN elsewhere."""
-        # A match can be no farther away than the picture is wide.
+        # A match can be no farther away than the image is wide.
         searched = min(self.max_disparity, left.shape[1])
         count = -(-(searched + 1) // 16) * 16
         compute = _block_matcher(count) if self.name == "bm" else _semi_global_matcher(self.name, count)
@@ -115,7 +115,7 @@ class ClassicalStereo:
         return np.asarray(cv2.filterSpeckles(raw, _UNKNOWN, _SPECKLE_SIZE, _SPECKLE_STEP)[0])
 
 
-def _grey(image: _Picture) -> _Grey:
+def _grey(image: _Image) -> _Grey:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
@@ -150,7 +150,7 @@ def _padded_match(compute: Callable[[_Grey, _Grey], _Raw], left: _Grey, right: _
     """Matches with a margin, since OpenCV leaves the first `count` columns and a half block at each edge empty."""
     half = max(_BM_BLOCK, _SGBM_BLOCK) // 2
     height, width = left.shape
-    # Below this size OpenCV refuses or reads beside the picture.
+    # Below this size OpenCV refuses or reads beside the image.
     bottom, side = max(half, 2 * _BM_BLOCK - height), max(half, 2 * _BM_BLOCK - width)
     border = (half, bottom, count + half, side)
     padded = [cv2.copyMakeBorder(view, *border, cv2.BORDER_REPLICATE) for view in (left, right)]

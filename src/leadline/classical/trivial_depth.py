@@ -1,4 +1,4 @@
-"""Depth without looking at the picture: what any method must beat.
+"""Depth without looking at the image: what any method must beat.
 
 Both are of kind affine_inverse, so that they are aligned with the truth as a network's relative depth is: the fit finds
 the best constant and the best ramp.

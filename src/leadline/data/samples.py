@@ -15,14 +15,14 @@ class StereoSample:
     """One rectified pair with its truth; ``x_right = x_left - disparity``, pixel centres are integers.
 
     Attributes:
-        left: Left picture, RGB.
-        right: Right picture, RGB.
-        disparity: Pixels of the left picture, positive; meaningless where not ``valid``.
+        left: Left image, RGB.
+        right: Right image, RGB.
+        disparity: Pixels of the left image, positive; meaningless where not ``valid``.
         valid: Where ``disparity`` is known.
-        occluded: Left pixels that are hidden in the right picture or fall outside it.
-        right_disparity: Disparity of the right picture's pixels (``x_left = x_right + right_disparity``), or None.
+        occluded: Left pixels that are hidden in the right image or fall outside it.
+        right_disparity: Disparity of the right image's pixels (``x_left = x_right + right_disparity``), or None.
         right_valid: Where ``right_disparity`` is known, or None.
-        right_occluded: Right pixels that are hidden in the left picture or fall outside it, or None.
+        right_occluded: Right pixels that are hidden in the left image or fall outside it, or None.
     """
 
     left: UInt8[np.ndarray, "h w 3"]
@@ -37,7 +37,7 @@ class StereoSample:
 
 @dataclass(frozen=True)
 class DepthSample:
-    """One picture with what is known of its depth.
+    """One image with what is known of its depth.
 
     Attributes:
         image: RGB.
@@ -59,7 +59,7 @@ class DepthSample:
 
 @dataclass(frozen=True)
 class OrdinalSample:
-    """One picture with pairs of points of which it is known which is farther.
+    """One image with pairs of points of which it is known which is farther.
 
     Attributes:
         image: RGB.

@@ -17,10 +17,10 @@ from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
-from leadline.models.mono import DeployedMono
-from leadline.models.stereo import Deployed
-from leadline.models.stereo.leadline_refine import DeployedRefine
-from leadline.runtime.guide import guidance
+from leadline.models.mono import MonoInference
+from leadline.models.stereo import StereoInference
+from leadline.models.stereo.leadline_refine import RefineInference
+from leadline.runtime.prior import sgbm_prior
 from leadline.runtime.session import (
     CANONICAL_KEY,
     DEPTH_KIND_KEY,
@@ -37,10 +37,10 @@ _MAX_PARITY_PX: Final = 0.02
 _ALIKE: Final = 0.9999
 """Share of the pixels that must agree: a network that rounds a disparity may round a tie to either side."""
 _PARITY_SIZES: Final = ((96, 160), (121, 203), (250, 371))
-_MONO_WAYS: Final = ("mono", "metric-mono", "monodepth")
-"""Ways of learning from which networks for single pictures come."""
-_UNEXPORTED_WAYS: Final = ("diffusion", "intrinsic-lora", "finetune")
-"""Ways of learning whose networks are more than a graph, or that write their own one."""
+_MONO_METHODS: Final = ("mono", "metric-mono", "monodepth")
+"""Methods from which networks for single images come."""
+_UNEXPORTED_METHODS: Final = ("diffusion", "intrinsic-lora", "finetune")
+"""Methods whose networks are more than a graph, or that write their own one."""
 _MONO_OUTPUTS: Final[Mapping[str, tuple[str, str]]] = {
     "affine_inverse": ("inverse_depth", "confidence"),
     "up_to_scale": ("depth", "confidence"),
@@ -55,55 +55,55 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
     Args:
         checkpoint: What `leadline train` saved.
         output: The ONNX file.
-        enlarge: How much larger a stereo network sees the pictures, instead of the recipe's value.
+        enlarge: How much larger a stereo network sees the images, instead of the recipe's value.
         guided: Whether a network that can be guided by a matcher is.
     Returns:
         Largest difference between torch and ONNX Runtime with its unit, as of `export_stereo`, `export_mono` or
         `export_refine`.
     Raises:
         InputError: If the checkpoint cannot be read, no graph can be made of it, the two differ too much, or a network
-            that is not for stereo is to enlarge its pictures.
+            that is not for stereo is to enlarge its images.
         OutputError: If the file cannot be written.
     """
-    learning = averaged_weights(checkpoint)[0].get("learning")
-    if learning in _UNEXPORTED_WAYS:
-        raise InputError(f"expected a run that can be exported, got one of learning: {learning}; use it from Python")
-    if learning not in (*_MONO_WAYS, "refine"):
-        return f"{export_stereo(load_deployed(checkpoint, enlarge, guided), output):.2g} px"
+    method = averaged_weights(checkpoint)[0].get("method")
+    if method in _UNEXPORTED_METHODS:
+        raise InputError(f"expected a run that can be exported, got one of method: {method}; use it from Python")
+    if method not in (*_MONO_METHODS, "refine"):
+        return f"{export_stereo(load_inference(checkpoint, enlarge, guided), output):.2g} px"
     if enlarge is not None:
         raise InputError(f"expected no --enlarge for a network that is not for stereo, got {enlarge}; omit it")
-    if learning == "refine":
-        return f"{export_refine(load_deployed_refine(checkpoint), output):.2g} px"
-    return f"{100.0 * export_mono(load_deployed_mono(checkpoint), output):.2g} % of the range"
+    if method == "refine":
+        return f"{export_refine(load_refine_inference(checkpoint), output):.2g} px"
+    return f"{100.0 * export_mono(load_mono_inference(checkpoint), output):.2g} % of the range"
 
 
-def load_deployed(checkpoint: Path, enlarge: float | None = None, guided: bool = True) -> Deployed:
+def load_inference(checkpoint: Path, enlarge: float | None = None, guided: bool = True) -> StereoInference:
     """The averaged stereo network of a training run, as users call it.
 
     Args:
         checkpoint: What `leadline train` saved.
-        enlarge: How much larger the network sees the pictures, instead of the recipe's value.
+        enlarge: How much larger the network sees the images, instead of the recipe's value.
         guided: Whether a network that can be guided by a matcher is.
     Raises:
         InputError: If the file is not a checkpoint of `leadline train`, or of another network.
     """
     recipe, model = _load_model(checkpoint, guided)
     enlarge = float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge
-    return Deployed(model, enlarge)  # pyright: ignore[reportArgumentType]
+    return StereoInference(model, enlarge)  # pyright: ignore[reportArgumentType]
 
 
-def load_deployed_mono(checkpoint: Path) -> DeployedMono:
-    """The averaged network for single pictures of a training run, as users call it.
+def load_mono_inference(checkpoint: Path) -> MonoInference:
+    """The averaged network for single images of a training run, as users call it.
 
     Args:
         checkpoint: What `leadline train` saved.
     Raises:
         InputError: If the file is not a checkpoint of `leadline train`, or of another network.
     """
-    return DeployedMono(_load_model(checkpoint)[1])  # pyright: ignore[reportArgumentType]
+    return MonoInference(_load_model(checkpoint)[1])  # pyright: ignore[reportArgumentType]
 
 
-def load_deployed_refine(checkpoint: Path) -> DeployedRefine:
+def load_refine_inference(checkpoint: Path) -> RefineInference:
     """The averaged network of a training run that mends disparities, as users call it.
 
     Args:
@@ -111,14 +111,14 @@ def load_deployed_refine(checkpoint: Path) -> DeployedRefine:
     Raises:
         InputError: If the file is not a checkpoint of `leadline train`, or of another network.
     """
-    return DeployedRefine(_load_model(checkpoint)[1])
+    return RefineInference(_load_model(checkpoint)[1])
 
 
 def _load_model(checkpoint: Path, guided: bool = True) -> tuple[Mapping[str, Any], nn.Module]:
     recipe, weights = averaged_weights(checkpoint)
     options = dict(recipe.get("model_options") or {})
     if not guided and options.pop("guided", False):
-        weights = {name: value for name, value in weights.items() if ".guidance." not in name}
+        weights = {name: value for name, value in weights.items() if ".sgbm_prior." not in name}
     try:
         model = build_model(str(recipe["model"]), options)
         model.load_state_dict(weights)
@@ -128,15 +128,15 @@ def _load_model(checkpoint: Path, guided: bool = True) -> tuple[Mapping[str, Any
     return recipe, model.eval()
 
 
-def export_stereo(deployed: Deployed, output: Path) -> float:
-    """Writes a network as an ONNX file for pictures of any size.
+def export_stereo(inference: StereoInference, output: Path) -> float:
+    """Writes a network as an ONNX file for images of any size.
 
-    The graph takes `left` and `right` (uint8, height x width x 3), and of a guided network what the matcher `found`
-    (float32, px) and where it is `valid` (uint8, 1 or 0); it gives `disparity` (px) and, if the network judges itself,
-    `confidence`.
+    The graph takes `left` and `right` (uint8, height x width x 3), and of a guided network the matcher's disparity as
+    `prior` (float32, px) and where it is valid as `prior_valid` (uint8, 1 or 0); it gives `disparity` (px) and, if the
+    network rates itself, `confidence`.
 
     Args:
-        deployed: The network with its pre- and post-processing.
+        inference: The network with its pre- and post-processing.
         output: The ONNX file.
     Returns:
         Largest difference in px between torch and ONNX Runtime, but for at most one pixel in 10,000.
@@ -144,13 +144,13 @@ def export_stereo(deployed: Deployed, output: Path) -> float:
         InputError: If they differ by more than 0.02 px.
         OutputError: If the file cannot be written.
     """
-    deployed = deployed.eval()
-    inputs = _stereo_inputs(deployed, 96, 160)
+    inference = inference.eval()
+    inputs = _stereo_inputs(inference, 96, 160)
     with torch.inference_mode():
-        names = [name for name, layer in zip(_OUTPUTS, deployed(*inputs.values()), strict=True) if layer is not None]
-    properties = {MAX_DISPARITY_KEY: str(deployed.max_disparity), ENLARGE_KEY: str(float(deployed.enlarge))}
-    content = _graph(deployed, inputs, names, properties)
-    return _written(output, content, _parity(deployed, content))
+        names = [name for name, layer in zip(_OUTPUTS, inference(*inputs.values()), strict=True) if layer is not None]
+    properties = {MAX_DISPARITY_KEY: str(inference.max_disparity), ENLARGE_KEY: str(float(inference.enlarge))}
+    content = _graph(inference, inputs, names, properties)
+    return _written(output, content, _parity(inference, content))
 
 
 def _written(output: Path, content: bytes, parity_px: float) -> float:
@@ -162,32 +162,32 @@ def _written(output: Path, content: bytes, parity_px: float) -> float:
     return parity_px
 
 
-def export_mono(deployed: DeployedMono, output: Path) -> float:
-    """Writes a network for single pictures as an ONNX file for pictures of any size.
+def export_mono(inference: MonoInference, output: Path) -> float:
+    """Writes a network for single images as an ONNX file for images of any size.
 
     The graph takes `image` (uint8, height x width x 3) and gives `inverse_depth` (s/Z + t), or `depth` (up to scale) of
     a network that knows distances, and, if the network judges itself, `confidence`.
 
     Args:
-        deployed: The network with its pre- and post-processing.
+        inference: The network with its pre- and post-processing.
         output: The ONNX file.
     Returns:
-        Largest difference of either between torch and ONNX Runtime as a share of its range in the picture, but
+        Largest difference of either between torch and ONNX Runtime as a share of its range in the image, but
         for at most one pixel in 10,000.
     Raises:
         InputError: If they differ by more than 0.001 of the range.
         OutputError: If the file cannot be written.
     """
-    deployed = deployed.eval()
+    inference = inference.eval()
     image = torch.randint(0, 256, (240, 320, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        layers = zip(_MONO_OUTPUTS[deployed.kind], deployed(image), strict=True)
+        layers = zip(_MONO_OUTPUTS[inference.kind], inference(image), strict=True)
         names = [name for name, layer in layers if layer is not None]
-    properties: dict[str, str] = {DEPTH_KIND_KEY: deployed.kind}
-    if deployed.canonical:
+    properties: dict[str, str] = {DEPTH_KIND_KEY: inference.kind}
+    if inference.canonical:
         properties[CANONICAL_KEY] = "1"
-    content = _graph(deployed, {"image": image}, names, properties)
-    parity = _mono_parity(deployed, content)
+    content = _graph(inference, {"image": image}, names, properties)
+    parity = _mono_parity(inference, content)
     if parity > _MAX_MONO_PARITY:
         raise InputError(
             f"expected torch and ONNX within {_MAX_MONO_PARITY} of the range, got {parity:.4f}; do not ship it"
@@ -197,14 +197,14 @@ def export_mono(deployed: DeployedMono, output: Path) -> float:
     return parity
 
 
-def export_refine(deployed: DeployedRefine, output: Path) -> float:
-    """Writes a network that mends disparities as an ONNX file for pictures of any size.
+def export_refine(inference: RefineInference, output: Path) -> float:
+    """Writes a network that mends disparities as an ONNX file for images of any size.
 
-    The graph takes `left` and `right` (uint8, height x width x 3), what was `found` (float32, px) and where it is
-    `valid` (uint8, 1 or 0), and gives `disparity` (px) and `confidence`.
+    The graph takes `left` and `right` (uint8, height x width x 3), the `prior` (float32, px) and where it is valid as
+    `prior_valid` (uint8, 1 or 0), and gives `disparity` (px) and `confidence`.
 
     Args:
-        deployed: The network with its pre- and post-processing.
+        inference: The network with its pre- and post-processing.
         output: The ONNX file.
     Returns:
         Largest difference in px between torch and ONNX Runtime, but for at most one pixel in 10,000.
@@ -212,10 +212,10 @@ def export_refine(deployed: DeployedRefine, output: Path) -> float:
         InputError: If they differ by more than 0.02 px.
         OutputError: If the file cannot be written.
     """
-    deployed = deployed.eval()
+    inference = inference.eval()
     inputs = {name: torch.from_numpy(layer) for name, layer in _refine_inputs(96, 160).items()}
-    content = _graph(deployed, inputs, _OUTPUTS, {REFINE_KEY: "1"})
-    return _written(output, content, _refine_parity(deployed, content))
+    content = _graph(inference, inputs, _OUTPUTS, {REFINE_KEY: "1"})
+    return _written(output, content, _refine_parity(inference, content))
 
 
 def _refine_inputs(height: int, width: int) -> dict[str, np.ndarray]:
@@ -225,10 +225,10 @@ def _refine_inputs(height: int, width: int) -> dict[str, np.ndarray]:
     disparity = np.full((height, width), 9.0, np.float32)
     disparity[height // 3 : height // 2, width // 4 : width // 2] = 20.25
     valid = (rng.random((height, width)) < 0.9).astype(np.uint8)
-    return {"left": texture[:, :-9].copy(), "right": texture[:, 9:].copy(), "found": disparity, "valid": valid}
+    return {"left": texture[:, :-9].copy(), "right": texture[:, 9:].copy(), "prior": disparity, "prior_valid": valid}
 
 
-def _refine_parity(deployed: DeployedRefine, content: bytes) -> float:
+def _refine_parity(inference: RefineInference, content: bytes) -> float:
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
@@ -237,22 +237,22 @@ def _refine_parity(deployed: DeployedRefine, content: bytes) -> float:
         for height, width in _PARITY_SIZES:
             inputs = _refine_inputs(height, width)
             with torch.inference_mode():
-                wanted = deployed(*(torch.from_numpy(layer) for layer in inputs.values()))[0].numpy()
+                wanted = inference(*(torch.from_numpy(layer) for layer in inputs.values()))[0].numpy()
             (found,) = graph.run(["disparity"], inputs)
             largest = max(largest, float(np.quantile(np.abs(found - wanted), _ALIKE)))
     return largest
 
 
 def _graph(
-    deployed: nn.Module, pictures: Mapping[str, Tensor], outputs: Sequence[str], properties: Mapping[str, str]
+    inference: nn.Module, images: Mapping[str, Tensor], outputs: Sequence[str], properties: Mapping[str, str]
 ) -> bytes:
-    """The network as a graph for pictures of any size, with metadata."""
+    """The network as a graph for images of any size, with metadata."""
     program = torch.onnx.export(
-        deployed,
-        tuple(pictures.values()),
-        input_names=list(pictures),
+        inference,
+        tuple(images.values()),
+        input_names=list(images),
         output_names=list(outputs),
-        dynamic_shapes={name: {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} for name in pictures},
+        dynamic_shapes={name: {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} for name in images},
         opset_version=_OPSET,
         dynamo=True,
         verbose=False,
@@ -274,7 +274,7 @@ def serialised(graph: onnx.ModelProto) -> bytes:
     return graph.SerializeToString()
 
 
-def _mono_parity(deployed: DeployedMono, content: bytes) -> float:
+def _mono_parity(inference: MonoInference, content: bytes) -> float:
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
@@ -284,39 +284,39 @@ def _mono_parity(deployed: DeployedMono, content: bytes) -> float:
         for height, width in _MONO_PARITY_SIZES:
             texture = _texture(rng, height, width)
             with torch.inference_mode():
-                wanted = deployed(torch.from_numpy(texture))[0].numpy()
-            (found,) = graph.run([_MONO_OUTPUTS[deployed.kind][0]], {"image": texture})
+                wanted = inference(torch.from_numpy(texture))[0].numpy()
+            (found,) = graph.run([_MONO_OUTPUTS[inference.kind][0]], {"image": texture})
             difference = float(np.quantile(np.abs(found - wanted), _ALIKE))
             largest = max(largest, difference / max(float(np.ptp(wanted)), 1e-6))
     return largest
 
 
 def _texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Smooth as pictures are: in white noise nothing matches clearly, and ties break either way."""
+    """Smooth as images are: in white noise nothing matches clearly, and ties break either way."""
     noise = np.asarray(cv2.GaussianBlur(rng.random((height, width, 3), dtype=np.float32), (0, 0), 2.0))
     return (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
 
 
-def _stereo_inputs(deployed: Deployed, height: int, width: int) -> dict[str, Tensor]:
+def _stereo_inputs(inference: StereoInference, height: int, width: int) -> dict[str, Tensor]:
     """A smooth pair shifted by 9 px, and what guides the network in it."""
     texture = _texture(np.random.default_rng(height), height, width + 9)
     left, right = texture[:, :-9].copy(), texture[:, 9:].copy()
     layers: dict[str, np.ndarray] = {"left": left, "right": right}
-    if deployed.guided:
-        layers["found"], layers["valid"] = guidance(left, right, deployed.max_disparity)
+    if inference.guided:
+        layers["prior"], layers["prior_valid"] = sgbm_prior(left, right, inference.max_disparity)
     return {name: torch.from_numpy(layer) for name, layer in layers.items()}
 
 
-def _parity(deployed: Deployed, content: bytes) -> float:
+def _parity(inference: StereoInference, content: bytes) -> float:
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         path.write_bytes(content)
         session = GraphSession(path, threads=1)
         for height, width in _PARITY_SIZES:
-            inputs = _stereo_inputs(deployed, height, width)
+            inputs = _stereo_inputs(inference, height, width)
             with torch.inference_mode():
-                wanted, _ = deployed(*inputs.values())
+                wanted, _ = inference(*inputs.values())
             found, _ = session(inputs["left"].numpy(), inputs["right"].numpy())
             largest = max(largest, float(np.quantile(np.abs(found - wanted.numpy()), _ALIKE)))
     return largest

@@ -22,7 +22,7 @@ from leadline.runtime.onnx_card import OnnxDepth, OnnxDepthCard, SizeRule
 _OPSET: Final = 18
 _CELLS: Final = ((4, 6), (5, 4), (3, 7))
 """Sizes at which torch and ONNX Runtime are compared, in multiples of what the network wants; squares of colour in the
-pictures where it wants one size only."""
+images where it wants one size only."""
 _MAX_PARITY: Final = 1e-3
 _MOST_BYTES: Final = 2_000_000_000
 """Of weights; what one ONNX file holds is a little more."""
@@ -31,16 +31,16 @@ _MOST_BYTES: Final = 2_000_000_000
 def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, int]) -> float:
     """Writes a network as an ONNX file, and its card beside it.
 
-    The graph takes pictures of any size, but Depth Pro's takes its own, and that of a ZoeDepth, whose position encoding
+    The graph takes images of any size, but Depth Pro's takes its own, and that of a ZoeDepth, whose position encoding
     is worked out for one size, that of its views.
 
     Args:
         network: Without adapters, on the cpu.
         output: NAME.onnx; the card is NAME.yaml.
         name: What the card calls the network.
-        views: Height and width of what the network learned from; a ZoeDepth will see every picture at this size.
+        views: Height and width of what the network learned from; a ZoeDepth will see every image at this size.
     Returns:
-        Largest difference between torch and ONNX Runtime as a share of the range of depth in the picture.
+        Largest difference between torch and ONNX Runtime as a share of the range of depth in the image.
     Raises:
         InputError: If the network takes a prompt, which a card has no input for; its weights are too large for one
             file, as Depth Pro's published ones are; ONNX cannot hold it; or the two differ by more than 0.001.
@@ -48,7 +48,7 @@ def export_zoo(network: ZooNetwork, output: Path, name: str, views: tuple[int, i
     """
     if network.card.needs_prompt:
         raise InputError(
-            f"expected a network that takes a picture alone, got {network.card.name}, whose prompt has no input on a "
+            f"expected a network that takes an image alone, got {network.card.name}, whose prompt has no input on a "
             "card; use torch"
         )
     size = sum(weight.numel() * weight.element_size() for weight in network.parameters())
@@ -115,9 +115,9 @@ def _graph(network: ZooNetwork) -> bytes:
 
 
 def _parity(network: ZooNetwork, content: bytes, card: OnnxDepthCard) -> float:
-    """Compares whole pictures, with what the card does before and after the graph; of a graph's one size if it has it.
+    """Compares whole images, with what the card does before and after the graph; of a graph's one size if it has it.
 
-    A picture of another size is resized by the runtime in depth, but by Depth Pro in inverse depth.
+    An image of another size is resized by the runtime in depth, but by Depth Pro in inverse depth.
     """
     largest, multiple = 0.0, network.size.multiple_of
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Calibration of a stereo camera from pictures of a board."""
+"""Calibration of a stereo camera from images of a board."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64, UInt8
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import DistortedCamera, DistortionModel, Pinhole
-from leadline.geometry.picture import Picture, brightness
+from leadline.geometry.image import Image, brightness
 from leadline.geometry.rig import UnrectifiedRig
 
 # Fewer views leave focal length and distortion to chance; ten to twenty are better.
@@ -87,15 +87,15 @@ Board = Chessboard | CharucoBoard
 
 @dataclass(frozen=True)
 class CalibrationView:
-    """What became of one pair of calibration pictures.
+    """What became of one pair of calibration images.
 
     Args:
         index: Its place in the sequence, from 0.
         used: Whether it took part.
         reason: Why not; empty if it did.
         corners: Board corners seen by both cameras.
-        left_error_px: Root-mean-square reprojection error in the left picture, None if it was never fitted.
-        right_error_px: The same in the right picture.
+        left_error_px: Root-mean-square reprojection error in the left image, None if it was never fitted.
+        right_error_px: The same in the right image.
     """
 
     index: int
@@ -108,12 +108,12 @@ class CalibrationView:
 
 @dataclass(frozen=True, eq=False)
 class StereoCalibration:
-    """A calibrated rig and how well it explains the pictures.
+    """A calibrated rig and how well it explains the images.
 
     Args:
         rig: The cameras.
         error_px: Root-mean-square reprojection error over both cameras and all used views; below 0.5 is good.
-        views: One entry for each pair of pictures given.
+        views: One entry for each pair of images given.
     """
 
     rig: UnrectifiedRig
@@ -145,23 +145,23 @@ _Solution = tuple[
 
 
 def calibrate_stereo(
-    left: Sequence[Picture], right: Sequence[Picture], board: Board, model: DistortionModel = "radtan"
+    left: Sequence[Image], right: Sequence[Image], board: Board, model: DistortionModel = "radtan"
 ) -> StereoCalibration:
-    """Calibrates both cameras and their transform from pairs of pictures of one board.
+    """Calibrates both cameras and their transform from pairs of images of one board.
 
     Args:
-        left: Left pictures, grey or RGB, all of one size; the board tilted differently in each.
-        right: Right pictures taken at the same moments, all of one size.
-        board: What the pictures show.
+        left: Left images, grey or RGB, all of one size; the board tilted differently in each.
+        right: Right images taken at the same moments, all of one size.
+        board: What the images show.
         model: Lens model: radtan (k1 k2 p1 p2) up to about 100 degrees of view, equidistant for fisheyes.
     Returns:
         The rig in metres and a report on each view.
     Raises:
-        InputError: If the numbers of pictures or their sizes differ.
+        InputError: If the numbers of images or their sizes differ.
         CalibrationError: If too few pairs show the board, or they leave the focal length open.
     Source: Zhang 2000, as in OpenCV.
     """
-    _check_pictures(left, right)
+    _check_images(left, right)
     views, found = list[CalibrationView](), dict[int, _Corners]()
     for index, pair in enumerate(zip(left, right, strict=True)):
         corners, reason = _seen(*pair, board)
@@ -195,25 +195,25 @@ def _check_board(rows: int, columns: int, square_m: float) -> None:
         raise InputError(f"expected a positive square side in metres, got {square_m}; measure a printed square")
 
 
-def _check_pictures(left: Sequence[Picture], right: Sequence[Picture]) -> None:
+def _check_images(left: Sequence[Image], right: Sequence[Image]) -> None:
     if len(left) != len(right) or not left:
-        raise InputError(f"expected as many right pictures as left ones, got {len(left)} left and {len(right)} right")
-    for pictures, name in ((left, "left"), (right, "right")):
-        sizes = {picture.shape[:2] for picture in pictures}
+        raise InputError(f"expected as many right images as left ones, got {len(left)} left and {len(right)} right")
+    for images, name in ((left, "left"), (right, "right")):
+        sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
-            raise InputError(f"expected {name} pictures of one size, got {sorted(sizes)} (height, width)")
+            raise InputError(f"expected {name} images of one size, got {sorted(sizes)} (height, width)")
 
 
-def _seen(left: Picture, right: Picture, board: Board) -> tuple[_Corners | None, str]:
-    """Board corners that both pictures show, or why there are none."""
+def _seen(left: Image, right: Image, board: Board) -> tuple[_Corners | None, str]:
+    """Board corners that both images show, or why there are none."""
     views = list[dict[int, Float32[np.ndarray, "2"]]]()
-    for picture, name in ((left, "left"), (right, "right")):
-        grey = np.clip(brightness(picture) * 255.0, 0.0, 255.0).astype(np.uint8)
+    for image, name in ((left, "left"), (right, "right")):
+        grey = np.clip(brightness(image) * 255.0, 0.0, 255.0).astype(np.uint8)
         views.append(
             _chessboard_corners(grey, board) if isinstance(board, Chessboard) else _charuco_corners(grey, board)
         )
         if not views[-1]:
-            return None, f"board not found in the {name} picture"
+            return None, f"board not found in the {name} image"
     common = sorted(views[0].keys() & views[1].keys())
     plane = _board_points(board)[common]
     if len(common) < _MIN_CORNERS or np.linalg.matrix_rank(plane[:, :2] - plane[0, :2]) < 2:
@@ -255,8 +255,8 @@ def _charuco_corners(grey: UInt8[np.ndarray, "h w"], board: CharucoBoard) -> dic
 def _fit(found: dict[int, _Corners], sizes: _Sizes, model: DistortionModel) -> _Fit:
     if len(found) < MIN_VIEWS:
         raise CalibrationError(
-            f"expected the board in both pictures of at least {MIN_VIEWS} pairs, got {len(found)}; "
-            "check the board's rows and columns, and take more pictures"
+            f"expected the board in both images of at least {MIN_VIEWS} pairs, got {len(found)}; "
+            "check the board's rows and columns, and take more images"
         )
     views = list(found.values())
     solve = _solve_fisheye if model == "equidistant" else _solve_radtan
@@ -264,7 +264,7 @@ def _fit(found: dict[int, _Corners], sizes: _Sizes, model: DistortionModel) -> _
         matrices, distortions, rotation, translation, poses = solve(views, sizes)
     except cv2.error as error:
         raise CalibrationError(
-            f"expected pictures that determine the cameras, but OpenCV gave up ({error.err}); tilt the board more"
+            f"expected images that determine the cameras, but OpenCV gave up ({error.err}); tilt the board more"
         ) from error
     normals = np.array([pose[:3, 2] for pose in poses])
     tilt_deg = float(np.rad2deg(np.arccos(np.clip((normals @ normals.T).min(), -1.0, 1.0))))
@@ -340,7 +340,7 @@ def _poses(rotations: Any, translations: Any) -> list[Float64[np.ndarray, "4 4"]
 
 
 def _errors_px(rig: UnrectifiedRig, view: _Corners, pose: Float64[np.ndarray, "4 4"]) -> tuple[float, float]:
-    """Root-mean-square distance of seen and predicted corners in both pictures."""
+    """Root-mean-square distance of seen and predicted corners in both images."""
     errors = list[float]()
     for lens, seen, place in (
         (rig.left, view.left, pose),

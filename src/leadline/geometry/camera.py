@@ -24,8 +24,8 @@ class Pinhole:
         focal_y_px: Vertical focal length, > 0.
         center_x_px: Column of the principal point.
         center_y_px: Row of the principal point.
-        height: Rows of its pictures.
-        width: Columns of its pictures.
+        height: Rows of its images.
+        width: Columns of its images.
     Raises:
         CalibrationError: If a focal length or a size is not positive and finite.
     """
@@ -48,7 +48,7 @@ class Pinhole:
 
     @property
     def relative_focal(self) -> float:
-        """Focal length over the side of a square with the picture's area: sqrt(fx fy / (height width)).
+        """Focal length over the side of a square with the image's area: sqrt(fx fy / (height width)).
 
         Resizing keeps it, cropping raises it. 1 at 4:3 is a horizontal field of view of 60 degrees.
         """
@@ -62,7 +62,7 @@ class Pinhole:
         )
 
     def scaled(self, height: int, width: int) -> "Pinhole":
-        """The same camera after its pictures were resized to (height, width).
+        """The same camera after its images were resized to (height, width).
 
         Pixel centres shift: cx' = (cx + 0.5) s - 0.5.
         """
@@ -79,10 +79,10 @@ class Pinhole:
 
 @dataclass(frozen=True)
 class DistortedCamera:
-    """A pinhole camera behind a real lens: its pictures are not yet undistorted.
+    """A pinhole camera behind a real lens: its images are not yet undistorted.
 
     Args:
-        camera: Intrinsics of the distorted pictures, without skew.
+        camera: Intrinsics of the distorted images, without skew.
         distortion: Coefficients in OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4 [tx ty]]]] for radtan
             (0, 4, 5, 8, 12 or 14 numbers), k1 k2 k3 k4 for equidistant.
         model: radtan (Brown-Conrady) or equidistant (Kannala-Brandt fisheye).
@@ -110,5 +110,5 @@ class DistortedCamera:
             raise CalibrationError(f"expected finite distortion, got {self.distortion}; check the calibration file")
 
     def scaled(self, height: int, width: int) -> "DistortedCamera":
-        """The same camera after its pictures were resized to (height, width); the coefficients do not change."""
+        """The same camera after its images were resized to (height, width); the coefficients do not change."""
         return DistortedCamera(self.camera.scaled(height, width), self.distortion, self.model)

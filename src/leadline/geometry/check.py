@@ -1,4 +1,4 @@
-"""Is this pair fit for stereo matching: rectified, in order, two pictures and not one, alike in brightness."""
+"""Is this pair fit for stereo matching: rectified, in order, two images and not one, alike in brightness."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from leadline.geometry.epipolar import Matches, match_grey
-from leadline.geometry.picture import Picture, brightness, check_same_size
+from leadline.geometry.image import Image, brightness, check_same_size
 
 # A pair is fine while matching loses little by its faults. Measured with OpenCV's SGBM-3WAY on Middlebury Motorcycle
 # (741x500, bad-2.0 without fault 22.6 %): a vertical offset of 0.5 px costs 0.4 points, 0.75 px 1.4, 1 px 3.6, 2 px 20;
-# a right picture darker by 0.5 stops costs 1.9 points, by 1 stop 5.6; brighter, where it clips, more.
+# a right image darker by 0.5 stops costs 1.9 points, by 1 stop 5.6; brighter, where it clips, more.
 MAX_MEDIAN_OFFSET_PX = 0.75
 # What the fitted roll does at the left and right border, and the fitted scale at the top and bottom. It finds what the
-# median hides: a roll of 0.2 degrees moves the sides of a 741 px wide picture by 1.3 px, half of its pixels by < 0.65.
+# median hides: a roll of 0.2 degrees moves the sides of a 741 px wide image by 1.3 px, half of its pixels by < 0.65.
 # Rectified KITTI frames reach 0.75 px here.
 MAX_BORDER_OFFSET_PX = 1.0
 # Good pairs reach 1.9 px here, by badly located features alone; more means a lens or a scene that moved.
@@ -29,7 +29,7 @@ _SWAPPED_SHARE = 0.9
 # that were tried, all but one reach +0.4 or more (a statue before a wall: 0.0), and swapping turns the sign. It tells
 # swapped views from cameras that are turned inwards.
 GROUND_CORRELATION = 0.3
-# Fewer trustworthy matches than this come about by chance between two pictures that have nothing in common.
+# Fewer trustworthy matches than this come about by chance between two images that have nothing in common.
 MIN_MATCHES = 20
 _MAX_FEATURES = 800
 _MAX_SIDE_PX = 512
@@ -47,16 +47,16 @@ class PairCheck:
         matches: Number of trustworthy feature matches; with too few, all measurements are None.
         rectified: Whether corresponding points lie on the same row, closely enough for matching.
         swapped: Whether left and right have changed places.
-        same_picture: Whether there is no parallax at all.
+        same_image: Whether there is no parallax at all.
         median_abs_offset_px: Median of |y_right - y_left|.
         p95_abs_offset_px: 95th percentile of it.
-        median_offset_px: Median of y_right - y_left, positive where the right picture's content lies lower.
-        rotation_deg: Roll of the right picture's content against the left's, clockwise positive.
-        vertical_scale: Height of the right picture's content over the left's.
+        median_offset_px: Median of y_right - y_left, positive where the right image's content lies lower.
+        rotation_deg: Roll of the right image's content against the left's, clockwise positive.
+        vertical_scale: Height of the right image's content over the left's.
         negative_share: Share of matches with a disparity below -0.5 px.
         min_disparity_px: 2nd percentile of the disparities.
         max_disparity_px: 98th percentile of the disparities.
-        exposure_gap_stops: log2 of the right picture's brightness over the left's at matched places, as pixel
+        exposure_gap_stops: log2 of the right image's brightness over the left's at matched places, as pixel
             values stand; None where nearly all is clipped.
     """
 
@@ -66,7 +66,7 @@ class PairCheck:
     matches: int
     rectified: bool | None = None
     swapped: bool | None = None
-    same_picture: bool | None = None
+    same_image: bool | None = None
     median_abs_offset_px: float | None = None
     p95_abs_offset_px: float | None = None
     median_offset_px: float | None = None
@@ -83,42 +83,42 @@ class PairCheck:
         return self.status == "fine"
 
 
-def check_pair(left: Picture, right: Picture) -> PairCheck:
+def check_pair(left: Image, right: Image) -> PairCheck:
     """Checks a pair by matched features; about a quarter of a second at any size.
 
     Args:
         left: Left view, grey or RGB.
         right: Right view of the same size.
     Returns:
-        Measurements in pixels of the given pictures, verdict and mend.
+        Measurements in pixels of the given images, verdict and mend.
     Raises:
-        InputError: If the sizes differ or a picture is neither grey nor RGB.
+        InputError: If the sizes differ or an image is neither grey nor RGB.
     """
     check_same_size(left, right)
     greys = brightness(left), brightness(right)
     for grey, name in zip(greys, ("left", "right"), strict=True):
         if float(np.ptp(grey)) < 1.5 / 255.0:
-            return _cannot_tell(0, f"the {name} picture is one flat colour", "take the picture again")
+            return _cannot_tell(0, f"the {name} image is one flat colour", "take the image again")
     matches = match_grey(*greys, _MAX_FEATURES, _MAX_SIDE_PX)
     if np.array_equal(left, right):
-        return PairCheck("not_fine", *_SAME, len(matches), same_picture=True)
+        return PairCheck("not_fine", *_SAME, len(matches), same_image=True)
     if len(matches) < MIN_MATCHES:
         return _cannot_tell(
             len(matches),
             f"only {len(matches)} features match, {MIN_MATCHES} are needed",
-            "use sharp pictures with texture that show the same scene",
+            "use sharp images with texture that show the same scene",
         )
     return _judged(_measured(matches, *greys), matches, greys[0].shape)
 
 
 _SAME = (
-    "no parallax: one picture twice, or everything too far away",
+    "no parallax: one image twice, or everything too far away",
     "give the two views of a stereo camera, of a scene within its reach",
 )
 
 
 def ground_correlation(matches: Matches) -> float:
-    """Rank correlation of disparity with the row: positive where the bottom of the picture is nearer, -1 to 1."""
+    """Rank correlation of disparity with the row: positive where the bottom of the image is nearer, -1 to 1."""
     ranks = [np.argsort(np.argsort(values)) for values in (matches.disparities_px, matches.left[:, 1])]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
@@ -195,7 +195,7 @@ def _judged(check: PairCheck, matches: Matches, size: tuple[int, ...]) -> PairCh
     offset, p95 = check.median_abs_offset_px or 0.0, check.p95_abs_offset_px or 0.0
     if offset < 0.5 and float(np.median(np.abs(disparities))) < 0.25 and np.percentile(np.abs(disparities), 90.0) < 0.5:
         verdict, mend = _SAME
-        return replace(check, status="not_fine", verdict=verdict, mend=mend, same_picture=True)
+        return replace(check, status="not_fine", verdict=verdict, mend=mend, same_image=True)
     roll_px = abs(np.tan(np.deg2rad(check.rotation_deg or 0.0))) * size[1] / 2.0
     scale_px = abs((check.vertical_scale or 1.0) - 1.0) * size[0] / 2.0
     rectified = bool(
@@ -208,7 +208,7 @@ def _judged(check: PairCheck, matches: Matches, size: tuple[int, ...]) -> PairCh
     faults = _faults(check, rectified, swapped)
     if not faults:
         verdict = f"rectified, views in order: median vertical offset {offset:.2f} px over {len(matches)} matches"
-        return replace(check, verdict=verdict, rectified=True, swapped=False, same_picture=False)
+        return replace(check, verdict=verdict, rectified=True, swapped=False, same_image=False)
     return replace(
         check,
         status="not_fine",
@@ -216,7 +216,7 @@ def _judged(check: PairCheck, matches: Matches, size: tuple[int, ...]) -> PairCh
         mend="; then ".join(mend for _, mend in faults if mend),
         rectified=rectified,
         swapped=swapped,
-        same_picture=False,
+        same_image=False,
     )
 
 
@@ -240,9 +240,9 @@ def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str,
         faults.append(
             (
                 f"{negative:.0%} of the disparities are negative, down to {lowest:.1f} px: the cameras are turned "
-                "inwards or the pictures were shifted",
+                "inwards or the images were shifted",
                 # Rectification shifts, too.
-                f"shift the right picture left by {int(np.ceil(-lowest)) + 1} px, or run `leadline rectify`"
+                f"shift the right image left by {int(np.ceil(-lowest)) + 1} px, or run `leadline rectify`"
                 if rectified
                 else "",
             )
@@ -252,8 +252,8 @@ def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str,
         brighter = "brighter" if gap > 0 else "darker"
         faults.append(
             (
-                f"the right picture is {abs(gap):.1f} stops {brighter} than the left",
-                "expose both cameras alike, or scale one picture's brightness",
+                f"the right image is {abs(gap):.1f} stops {brighter} than the left",
+                "expose both cameras alike, or scale one image's brightness",
             )
         )
     return faults

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from leadline.errors import InputError
-from leadline.geometry.picture import Picture, brightness, check_same_size, stretch_contrast
+from leadline.geometry.image import Image, brightness, check_same_size, stretch_contrast
 
 _NEIGHBOURS = 8
 _PATCH_PX = 48
@@ -40,17 +40,17 @@ class Matches:
 
     @property
     def vertical_offsets_px(self) -> Float64[np.ndarray, " n"]:
-        """y_right - y_left: zero in a rectified pair, positive where the right picture's content lies lower."""
+        """y_right - y_left: zero in a rectified pair, positive where the right image's content lies lower."""
         return self.right[:, 1] - self.left[:, 1]
 
 
-def match_views(left: Picture, right: Picture, max_features: int = 1500, max_side_px: int = 1000) -> Matches:
+def match_views(left: Image, right: Image, max_features: int = 1500, max_side_px: int = 1000) -> Matches:
     """Trustworthy feature matches between two views that need not be rectified.
 
     SIFT with ratio and mutual tests, then two filters that assume nothing about the rig except that it has one
-    epipolar geometry and that neighbours in the picture mostly move alike (which is what rejects wrong matches of
-    repetitive texture along epipolar lines). Pictures larger than `max_side_px` are matched at that size and the
-    matches are then refined in the full picture.
+    epipolar geometry and that neighbours in the image mostly move alike (which is what rejects wrong matches of
+    repetitive texture along epipolar lines). Images larger than `max_side_px` are matched at that size and the
+    matches are then refined in the full image.
 
     Args:
         left: Left view.
@@ -58,9 +58,9 @@ def match_views(left: Picture, right: Picture, max_features: int = 1500, max_sid
         max_features: Strongest features kept per view.
         max_side_px: Longest side at which features are sought.
     Returns:
-        Matches in pixels of the given pictures, perhaps none.
+        Matches in pixels of the given images, perhaps none.
     Raises:
-        InputError: If the sizes differ or a picture is neither grey nor RGB.
+        InputError: If the sizes differ or an image is neither grey nor RGB.
     Source: Lowe 2004 for features and ratio test; Barath et al. 2020 (MAGSAC++) for the epipolar filter.
     """
     check_same_size(left, right)
@@ -70,7 +70,7 @@ def match_views(left: Picture, right: Picture, max_features: int = 1500, max_sid
 def match_grey(
     left: Float32[np.ndarray, "h w"], right: Float32[np.ndarray, "h w"], max_features: int, max_side_px: int
 ) -> Matches:
-    """`match_views` for pictures that are already grey in [0, 1]."""
+    """`match_views` for images that are already grey in [0, 1]."""
     scale = min(1.0, max_side_px / max(left.shape))
     views = [stretch_contrast(_shrunk(view, scale)) for view in (left, right)]
     matches = _match_descriptors(_features(views[0], max_features), _features(views[1], max_features))
@@ -79,7 +79,7 @@ def match_grey(
         matches = matches[fundamental_matrix(matches, threshold_px=2.0)[1]]
     if scale == 1.0:
         return matches
-    # The resize keeps picture borders, so pixel centres shift: x = (x' + 0.5) / s - 0.5, per axis as rounded.
+    # The resize keeps image borders, so pixel centres shift: x = (x' + 0.5) / s - 0.5, per axis as rounded.
     factors = np.array(left.shape[::-1]) / np.array(views[0].shape[::-1])
     coarse = Matches((matches.left + 0.5) * factors - 0.5, (matches.right + 0.5) * factors - 0.5)
     return _refined(left, right, coarse, float(factors.max()))
@@ -191,7 +191,7 @@ def _agree_with_neighbours(matches: Matches) -> Bool[np.ndarray, " n"]:
 def _refined(
     left: Float32[np.ndarray, "h w"], right: Float32[np.ndarray, "h w"], coarse: Matches, uncertainty_px: float
 ) -> Matches:
-    """Sharpens matches in the full picture by Lucas-Kanade on small patches, and drops those that drift away."""
+    """Sharpens matches in the full image by Lucas-Kanade on small patches, and drops those that drift away."""
     half = _PATCH_PX // 2
     limit = np.array(left.shape[::-1]) - half - 1
     corners_left, corners_right = np.rint(coarse.left), np.rint(coarse.right)
@@ -200,7 +200,7 @@ def _refined(
     coarse, corners_left, corners_right = coarse[inside], corners_left[inside], corners_right[inside]
     if len(coarse) == 0:
         return coarse
-    # One tall strip of patches per view: a single call, whatever the pictures' size.
+    # One tall strip of patches per view: a single call, whatever the images' size.
     strips = [_strip(view, corners) for view, corners in ((left, corners_left), (right, corners_right))]
     shift = np.stack([np.full(len(coarse), half), np.arange(len(coarse)) * _PATCH_PX + half], axis=1)
     start, guess = coarse.left - corners_left + shift, coarse.right - corners_right + shift

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Float64
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import DistortedCamera, Pinhole
-from leadline.geometry.picture import Picture
+from leadline.geometry.image import Image
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
 
 # A plane cannot show more than half a turn, and near it pixels stretch without bound: keep 60 degrees off the axis.
@@ -17,14 +17,14 @@ _MAX_TANGENT = float(np.tan(np.deg2rad(60.0)))
 
 @dataclass(frozen=True, eq=False)
 class Rectification:
-    """Where each pixel of the two rectified pictures comes from.
+    """Where each pixel of the two rectified images comes from.
 
     Args:
-        left_map: Place (x, y) in the given left picture for each pixel of the rectified one.
+        left_map: Place (x, y) in the given left image for each pixel of the rectified one.
         right_map: The same for the right view.
-        left_size: (height, width) of the left pictures that it takes.
-        right_size: (height, width) of the right pictures that it takes.
-        rig: The cameras of the rectified pictures; None if uncalibrated, and then depth is known only up to scale.
+        left_size: (height, width) of the left images that it takes.
+        right_size: (height, width) of the right images that it takes.
+        rig: The cameras of the rectified images; None if uncalibrated, and then depth is known only up to scale.
     """
 
     left_map: Float32[np.ndarray, "h w 2"]
@@ -33,16 +33,16 @@ class Rectification:
     right_size: tuple[int, int]
     rig: StereoRig | None
 
-    def apply(self, left: Picture, right: Picture) -> tuple[Picture, Picture]:
-        """Rectifies one pair of pictures (bicubic; black where nothing was seen).
+    def apply(self, left: Image, right: Image) -> tuple[Image, Image]:
+        """Rectifies one pair of images (bicubic; black where nothing was seen).
 
         Raises:
-            InputError: If a picture has another size than the calibration.
+            InputError: If an image has another size than the calibration.
         """
         for image, size, name in ((left, self.left_size, "left"), (right, self.right_size, "right")):
             if image.shape[:2] != size:
                 raise InputError(
-                    f"expected a {name} picture of {size} (height, width) as calibrated, got {image.shape[:2]}; "
+                    f"expected a {name} image of {size} (height, width) as calibrated, got {image.shape[:2]}; "
                     "scale the calibration with rig.scaled(height, width) first"
                 )
         return _remapped(left, self.left_map), _remapped(right, self.right_map)
@@ -83,13 +83,13 @@ def rectify(rig: UnrectifiedRig, alpha: float = 0.0) -> Rectification:
     )
 
 
-def _remapped(image: Picture, source: Float32[np.ndarray, "h w 2"]) -> Picture:
+def _remapped(image: Image, source: Float32[np.ndarray, "h w 2"]) -> Image:
     warped: np.ndarray = np.asarray(
         cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT),
         dtype=image.dtype,
     )
     if np.issubdtype(image.dtype, np.floating):
-        # Bicubic weights overshoot at edges; integer pictures are clipped by OpenCV.
+        # Bicubic weights overshoot at edges; integer images are clipped by OpenCV.
         warped = np.clip(warped, image.min(), image.max())
     return warped
 
@@ -108,7 +108,7 @@ def _check_arrangement(rig: UnrectifiedRig) -> None:
     if abs(y) > abs(x):
         raise CalibrationError(
             f"expected cameras side by side, got a vertical pair (offset {y:+.3f} m down, {x:+.3f} m right); "
-            "turn both pictures and their calibration by 90 degrees"
+            "turn both images and their calibration by 90 degrees"
         )
     if abs(z) > abs(x):
         raise CalibrationError(
@@ -135,7 +135,7 @@ def _rectifying_rotations(rig: UnrectifiedRig) -> tuple[Float64[np.ndarray, "3 3
 def _frame(
     lens: DistortedCamera, turn: Float64[np.ndarray, "3 3"]
 ) -> tuple[Float64[np.ndarray, "4"], Float64[np.ndarray, "4"]]:
-    """Inner and outer rectangle (x0, y0, x1, y1) of a picture on the rectified plane at unit distance."""
+    """Inner and outer rectangle (x0, y0, x1, y1) of an image on the rectified plane at unit distance."""
     count = 33
     xs, ys = np.linspace(0.0, lens.camera.width - 1.0, count), np.linspace(0.0, lens.camera.height - 1.0, count)
     sides = [
@@ -153,7 +153,7 @@ def _frame(
 def _on_plane(
     lens: DistortedCamera, turn: Float64[np.ndarray, "3 3"], pixels: Float64[np.ndarray, "n 2"]
 ) -> Float64[np.ndarray, "n 2"]:
-    """Pixels of a distorted picture on the rectified plane at unit distance, limited to 60 degrees."""
+    """Pixels of a distorted image on the rectified plane at unit distance, limited to 60 degrees."""
     matrix, distortion = lens.camera.matrix, np.array(lens.distortion)
     points = pixels.reshape(-1, 1, 2)
     if lens.model == "equidistant":
@@ -205,7 +205,7 @@ def _camera_between(
 ) -> Pinhole:
     """The camera of the given size with square pixels that shows the rectangle between inner and outer."""
     steps = np.array([width - 1.0, height - 1.0])
-    # The inner rectangle must fill the picture, the outer one must fit into it.
+    # The inner rectangle must fill the image, the outer one must fit into it.
     focal_inner = float((steps / (inner[2:] - inner[:2])).max())
     focal_outer = float((steps / (outer[2:] - outer[:2])).min())
     focal = (1.0 - alpha) * focal_inner + alpha * focal_outer

@@ -32,7 +32,7 @@ class StereoRig:
                 f"expected a positive baseline in metres, got {self.baseline_m}; check the calibration and its units"
             )
         if (self.left.height, self.left.width) != (self.right.height, self.right.width):
-            raise CalibrationError("expected two cameras of one picture size; calibrate both at the same resolution")
+            raise CalibrationError("expected two cameras of one image size; calibrate both at the same resolution")
         if not np.isclose(self.left.focal_x_px, self.right.focal_x_px, rtol=1e-4):
             raise CalibrationError(
                 f"expected one focal length for both cameras, got {self.left.focal_x_px} and "
@@ -45,7 +45,7 @@ class StereoRig:
         return self.right.center_x_px - self.left.center_x_px
 
     def scaled(self, height: int, width: int) -> "StereoRig":
-        """The same rig after both pictures were resized to (height, width)."""
+        """The same rig after both images were resized to (height, width)."""
         return StereoRig(self.left.scaled(height, width), self.right.scaled(height, width), self.baseline_m)
 
 
@@ -88,5 +88,5 @@ class UnrectifiedRig:
         return float(np.linalg.norm(self.right_from_left[:3, 3]))
 
     def scaled(self, height: int, width: int) -> "UnrectifiedRig":
-        """The same rig after both pictures were resized to (height, width)."""
+        """The same rig after both images were resized to (height, width)."""
         return UnrectifiedRig(self.left.scaled(height, width), self.right.scaled(height, width), self.right_from_left)

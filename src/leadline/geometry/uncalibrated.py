@@ -1,4 +1,4 @@
-"""Rectification of two pictures of which nothing is known but that they show one scene."""
+"""Rectification of two images of which nothing is known but that they show one scene."""
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -6,12 +6,12 @@ from jaxtyping import Float32, Float64
 from leadline.errors import InputError
 from leadline.geometry.check import GROUND_CORRELATION, MIN_MATCHES, ground_correlation
 from leadline.geometry.epipolar import Matches, match_views
-from leadline.geometry.picture import Picture
+from leadline.geometry.image import Image
 from leadline.geometry.rectify import Rectification
 
 # What is known beforehand of hand-held pairs (standard deviations): angles of some degrees, and a focal length within
-# a factor of 1.35 of the picture's longer side. They decide only what the features leave open, above all the common
-# turn of a scene without relief, where a free fit would distort the picture for nothing.
+# a factor of 1.35 of the image's longer side. They decide only what the features leave open, above all the common
+# turn of a scene without relief, where a free fit would distort the image for nothing.
 _ANGLE_RAD = 0.1
 _LOG_FOCAL = 0.3
 _FEATURE_PX = 0.5
@@ -19,11 +19,11 @@ _FEATURE_PX = 0.5
 _MIN_KEPT = 0.5
 
 
-def rectify_uncalibrated(left: Picture, right: Picture) -> Rectification:
-    """Rectifies two pictures by their matched features; depth from the result is known only up to scale.
+def rectify_uncalibrated(left: Image, right: Image) -> Rectification:
+    """Rectifies two images by their matched features; depth from the result is known only up to scale.
 
     Both cameras are taken to be alike and are only turned, never stretched or sheared (five angles and one focal
-    length, fitted to zero vertical offset), so that the pictures keep their shape and scale. They are cropped to
+    length, fitted to zero vertical offset), so that the images keep their shape and scale. They are cropped to
     what both show of each row, and shifted against each other so that the farthest feature keeps a small positive
     disparity (1 % of the width).
 
@@ -31,7 +31,7 @@ def rectify_uncalibrated(left: Picture, right: Picture) -> Rectification:
         left: Left view, grey or RGB.
         right: Right view of the same size.
     Returns:
-        Maps for both views, somewhat smaller than the pictures; its rig is None.
+        Maps for both views, somewhat smaller than the images; its rig is None.
     Raises:
         InputError: If the sizes differ, too few features match, the views are swapped, or they overlap too little.
     Source: Fusiello and Irsara 2011, "Quasi-Euclidean epipolar rectification of uncalibrated images", with the
@@ -41,7 +41,7 @@ def rectify_uncalibrated(left: Picture, right: Picture) -> Rectification:
     if len(matches) < MIN_MATCHES:
         raise InputError(
             f"expected at least {MIN_MATCHES} features that match, got {len(matches)}; "
-            "use sharp pictures with texture that show the same scene"
+            "use sharp images with texture that show the same scene"
         )
     if np.percentile(matches.disparities_px, 90.0) < 0.0 and ground_correlation(matches) < -GROUND_CORRELATION:
         raise InputError("expected the left view first, but left and right seem swapped; exchange them")
@@ -91,7 +91,7 @@ def _transformed(
 
 
 def _fitted_turns(matches: Matches, focal_guess_px: float) -> Float64[np.ndarray, "6"]:
-    """Turns that bring matches (about the picture centres) onto common rows: robust Levenberg-Marquardt."""
+    """Turns that bring matches (about the image centres) onto common rows: robust Levenberg-Marquardt."""
     spread = np.array([_ANGLE_RAD] * 5 + [_LOG_FOCAL])
 
     def residuals(scaled: Float64[np.ndarray, "6"]) -> Float64[np.ndarray, " n"]:
@@ -127,7 +127,7 @@ def _fitted_turns(matches: Matches, focal_guess_px: float) -> Float64[np.ndarray
 def _common_frame(
     turns: tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "3 3"]], height: int, width: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """First (row, column) and (height, width) of the largest frame that both turned pictures fill."""
+    """First (row, column) and (height, width) of the largest frame that both turned images fill."""
     corners = np.array([[0.0, 0.0], [width - 1.0, 0.0], [0.0, height - 1.0], [width - 1.0, height - 1.0]])
     quads = [_transformed(turn, corners) for turn in turns]
     first_x = int(np.ceil(max(quad[[0, 2], 0].max() for quad in quads)))

@@ -15,14 +15,14 @@ from leadline.io.calib_kalibr import is_camchain, is_sensor, parse_camchain, par
 from leadline.io.calib_kitti import is_kitti, parse_kitti
 from leadline.io.calib_middlebury import is_middlebury, parse_middlebury
 from leadline.io.calib_opencv import is_opencv, parse_opencv, parse_opencv_xml
-from leadline.io.calib_values import PictureSize, Tree
+from leadline.io.calib_values import ImageSize, Tree
 from leadline.io.files import read_bytes
 
 _MOST_BYTES = 1 << 18
 _FORMS = "Middlebury or KITTI calib.txt, OpenCV YAML or XML, EuRoC sensor.yaml, or Kalibr camchain.yaml"
 
 
-def read_calibration(path: Path | str, picture_size: PictureSize | None = None) -> StereoRig | UnrectifiedRig:
+def read_calibration(path: Path | str, image_size: ImageSize | None = None) -> StereoRig | UnrectifiedRig:
     """Reads a stereo calibration, whatever its form; the form is told by content, not by name.
 
     - Rectified, as `StereoRig`: Middlebury and ETH3D calib.txt; KITTI calib.txt or calib_cam_to_cam.txt (colour
@@ -33,7 +33,7 @@ def read_calibration(path: Path | str, picture_size: PictureSize | None = None) 
     Args:
         path: The file. For EuRoC: the folder that holds cam0 and cam1, or cam0's sensor.yaml. For OpenCV: also a folder
             with intrinsics.yml and extrinsics.yml, as its sample program writes them.
-        picture_size: (height, width) of the pictures that were calibrated. Only needed, and only used, where the file
+        image_size: (height, width) of the images that were calibrated. Only needed, and only used, where the file
             does not state it, as in KITTI's benchmarks.
     Returns:
         The cameras, in pixels and metres.
@@ -44,21 +44,21 @@ def read_calibration(path: Path | str, picture_size: PictureSize | None = None) 
     source = Path(path)
     with _named(source):
         if _is_folder(source):
-            return _read_folder(source, picture_size)
+            return _read_folder(source, image_size)
         text = _read_text(source)
         if text.lstrip().startswith("<"):
-            return _from_fields(parse_opencv_xml(text), picture_size)
+            return _from_fields(parse_opencv_xml(text), image_size)
         if is_middlebury(text):
-            return parse_middlebury(text, picture_size)
+            return parse_middlebury(text, image_size)
         if is_kitti(text):
-            return parse_kitti(text, picture_size)
+            return parse_kitti(text, image_size)
         fields = _parse_yaml(text)
         if is_sensor(fields):
             return parse_sensors(fields, _parse_yaml(_read_text(_sibling(source))))
-        return _from_fields(fields, picture_size)
+        return _from_fields(fields, image_size)
 
 
-def _from_fields(fields: Tree, size: PictureSize | None) -> UnrectifiedRig:
+def _from_fields(fields: Tree, size: ImageSize | None) -> UnrectifiedRig:
     if is_camchain(fields):
         return parse_camchain(fields)
     if is_opencv(fields):
@@ -83,7 +83,7 @@ def _is_folder(source: Path) -> bool:
         return False
 
 
-def _read_folder(folder: Path, size: PictureSize | None) -> UnrectifiedRig:
+def _read_folder(folder: Path, size: ImageSize | None) -> UnrectifiedRig:
     """A folder that holds a calibration in two files."""
     sensors = [folder / camera / "sensor.yaml" for camera in ("cam0", "cam1")]
     if all(sensor.is_file() for sensor in sensors):

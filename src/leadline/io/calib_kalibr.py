@@ -6,7 +6,7 @@ from jaxtyping import Float64
 from leadline.errors import CalibrationError
 from leadline.geometry.camera import DistortedCamera, DistortionModel, Pinhole
 from leadline.geometry.rig import UnrectifiedRig
-from leadline.io.calib_values import Tree, numbers, picture_size, tree
+from leadline.io.calib_values import Tree, image_size, numbers, tree
 
 _MODELS: dict[str, DistortionModel] = {
     "radtan": "radtan",
@@ -61,7 +61,7 @@ def _camera(fields: Tree, name: str) -> DistortedCamera:
         raise CalibrationError(f"expected camera_model pinhole for {name}, got {kind[:40]}; recalibrate with pinhole")
     focal_x, focal_y, x, y = numbers(fields.get("intrinsics"), f"intrinsics of {name}", (4,))
     width, height = numbers(fields.get("resolution"), f"resolution of {name}", (2,))
-    camera = Pinhole(focal_x, focal_y, x, y, *picture_size(height, width, None))
+    camera = Pinhole(focal_x, focal_y, x, y, *image_size(height, width, None))
     stated = str(fields.get("distortion_model"))
     if stated == "none":
         return DistortedCamera(camera, (), "radtan")

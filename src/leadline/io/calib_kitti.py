@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from leadline.errors import CalibrationError
 from leadline.geometry.rig import StereoRig
-from leadline.io.calib_values import PictureSize, numbers, picture_size, pinhole
+from leadline.io.calib_values import ImageSize, image_size, numbers, pinhole
 
 _log = logging.getLogger(__name__)
 _LINE = re.compile(r"^[ \t]*(\w+)[ \t]*:(.*)$", re.MULTILINE)
@@ -23,12 +23,12 @@ def is_kitti(text: str) -> bool:
     return _BEGIN.search(text) is not None or _BARE.fullmatch(text) is not None
 
 
-def parse_kitti(text: str, size: PictureSize | None) -> StereoRig:
+def parse_kitti(text: str, size: ImageSize | None) -> StereoRig:
     """A rectified rig from two of KITTI's projection matrices P = K [I | t].
 
     Colour cameras 2 and 3 are taken where the file has both, else the grey ones 0 and 1; the log (level info) says
     which. Their focal lengths are the same, their baselines differ by 1 % (0.533 and 0.537 m). The files of the stereo
-    and odometry benchmarks do not state the picture size.
+    and odometry benchmarks do not state the image size.
 
     Args:
         text: The file's content.
@@ -41,7 +41,7 @@ def parse_kitti(text: str, size: PictureSize | None) -> StereoRig:
     if not fields:
         rows = text.split("\n")
         left, right = (_projection(row, "a projection matrix") for row in [row for row in rows if row.strip()][:2])
-        return _rig(left, right, picture_size(None, None, size))
+        return _rig(left, right, image_size(None, None, size))
     for first, second, kind in _PAIRS:
         for form in ("P{}", "P_rect_{:02d}"):
             names = (form.format(first), form.format(second))
@@ -50,7 +50,7 @@ def parse_kitti(text: str, size: PictureSize | None) -> StereoRig:
                 stated = fields.get(f"S_rect_{first:02d}")
                 width, height = numbers(stated, "S_rect", (2,)) if stated else (None, None)
                 left, right = (_projection(fields[name], name) for name in names)
-                return _rig(left, right, picture_size(height, width, size))
+                return _rig(left, right, image_size(height, width, size))
     raise CalibrationError("expected P2 and P3, or P0 and P1, got no whole pair; check the calibration file")
 
 
@@ -58,7 +58,7 @@ def _projection(text: str, name: str) -> Float64[np.ndarray, "3 4"]:
     return np.array(numbers(text, name, (12,))).reshape(3, 4)
 
 
-def _rig(left: Float64[np.ndarray, "3 4"], right: Float64[np.ndarray, "3 4"], size: PictureSize) -> StereoRig:
+def _rig(left: Float64[np.ndarray, "3 4"], right: Float64[np.ndarray, "3 4"], size: ImageSize) -> StereoRig:
     """The baseline is the difference of t_x = (P[0, 3] - cx P[2, 3]) / f, which follows from P = K [I | t]."""
     cameras = [pinhole(matrix[:, :3], size, "a projection matrix") for matrix in (left, right)]
     places = [

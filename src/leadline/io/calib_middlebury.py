@@ -1,4 +1,4 @@
-"""Middlebury's calib.txt: the calibration form of its 2014 pictures, of ETH3D's two-view set, and of our own output."""
+"""Middlebury's calib.txt: the calibration form of its 2014 images, of ETH3D's two-view set, and of our own output."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from leadline.errors import CalibrationError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import atomic_write
-from leadline.io.calib_values import PictureSize, number, numbers, picture_size, pinhole
+from leadline.io.calib_values import ImageSize, image_size, number, numbers, pinhole
 
 _LINE = re.compile(r"^[ \t]*(\w+)[ \t]*=(.*)$", re.MULTILINE)
 _BEGIN = re.compile(r"^[ \t]*(cam0|cam1|baseline|doffs|ndisp)[ \t]*=", re.MULTILINE)
@@ -20,7 +20,7 @@ def is_middlebury(text: str) -> bool:
     return _BEGIN.search(text) is not None
 
 
-def parse_middlebury(text: str, size: PictureSize | None) -> StereoRig:
+def parse_middlebury(text: str, size: ImageSize | None) -> StereoRig:
     """A rectified rig: `cam0=[f 0 cx; 0 f cy; 0 0 1]`, cam1, doffs (px), baseline (mm), width, height.
 
     cam1 may be missing where doffs is given, doffs where cam1 is.
@@ -38,7 +38,7 @@ def parse_middlebury(text: str, size: PictureSize | None) -> StereoRig:
             raise CalibrationError(f"expected a line {name}=, got none; add it to the calibration file")
     if "cam1" not in fields and "doffs" not in fields:
         raise CalibrationError("expected a line cam1= or doffs=, got neither; add one to the calibration file")
-    found = picture_size(fields.get("height"), fields.get("width"), size)
+    found = image_size(fields.get("height"), fields.get("width"), size)
     left = _camera(fields["cam0"], found, "cam0")
     doffs = number(fields["doffs"], "doffs") if "doffs" in fields else None
     if "cam1" in fields:
@@ -54,7 +54,7 @@ def parse_middlebury(text: str, size: PictureSize | None) -> StereoRig:
     return StereoRig(left, right, number(fields["baseline"], "baseline") / 1000.0)
 
 
-def _camera(text: str, size: PictureSize, name: str) -> Pinhole:
+def _camera(text: str, size: ImageSize, name: str) -> Pinhole:
     """The matrix in its own notation: rows parted by semicolons, in brackets."""
     values = numbers(text.strip("[]").replace(";", " ").replace(",", " "), name, (9,))
     return pinhole(np.array(values).reshape(3, 3), size, name)

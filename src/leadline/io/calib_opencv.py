@@ -11,7 +11,7 @@ from leadline.errors import CalibrationError, OutputError
 from leadline.geometry.camera import DistortedCamera, DistortionModel
 from leadline.geometry.rig import UnrectifiedRig
 from leadline.io.atomic import atomic_write
-from leadline.io.calib_values import PictureSize, Tree, numbers, picture_size, pinhole
+from leadline.io.calib_values import ImageSize, Tree, image_size, numbers, pinhole
 
 _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _LARGEST_UNSTATED_BASELINE = 5.0
@@ -58,7 +58,7 @@ def parse_opencv_xml(text: str) -> Tree:
     return fields
 
 
-def parse_opencv(fields: Tree, size: PictureSize | None) -> UnrectifiedRig:
+def parse_opencv(fields: Tree, size: ImageSize | None) -> UnrectifiedRig:
     """Two cameras from stereoCalibrate's M1 D1 M2 D2 R T (or K1, cameraMatrix1, distCoeffs1 and the like).
 
     stereoCalibrate gives T in the unit in which the board's squares were measured, and files do not say which: T is
@@ -108,7 +108,7 @@ def write_opencv_calibration(path: Path | str, rig: UnrectifiedRig, reprojection
         rig: The cameras as calibrated.
         reprojection_error_px: Root mean square over all corners, for whoever reads the file.
     Raises:
-        OutputError: If the suffix is another one, the cameras differ in picture size or lens model (this form has
+        OutputError: If the suffix is another one, the cameras differ in image size or lens model (this form has
             room for one), or the file cannot be written.
     """
     target = Path(path)
@@ -118,7 +118,7 @@ def write_opencv_calibration(path: Path | str, rig: UnrectifiedRig, reprojection
         right.camera.height,
         right.camera.width,
     ):
-        raise OutputError("expected cameras of one picture size and lens model; calibrate both alike")
+        raise OutputError("expected cameras of one image size and lens model; calibrate both alike")
     storage = cv2.FileStorage(target.suffix.lower(), cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY)
     storage.write("image_width", left.camera.width)
     storage.write("image_height", left.camera.height)
@@ -145,7 +145,7 @@ def _find(names: dict[str, object], forms: tuple[str, ...], side: tuple[str, ...
 
 
 def _camera(
-    names: dict[str, object], side: tuple[str, ...], size: PictureSize, model: DistortionModel
+    names: dict[str, object], side: tuple[str, ...], size: ImageSize, model: DistortionModel
 ) -> DistortedCamera:
     matrix, distortion = _find(names, _MATRIX_NAMES, side), _find(names, _DISTORTION_NAMES, side)
     if matrix is None or distortion is None:
@@ -176,13 +176,13 @@ def _unit_m(names: dict[str, object]) -> float:
     return _METRES[unit]
 
 
-def _size(names: dict[str, object], fallback: PictureSize | None) -> PictureSize:
+def _size(names: dict[str, object], fallback: ImageSize | None) -> ImageSize:
     """image_width and image_height, or a list [width, height] (cv::Size)."""
     for prefix in ("image", "img", ""):
         if f"{prefix}width" in names and f"{prefix}height" in names:
-            return picture_size(names[f"{prefix}height"], names[f"{prefix}width"], fallback)
+            return image_size(names[f"{prefix}height"], names[f"{prefix}width"], fallback)
     for name in ("imagesize", "imgsize", "size", "resolution"):
         if name in names:
             width, height = numbers(names[name], name, (2,))
-            return picture_size(height, width, fallback)
-    return picture_size(None, None, fallback)
+            return image_size(height, width, fallback)
+    return image_size(None, None, fallback)

@@ -13,7 +13,7 @@ from leadline.geometry.camera import Pinhole
 Tree = Mapping[str, object]
 """A parsed file: names to text, lists and further trees. All scalars are text until a reader asks for a number."""
 
-PictureSize = tuple[int, int]
+ImageSize = tuple[int, int]
 """(height, width)"""
 
 _LARGEST_SIDE_PX = 1 << 20
@@ -69,7 +69,7 @@ def tree(value: object, name: str) -> Tree:
     return cast(Tree, value)
 
 
-def pinhole(matrix: Float64[np.ndarray, "3 3"], size: PictureSize, name: str) -> Pinhole:
+def pinhole(matrix: Float64[np.ndarray, "3 3"], size: ImageSize, name: str) -> Pinhole:
     """A camera from its intrinsic matrix.
 
     Raises:
@@ -84,17 +84,17 @@ def pinhole(matrix: Float64[np.ndarray, "3 3"], size: PictureSize, name: str) ->
     return Pinhole(focal_x, focal_y, x, y, *size)
 
 
-def picture_size(height: object, width: object, fallback: PictureSize | None) -> PictureSize:
-    """The picture size that a file states, or else the one the caller knows.
+def image_size(height: object, width: object, fallback: ImageSize | None) -> ImageSize:
+    """The image size that a file states, or else the one the caller knows.
 
     Raises:
         CalibrationError: If neither does, or the file's is not a size.
     """
     if height is None or width is None:
         if fallback is None:
-            raise CalibrationError("expected the picture size, got a calibration without it; pass picture_size")
+            raise CalibrationError("expected the image size, got a calibration without it; pass image_size")
         return fallback
-    size = (number(height, "the picture height"), number(width, "the picture width"))
+    size = (number(height, "the image height"), number(width, "the image width"))
     if any(side != int(side) or not 0 < side <= _LARGEST_SIDE_PX for side in size):
-        raise CalibrationError(f"expected a picture size in whole pixels, got {size}; check the calibration file")
+        raise CalibrationError(f"expected an image size in whole pixels, got {size}; check the calibration file")
     return int(size[0]), int(size[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leadline.errors import CalibrationError
 from leadline.geometry.camera import Pinhole
-from leadline.io.calib_values import number, picture_size
+from leadline.io.calib_values import image_size, number
 from leadline.io.text import read_lines
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -18,8 +18,8 @@ class ColmapCamera:
 
     Args:
         model: Its name, such as PINHOLE or THIN_PRISM_FISHEYE.
-        height: Rows of its pictures.
-        width: Columns of its pictures.
+        height: Rows of its images.
+        width: Columns of its images.
         parameters: In the model's own order.
     """
 
@@ -63,20 +63,20 @@ def read_colmap_cameras(path: Path | str) -> dict[int, ColmapCamera]:
             raise CalibrationError(
                 f"expected CAMERA_ID MODEL WIDTH HEIGHT PARAMS, got {line[:60]!r} in {path}; export the model again"
             )
-        height, width = picture_size(fields[3], fields[2], None)
+        height, width = image_size(fields[3], fields[2], None)
         parameters = tuple(number(value, f"a parameter in {path}") for value in fields[4:])
         cameras[int(fields[0])] = ColmapCamera(fields[1], height, width, parameters)
     return cameras
 
 
 def read_colmap_images(path: Path | str) -> dict[str, int]:
-    """The camera's number for each picture of an images.txt, by the picture's name.
+    """The camera's number for each image of an images.txt, by the image's name.
 
-    Each picture has two lines: IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, then its points, which may be none.
+    Each image has two lines: IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, then its points, which may be none.
 
     Raises:
         InputError: If it is missing or no text.
-        CalibrationError: If a picture's first line has another form.
+        CalibrationError: If an image's first line has another form.
     Source: COLMAP documentation, "Output format".
     """
     images: dict[str, int] = {}

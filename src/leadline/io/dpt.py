@@ -8,7 +8,7 @@ from jaxtyping import Float32
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.io.calib_values import PictureSize, pinhole
+from leadline.io.calib_values import ImageSize, pinhole
 from leadline.io.files import read_bytes
 
 _TAG = b"PIEH"  # 202021.25 as little-endian float32
@@ -40,12 +40,12 @@ def read_dpt(path: Path | str) -> Float32[np.ndarray, "h w"]:
     return np.frombuffer(content, "<f4", width * height, 12).reshape(height, width).astype(np.float32)
 
 
-def read_sintel_camera(path: Path | str, picture_size: PictureSize) -> Pinhole:
+def read_sintel_camera(path: Path | str, image_size: ImageSize) -> Pinhole:
     """The intrinsics of a .cam file: the tag, then the 3x3 intrinsic and the 3x4 extrinsic matrix as float64.
 
     Args:
         path: The file.
-        picture_size: (height, width) of the pictures, which the file does not state.
+        image_size: (height, width) of the images, which the file does not state.
     Raises:
         InputError: If it is missing, has another tag or another length.
         CalibrationError: If the camera cannot exist.
@@ -58,4 +58,4 @@ def read_sintel_camera(path: Path | str, picture_size: PictureSize) -> Pinhole:
             f"bytes in {path}; fetch it again"
         )
     matrix = np.frombuffer(content, "<f8", 9, 4).reshape(3, 3).astype(np.float64)
-    return pinhole(matrix, picture_size, f"the intrinsics in {path}")
+    return pinhole(matrix, image_size, f"the intrinsics in {path}")

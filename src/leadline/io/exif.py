@@ -1,4 +1,4 @@
-"""The focal length that a camera wrote into a picture, in pixels."""
+"""The focal length that a camera wrote into an image, in pixels."""
 
 import struct
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ _SAME_SHAPE: Final = 0.02
 
 @dataclass(frozen=True)
 class ExifFocal:
-    """What a picture says of its lens.
+    """What an image says of its lens.
 
     Args:
-        focal_px: Pixels of the picture at its present size; None if it says nothing usable.
+        focal_px: Pixels of the image at its present size; None if it says nothing usable.
         source: Where it comes from, or why there is none, in words.
-        refused: Whether the picture has EXIF data on its lens that are damaged, absurd or no longer true.
+        refused: Whether the image has EXIF data on its lens that are damaged, absurd or no longer true.
     """
 
     focal_px: float | None
@@ -47,23 +47,23 @@ def read_exif_focal(path: Path | str, height: int, width: int) -> ExifFocal:
     """The focal length from a JPEG's, PNG's or TIFF's EXIF data; pixels are taken to be square.
 
     First the equivalent for 35 mm film, which refers to the diagonal; else the focal length in mm with the resolution
-    in the focal plane, which refers to the size at which the camera stored the picture. Both stay right if the picture
+    in the focal plane, which refers to the size at which the camera stored the image. Both stay right if the image
     was resized, and neither depends on which way up it is. Without either there is none: a sensor's size is not
     guessed from the camera's name.
 
     Args:
-        path: The picture.
+        path: The image.
         height: Its rows, before or after it was turned upright.
         width: Its columns.
     Returns:
         Pixels and their source; no pixels where the file has no EXIF data, or damaged or absurd ones (a field of view
-        under 5 or over 170 degrees across the diagonal), or the picture was cropped since.
+        under 5 or over 170 degrees across the diagonal), or the image was cropped since.
     Raises:
         InputError: If the file cannot be read.
     Source: CIPA DC-008 (Exif 2.32), tags 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002 and 0xA003.
     """
     try:
-        tags = _exif_tags(_exif_block(read_bytes(path, "a picture"), str(path)))
+        tags = _exif_tags(_exif_block(read_bytes(path, "an image"), str(path)))
     except (struct.error, ValueError, ZeroDivisionError, OverflowError):
         return ExifFocal(None, "its EXIF data are damaged: no focal length", refused=True)
     stored = sorted((tags.get(_EXIF_WIDTH, 0.0), tags.get(_EXIF_HEIGHT, 0.0)))
@@ -75,7 +75,7 @@ def read_exif_focal(path: Path | str, height: int, width: int) -> ExifFocal:
 
 
 def field_of_view_deg(focal_px: float, length_px: float) -> float:
-    """The angle that a length in the middle of the picture spans.
+    """The angle that a length in the middle of the image spans.
 
     >>> round(field_of_view_deg(500.0, 1000.0), 6)
     90.0

@@ -10,7 +10,7 @@ def read_bytes(path: Path | str, expected: str, max_bytes: int | None = None) ->
 
     Args:
         path: The file.
-        expected: What it should be, for the message: "a picture".
+        expected: What it should be, for the message: "an image".
         max_bytes: Refuse larger files before reading them.
     Raises:
         InputError: If it is missing, a folder or device, unreadable, empty or too large.

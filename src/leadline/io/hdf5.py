@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from leadline.errors import InputError, MissingExtraError
-from leadline.io.picture_header import MAX_PIXELS
+from leadline.io.image_header import MAX_PIXELS
 
 
 def read_hdf5_plane(path: Path | str, name: str) -> Float32[np.ndarray, "h w"]:

@@ -1,4 +1,4 @@
-"""Pictures in and out of files: always 8-bit RGB inside."""
+"""Images in and out of files: always 8-bit RGB inside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, UInt8, UInt16
 from leadline.errors import InputError, OutputError
 from leadline.io.atomic import atomic_write
 from leadline.io.files import read_bytes
-from leadline.io.picture_header import inspect_picture
+from leadline.io.image_header import inspect_image
 
 _DEPTHS = (8, 10, 12, 14, 16)
 _SUFFIXES_8BIT = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm")
@@ -19,11 +19,11 @@ _SUFFIXES_16BIT = (".png", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A decoded picture.
+class Image:
+    """A decoded image.
 
     Args:
-        pixels: RGB, upright (EXIF orientation applied). Grey pictures have three equal channels.
+        pixels: RGB, upright (EXIF orientation applied). Grey images have three equal channels.
         notes: What was changed on the way, one line each, for the user: alpha dropped, 16 bit scaled to 8.
     """
 
@@ -33,7 +33,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture before its samples are brought to 8 bits.
+    """An image before its samples are brought to 8 bits.
 
     Args:
         samples: RGB, upright.
@@ -48,8 +48,8 @@ class Decoded:
     name: str
 
 
-def read_image(path: Path | str) -> Picture:
-    """Reads a PNG, JPEG, TIFF, PPM or PGM picture, grey or colour, 8 or 16 bit, as 8-bit RGB.
+def read_image(path: Path | str) -> Image:
+    """Reads a PNG, JPEG, TIFF, PPM or PGM image, grey or colour, 8 or 16 bit, as 8-bit RGB.
 
     16-bit samples become round(255 v / white), where white is the file's own largest value if it states one (PPM,
     packed TIFF), else the smallest of 2^8-1, 2^10-1, 2^12-1, 2^14-1 and 2^16-1 that no sample exceeds: a 12-bit camera
@@ -60,18 +60,18 @@ def read_image(path: Path | str) -> Picture:
     Returns:
         The pixels and notes on what was changed.
     Raises:
-        InputError: If it is missing, not such a picture, cut off, absurdly large, or has float or signed samples.
+        InputError: If it is missing, not such an image, cut off, absurdly large, or has float or signed samples.
     """
-    return to_8bit([decode_picture(read_bytes(path, "a picture"), str(path))])[0]
+    return to_8bit([decode_image(read_bytes(path, "an image"), str(path))])[0]
 
 
-def decode_picture(data: bytes, name: str) -> Decoded:
-    """Decodes the bytes of a picture file.
+def decode_image(data: bytes, name: str) -> Decoded:
+    """Decodes the bytes of an image file.
 
     Raises:
         InputError: As `read_image`.
     """
-    header = inspect_picture(data, name)
+    header = inspect_image(data, name)
     buffer = np.frombuffer(data, np.uint8)
     if header.unassociated_alpha_at is not None:
         # libtiff multiplies colours by an alpha of kind 2 ("unassociated"), not of kind 0: ask it to leave them.
@@ -87,28 +87,28 @@ def decode_picture(data: bytes, name: str) -> Decoded:
     return Decoded(samples, header.full_scale, header.alpha, name)
 
 
-def to_8bit(pictures: Sequence[Decoded]) -> list[Picture]:
-    """Brings pictures that belong together to 8 bits by one rule, so that two views keep their relative brightness.
+def to_8bit(images: Sequence[Decoded]) -> list[Image]:
+    """Brings images that belong together to 8 bits by one rule, so that two views keep their relative brightness.
 
     Args:
-        pictures: Decoded pictures; those of 16 bits that do not state their white share one.
+        images: Decoded images; those of 16 bits that do not state their white share one.
     Returns:
-        A picture for each.
+        An image for each.
     """
-    peaks = [int(p.samples.max()) for p in pictures if p.samples.dtype == np.uint16 and p.full_scale is None]
+    peaks = [int(p.samples.max()) for p in images if p.samples.dtype == np.uint16 and p.full_scale is None]
     shared = next((1 << bits) - 1 for bits in _DEPTHS if max(peaks, default=0) < 1 << bits)
-    return [_scaled(picture, picture.full_scale or shared) for picture in pictures]
+    return [_scaled(image, image.full_scale or shared) for image in images]
 
 
-def _scaled(picture: Decoded, white: int) -> Picture:
-    notes = (f"{picture.name}: alpha channel dropped",) if picture.alpha else ()
-    if picture.samples.dtype == np.uint8 and white == 255:
-        return Picture(np.asarray(picture.samples, dtype=np.uint8), notes)
-    levels = np.arange(65536 if picture.samples.dtype == np.uint16 else 256, dtype=np.uint32)
+def _scaled(image: Decoded, white: int) -> Image:
+    notes = (f"{image.name}: alpha channel dropped",) if image.alpha else ()
+    if image.samples.dtype == np.uint8 and white == 255:
+        return Image(np.asarray(image.samples, dtype=np.uint8), notes)
+    levels = np.arange(65536 if image.samples.dtype == np.uint16 else 256, dtype=np.uint32)
     table = np.minimum((levels * 255 + white // 2) // white, 255).astype(np.uint8)
-    if picture.samples.dtype == np.uint16:
-        notes += (f"{picture.name}: 16-bit samples scaled to 8 bit, {white} taken as white",)
-    return Picture(table[picture.samples], notes)
+    if image.samples.dtype == np.uint16:
+        notes += (f"{image.name}: 16-bit samples scaled to 8 bit, {white} taken as white",)
+    return Image(table[image.samples], notes)
 
 
 def write_image(
@@ -118,7 +118,7 @@ def write_image(
     | UInt16[np.ndarray, "h w"]
     | UInt16[np.ndarray, "h w 3"],
 ) -> None:
-    """Writes a grey or RGB picture; the suffix chooses the format.
+    """Writes a grey or RGB image; the suffix chooses the format.
 
     Args:
         path: .png, .jpg (8 bit only), .tif, .ppm or .pgm; replaced whole if it exists.
@@ -140,7 +140,7 @@ def write_image(
     except cv2.error:
         done, encoded = False, np.empty(0, np.uint8)
     if not done:
-        raise OutputError(f"expected a picture that {suffix} can hold, got shape {pixels.shape} for {target.name}")
+        raise OutputError(f"expected an image that {suffix} can hold, got shape {pixels.shape} for {target.name}")
     with atomic_write(target) as file:
         file.write(encoded.tobytes())
 

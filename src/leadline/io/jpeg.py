@@ -24,7 +24,7 @@ class JpegSegment:
 
 @dataclass(frozen=True)
 class JpegStructure:
-    """What the markers of a JPEG say: size in pixels as stored, its segments, and where the picture ends."""
+    """What the markers of a JPEG say: size in pixels as stored, its segments, and where the image ends."""
 
     height: int
     width: int
@@ -33,7 +33,7 @@ class JpegStructure:
 
 
 def scan_jpeg(data: bytes, name: str) -> JpegStructure:
-    """Walks the markers of the first picture in `data` up to its end-of-image.
+    """Walks the markers of the first image in `data` up to its end-of-image.
 
     Args:
         data: Begins with a JPEG; more may follow (the second view of an MPO).

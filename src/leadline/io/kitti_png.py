@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float32
 
 from leadline.errors import InputError, OutputError
 from leadline.io.files import read_bytes
+from leadline.io.image_header import inspect_image
 from leadline.io.images import write_image
-from leadline.io.picture_header import inspect_picture
 
 
 def read_kitti_disparity(path: Path | str) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
@@ -20,17 +20,17 @@ def read_kitti_disparity(path: Path | str) -> tuple[Float32[np.ndarray, "h w"], 
     Returns:
         Disparity in pixels (0 where unknown), and where it is known.
     Raises:
-        InputError: If it is missing, not a picture, cut off, or not a grey 16-bit PNG.
+        InputError: If it is missing, not an image, cut off, or not a grey 16-bit PNG.
     Source: KITTI stereo development kit, readme.txt: disp = uint16 / 256, 0 is invalid.
     """
     data = read_bytes(path, "a KITTI disparity PNG")
-    header = inspect_picture(data, str(path))
+    header = inspect_image(data, str(path))
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except (cv2.error, MemoryError):
         values = None
     if header.kind != "PNG" or values is None or values.dtype != np.uint16 or values.ndim != 2:  # pyright: ignore[reportUnnecessaryComparison]
-        raise InputError(f"expected a grey 16-bit PNG with disparity times 256, got another picture in {path}")
+        raise InputError(f"expected a grey 16-bit PNG with disparity times 256, got another image in {path}")
     raw = np.asarray(values, dtype=np.uint16)
     return raw.astype(np.float32) / np.float32(256.0), raw > 0
 

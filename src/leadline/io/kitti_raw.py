@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from leadline.errors import CalibrationError
 from leadline.geometry.camera import Pinhole
-from leadline.io.calib_values import numbers, picture_size, pinhole
+from leadline.io.calib_values import image_size, numbers, pinhole
 from leadline.io.text import read_lines
 
 
@@ -26,7 +26,7 @@ def read_kitti_camera(folder: Path, number: int) -> Pinhole:
     fields = _read_fields(path)
     width, height = _matrix(fields, f"S_rect_{number:02d}", (2,), path)
     projection = _matrix(fields, f"P_rect_{number:02d}", (3, 4), path)
-    size = picture_size(float(height), float(width), None)
+    size = image_size(float(height), float(width), None)
     return pinhole(projection[:, :3], size, f"P_rect_{number:02d} in {path}")
 
 

@@ -1,4 +1,4 @@
-"""Distances that someone measured in a picture: points of a tape or laser, zones of a time-of-flight sensor."""
+"""Distances that someone measured in an image: points of a tape or laser, zones of a time-of-flight sensor."""
 
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,12 @@ def read_known_points(path: Path | str, height: int, width: int) -> Float64[np.n
 
     Args:
         path: The file.
-        height: Rows of the picture.
+        height: Rows of the image.
         width: Its columns.
     Returns:
         Column and row in px (pixel centres are integers) and metres along the optical axis.
     Raises:
-        InputError: If it is missing, a line has another form, a point lies outside of the picture, or a distance is
+        InputError: If it is missing, a line has another form, a point lies outside of the image, or a distance is
             not positive and finite.
     """
     points: list[list[float]] = []
@@ -37,8 +37,8 @@ def read_known_points(path: Path | str, height: int, width: int) -> Float64[np.n
         x, y, metres = values
         if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
             raise InputError(
-                f"expected a point within the picture of {width}x{height}, got {x:g},{y:g} in line {number} of {path}; "
-                "measure it in this picture"
+                f"expected a point within the image of {width}x{height}, got {x:g},{y:g} in line {number} of {path}; "
+                "measure it in this image"
             )
         if metres <= 0:
             raise InputError(f"expected a distance above 0 m, got {metres:g} in line {number} of {path}")
@@ -52,7 +52,7 @@ def read_tof_zones(path: Path | str) -> Float64[np.ndarray, "8 8"]:
     """A frame of an 8x8 time-of-flight sensor from a CSV file of 8 rows with 8 columns.
 
     Args:
-        path: The file; its first row is the picture's top, its first column the left.
+        path: The file; its first row is the image's top, its first column the left.
     Returns:
         Metres along the optical axis; NaN where the file has nothing or 0.
     Raises:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.io.files import read_bytes
-from leadline.io.images import Picture, decode_picture, to_8bit
+from leadline.io.images import Image, decode_image, to_8bit
 from leadline.io.jpeg import scan_jpeg
 
 _JPS_MARK = b"_JPSJPS_"
@@ -20,7 +20,7 @@ _MP_ENTRIES, _MP_VIEW_NUMBER = 0xB002, 0xB101
 
 
 @dataclass(frozen=True, eq=False)
-class PicturePair:
+class ImagePair:
     """The two views of a stereo pair.
 
     Args:
@@ -34,12 +34,12 @@ class PicturePair:
     notes: tuple[str, ...] = ()
 
 
-def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = False) -> PicturePair:
-    """Reads a stereo pair from two pictures, or from one file that holds both views.
+def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = False) -> ImagePair:
+    """Reads a stereo pair from two images, or from one file that holds both views.
 
-    One file may be an MPO (views ordered by their viewpoint numbers), a JPS, or a picture with the views side by side.
+    One file may be an MPO (views ordered by their viewpoint numbers), a JPS, or an image with the views side by side.
     A JPS's own header says which eye comes first and whether the halves are squeezed; a `.jps` without that header is
-    taken as right eye first (the custom of that suffix: for crossed eyes), any other picture as left eye first.
+    taken as right eye first (the custom of that suffix: for crossed eyes), any other image as left eye first.
     Two 16-bit views are scaled to 8 bits by one factor.
 
     Args:
@@ -49,21 +49,21 @@ def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = Fa
     Returns:
         Both views and notes on what was assumed.
     Raises:
-        InputError: If a picture cannot be read, or one file does not hold two views.
+        InputError: If an image cannot be read, or one file does not hold two views.
     """
     if right is None:
-        pair = _split(read_bytes(left, "a picture with both views"), str(left))
+        pair = _split(read_bytes(left, "an image with both views"), str(left))
     else:
-        first, second = to_8bit([decode_picture(read_bytes(path, "a picture"), str(path)) for path in (left, right)])
+        first, second = to_8bit([decode_image(read_bytes(path, "an image"), str(path)) for path in (left, right)])
         pair = _paired(first, second)
-    return PicturePair(pair.right, pair.left, (*pair.notes, "views swapped as asked")) if swap else pair
+    return ImagePair(pair.right, pair.left, (*pair.notes, "views swapped as asked")) if swap else pair
 
 
-def _paired(left: Picture, right: Picture, *notes: str) -> PicturePair:
-    return PicturePair(left.pixels, right.pixels, (*notes, *left.notes, *right.notes))
+def _paired(left: Image, right: Image, *notes: str) -> ImagePair:
+    return ImagePair(left.pixels, right.pixels, (*notes, *left.notes, *right.notes))
 
 
-def _split(data: bytes, name: str) -> PicturePair:
+def _split(data: bytes, name: str) -> ImagePair:
     """Chooses by content how one file holds two views."""
     layout: _JpsLayout | None = None
     if data.startswith(b"\xff\xd8\xff"):
@@ -73,7 +73,7 @@ def _split(data: bytes, name: str) -> PicturePair:
         if name.lower().endswith(".mpo"):
             raise InputError(f"expected two views in {name}, got {len(views)}; name the other view's file too")
         layout = _jps_layout(data, name)
-    whole = to_8bit([decode_picture(data, name)])[0]
+    whole = to_8bit([decode_image(data, name)])[0]
     if layout is None:
         crossed = name.lower().endswith(".jps")
         order = "right view first, as .jps files are" if crossed else "left view first"
@@ -85,7 +85,7 @@ def _split(data: bytes, name: str) -> PicturePair:
 
 
 class _JpsLayout(NamedTuple):
-    """How one picture holds two: one below the other or side by side, which comes first, at half size or not."""
+    """How one image holds two: one below the other or side by side, which comes first, at half size or not."""
 
     below: bool
     left_first: bool
@@ -112,13 +112,13 @@ def _jps_layout(data: bytes, name: str) -> _JpsLayout | None:
     return None
 
 
-def _halves(whole: Picture, layout: _JpsLayout, name: str, note: str) -> PicturePair:
-    """Cuts a picture into its two views; an odd middle line belongs to neither."""
+def _halves(whole: Image, layout: _JpsLayout, name: str, note: str) -> ImagePair:
+    """Cuts an image into its two views; an odd middle line belongs to neither."""
     axis = 0 if layout.below else 1
     length = whole.pixels.shape[axis]
     half = length // 2
     if half == 0:
-        raise InputError(f"expected two views in {name}, got a picture 1 px wide or high; name both views' files")
+        raise InputError(f"expected two views in {name}, got an image 1 px wide or high; name both views' files")
     views = [whole.pixels[:half], whole.pixels[length - half :]]
     if axis == 1:
         views = [whole.pixels[:, :half], whole.pixels[:, length - half :]]
@@ -128,17 +128,17 @@ def _halves(whole: Picture, layout: _JpsLayout, name: str, note: str) -> Picture
         views = [np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_LINEAR), np.uint8) for view in views]
     first, second = (np.ascontiguousarray(view) for view in views)
     left, right = (first, second) if layout.left_first else (second, first)
-    return PicturePair(left, right, (note, *whole.notes))
+    return ImagePair(left, right, (note, *whole.notes))
 
 
 class _MpoView(NamedTuple):
-    """One picture in a multi-picture file: its bytes and its viewpoint number, 1 being the leftmost."""
+    """One image in a multi-image file: its bytes and its viewpoint number, 1 being the leftmost."""
 
     data: bytes
     number: int | None
 
 
-def _split_mpo(views: list[_MpoView], name: str) -> PicturePair:
+def _split_mpo(views: list[_MpoView], name: str) -> ImagePair:
     numbers = [view.number for view in views]
     note = f"{name}: views taken in file order, left first"
     if None not in numbers and len(set(numbers)) == len(numbers):
@@ -146,36 +146,34 @@ def _split_mpo(views: list[_MpoView], name: str) -> PicturePair:
         note = f"{name}: views taken by their viewpoint numbers, left first"
     if len(views) > 2:
         note += f"; the first two of {len(views)}"
-    left, right = to_8bit([decode_picture(view.data, name) for view in views[:2]])
+    left, right = to_8bit([decode_image(view.data, name) for view in views[:2]])
     if left.pixels.shape != right.pixels.shape:
         raise InputError(
             f"expected two views of one size in {name}, got {left.pixels.shape[:2]} and {right.pixels.shape[:2]}; "
-            "its second picture is no stereo view: name both views' files"
+            "its second image is no stereo view: name both views' files"
         )
     return _paired(left, right, note)
 
 
 def _mpo_views(data: bytes, name: str) -> list[_MpoView]:
-    """The stereo views that a JPEG's multi-picture index lists; none if it has no index.
+    """The stereo views that a JPEG's multi-image index lists; none if it has no index.
 
-    Source: CIPA DC-007-2009, Multi-Picture Format, 5.2.3: each 16-byte entry is attribute, size, offset (from the
-    index's own TIFF header; 0 for the first picture) and two dependencies. Thumbnails and panoramas are passed over.
+    Source: CIPA DC-007-2009, Multi-Image Format, 5.2.3: each 16-byte entry is attribute, size, offset (from the
+    index's own TIFF header; 0 for the first image) and two dependencies. Thumbnails and panoramas are passed over.
     """
     try:
         base, order, tags = _mp_tags(data, name)
         count, place = tags.get(_MP_ENTRIES, (0, 0))
         entries = [struct.unpack_from(order + "III", data, base + place + 16 * i) for i in range(min(count // 16, 64))]
-        pictures = [(kind & 0xFFFFFF, base + start if start else 0, size) for kind, size, start in entries]
-        stereo = [p for p in pictures if p[0] == _DISPARITY_VIEW]
+        images = [(kind & 0xFFFFFF, base + start if start else 0, size) for kind, size, start in entries]
+        stereo = [p for p in images if p[0] == _DISPARITY_VIEW]
         if len(stereo) < 2 and name.lower().endswith(".mpo"):
-            stereo = [p for p in pictures if p[0] in (_DISPARITY_VIEW, _UNDEFINED_VIEW, _PRIMARY_VIEW)]
+            stereo = [p for p in images if p[0] in (_DISPARITY_VIEW, _UNDEFINED_VIEW, _PRIMARY_VIEW)]
         if len(stereo) < 2:
             return []
         return [_mpo_view(data[start : start + size], size, name) for _, start, size in stereo]
     except struct.error as error:
-        raise InputError(
-            f"expected a whole multi-picture file, got a damaged index in {name}; fetch it again"
-        ) from error
+        raise InputError(f"expected a whole multi-image file, got a damaged index in {name}; fetch it again") from error
 
 
 def _mpo_view(view: bytes, size: int, name: str) -> _MpoView:

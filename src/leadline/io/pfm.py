@@ -1,4 +1,4 @@
-"""PFM: the float picture format of Middlebury, ETH3D and SceneFlow."""
+"""PFM: the float image format of Middlebury, ETH3D and SceneFlow."""
 
 import re
 from pathlib import Path

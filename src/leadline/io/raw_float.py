@@ -26,6 +26,6 @@ def read_raw_float32(path: Path | str, height: int, width: int) -> Float32[np.nd
     if len(content) != wanted:
         raise InputError(
             f"expected {wanted} bytes for {width}x{height} float32 numbers, got {len(content)} in {path}; "
-            "fetch it again, or use the picture of the size it was made for"
+            "fetch it again, or use the image of the size it was made for"
         )
     return np.frombuffer(content, "<f4").reshape(height, width).astype(np.float32)

@@ -53,7 +53,7 @@ class ShardReader:
         paths = _paths(source)
         if not paths:
             raise InputError(
-                f"expected shards (*.tar) in {source}, found none; write some with `leadline dream stereo`"
+                f"expected shards (*.tar) in {source}, found none; write some with `leadline render stereo`"
             )
         self._samples: list[tuple[Path, str, dict[str, tuple[int, int]]]] = []
         for path in paths:

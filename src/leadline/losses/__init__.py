@@ -11,7 +11,7 @@ from leadline.losses.photometric import (
     l1_ssim_difference,
     minimum_reprojection,
 )
-from leadline.losses.reduce import masked_mean, multi_scale_sum, picture_means
+from leadline.losses.reduce import image_means, masked_mean, multi_scale_sum
 from leadline.losses.robust import charbonnier, general_robust, l1, l2
 from leadline.losses.scale_invariant import (
     fitted_scale_and_shift,
@@ -47,6 +47,7 @@ __all__ = [
     "general_robust",
     "gradient_difference",
     "gradient_matching",
+    "image_means",
     "l1",
     "l1_ssim_difference",
     "l2",
@@ -59,7 +60,6 @@ __all__ = [
     "minimum_reprojection",
     "multi_scale_sum",
     "ordinal_ranking",
-    "picture_means",
     "root_scale_invariant_log",
     "sampson",
     "scale_and_shift_invariant",

@@ -15,7 +15,7 @@ def left_right_consistency(
     weight: Float[Tensor, "b 1 h w"],
     tolerance_px: float = torch.inf,
 ) -> Float[Tensor, ""]:
-    """Mean |d_left(x) - d_right(x - d_left(x))| over the left pixels whose partner lies in the right picture.
+    """Mean |d_left(x) - d_right(x - d_left(x))| over the left pixels whose partner lies in the right image.
 
     For the right view's own term, mirror both maps and swap them.
 
@@ -46,11 +46,11 @@ def forward_backward_consistency(
     price on occlusion if it still happens.
 
     Args:
-        forward: Flow from the first picture to the second, pixels.
+        forward: Flow from the first image to the second, pixels.
         backward: Flow from the second to the first, pixels.
         weight: Per-pixel weight of the first view.
         share: As in `forward_backward_occluded`.
-        offset_px2: As in `forward_backward_occluded`; inf counts every pixel that stays inside the picture.
+        offset_px2: As in `forward_backward_occluded`; inf counts every pixel that stays inside the image.
     Source: Zou et al. 2018 (DF-Net), forward-backward consistency; its visibility as in Meister et al. 2018 (UnFlow).
     """
     there = at_least_float32(forward).masked_fill(weight == 0, 0.0)

@@ -23,7 +23,7 @@ def squared_sampson_distance(
     """First-order squared distance of each pixel's match from an epipolar geometry, over both views together.
 
     Args:
-        flow: Flow from the first picture to the second, pixels.
+        flow: Flow from the first image to the second, pixels.
         fundamental: F of x'^T F x = 0, pixels, at any scale but 0.
     Returns:
         Squared pixels; a flow that misses the lines of a rectified pair by v has v^2 / 2.
@@ -44,7 +44,7 @@ def sampson(
     """Mean squared Sampson distance of a flow from the epipolar geometry of a still scene.
 
     Args:
-        flow: Flow from the first picture to the second, pixels.
+        flow: Flow from the first image to the second, pixels.
         fundamental: F of x'^T F x = 0, pixels, such as `fundamental_from_flow` gives.
         weight: Per-pixel weight, 0 for pixels that are occluded or move by themselves.
     Source: Zhong et al. 2019 (EPIFlow), the hard constraint by the fundamental matrix.
@@ -59,7 +59,7 @@ def fundamental_from_flow(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, 
     It is not robust: give outliers no weight, or use `geometry.fundamental_matrix`.
 
     Args:
-        flow: Flow from the first picture to the second, pixels.
+        flow: Flow from the first image to the second, pixels.
         weight: Per-pixel weight.
     Returns:
         F of rank 2 and unit norm, for pixels; any that fits where fewer than 8 matches, a plane or a camera that only
@@ -75,10 +75,10 @@ def fundamental_from_flow(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, 
 
 
 def low_rank(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, ""]:
-    """Nuclear norm of the 9xN embedding of the matches over N, the mean over pictures.
+    """Nuclear norm of the 9xN embedding of the matches over N, the mean over images.
 
     Args:
-        flow: Flow from the first picture to the second, pixels.
+        flow: Flow from the first image to the second, pixels.
         weight: Per-pixel weight, by which a match's column is scaled; N is its sum.
     Source: Zhong et al. 2019 (EPIFlow), the low-rank constraint.
     """
@@ -88,7 +88,7 @@ def low_rank(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"]) -
 
 
 def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], balance: float) -> Float[Tensor, ""]:
-    """How well the embedded matches M express each other: 1/2 |C|^2 + balance/2 |M C - M|^2, the mean over pictures.
+    """How well the embedded matches M express each other: 1/2 |C|^2 + balance/2 |M C - M|^2, the mean over images.
 
     C = (I + balance M^T M)^-1 balance M^T M minimises it, an NxN matrix. By Woodbury's identity
     C = balance M^T (I + balance G)^-1 M with the 9x9 matrix G = M M^T, and the loss at C is
@@ -96,7 +96,7 @@ def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], b
     9/2. Several motions are allowed, but only by what they span together.
 
     Args:
-        flow: Flow from the first picture to the second, pixels.
+        flow: Flow from the first image to the second, pixels.
         weight: Per-pixel weight; a match counts that many times.
         balance: Weight of the self-expression, > 0; the more matches, the smaller it may be.
     Raises:
@@ -113,7 +113,7 @@ def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], b
 
 
 def _matches(flow: Float[Tensor, "b 2 h w"]) -> tuple[Float64[Tensor, "b n 2"], Float64[Tensor, "b n 2"]]:
-    """Where each pixel lies in the first picture and in the second: (x, y)."""
+    """Where each pixel lies in the first image and in the second: (x, y)."""
     height, width = flow.shape[2:]
     rows = torch.arange(height, device=flow.device, dtype=torch.float64)
     columns = torch.arange(width, device=flow.device, dtype=torch.float64)

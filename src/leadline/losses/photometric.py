@@ -1,6 +1,6 @@
-"""How unlike a warped picture is the one that it should be, pixel by pixel.
+"""How unlike a warped image is the one that it should be, pixel by pixel.
 
-Reduce these maps with `masked_mean`, whose weight leaves out what is occluded or outside the picture.
+Reduce these maps with `masked_mean`, whose weight leaves out what is occluded or outside the image.
 """
 
 import torch
@@ -20,8 +20,8 @@ def l1_ssim_difference(
     """SSIM and absolute difference mixed, averaged over channels: alpha (1 - SSIM) / 2 + (1 - alpha) |difference|.
 
     Args:
-        warped: Picture in [0, 1], warped into the target's view.
-        target: Picture in [0, 1].
+        warped: Image in [0, 1], warped into the target's view.
+        target: Image in [0, 1].
         alpha: Share of SSIM, with a 3x3 box.
     Source: Godard et al. 2017 (MonoDepth), equation 2.
     """
@@ -33,8 +33,8 @@ def gradient_difference(warped: Float[Tensor, "b c h w"], target: Float[Tensor, 
     """Absolute difference of both Sobel derivatives, averaged over channels; blind to a change of brightness.
 
     Args:
-        warped: Picture, warped into the target's view.
-        target: Picture.
+        warped: Image, warped into the target's view.
+        target: Image.
     Source: Zhong et al. 2019 (EPIFlow), the gradient term of the photometric loss.
     """
     x, y = sobel(warped - target)
@@ -44,22 +44,21 @@ def gradient_difference(warped: Float[Tensor, "b c h w"], target: Float[Tensor, 
 def census_difference(
     warped: Float[Tensor, "b c h w"], target: Float[Tensor, "b c h w"], radius: int = 3
 ) -> Float[Tensor, "b 1 h w"]:
-    """Soft Hamming distance of the soft census of both pictures, averaged over the neighbours: in [0, 1).
+    """Soft Hamming distance of the soft census of both images, averaged over the neighbours: in [0, 1).
 
     Channels are averaged to grey beforehand. Blind to a change of brightness; where the window hangs over the
-    picture, its border is repeated.
+    image, its border is repeated.
 
     Args:
-        warped: Picture in [0, 1], warped into the target's view.
-        target: Picture in [0, 1].
+        warped: Image in [0, 1], warped into the target's view.
+        target: Image in [0, 1].
         radius: The window's side is 2 radius + 1.
     Raises:
         InputError: If the window has no neighbour.
     Source: Meister et al. 2018 (UnFlow), section on the unsupervised loss.
     """
     first, second = (
-        soft_census_transform(at_least_float32(picture).mean(dim=1, keepdim=True), radius)
-        for picture in (warped, target)
+        soft_census_transform(at_least_float32(image).mean(dim=1, keepdim=True), radius) for image in (warped, target)
     )
     return soft_hamming_distance(first, second) / first.shape[1]
 
@@ -81,7 +80,7 @@ def auto_mask(
 ) -> Bool[Tensor, "b 1 h w"]:
     """Pixels that the best warp explains better than the best source left as it is.
 
-    It drops what moves along with the camera, and a whole picture when the camera rests. Gaussian noise of deviation
+    It drops what moves along with the camera, and a whole image when the camera rests. Gaussian noise of deviation
     1e-5 on the unwarped differences decides where both are equal.
 
     Args:

@@ -15,7 +15,7 @@ def masked_mean(values: Float[Tensor, "*shape"], weight: Float[Tensor, "*shape"]
 
     Where several processes share a batch and gradients are recorded, both sums are over the whole batch: the mean of
     the processes' means would weigh a pixel by how few others its process has. So every process must call it likewise;
-    a statistic of one picture is `picture_means`.
+    a statistic of one image is `image_means`.
 
     Args:
         values: Per-pixel losses; may be non-finite where the weight is 0.
@@ -28,19 +28,19 @@ def masked_mean(values: Float[Tensor, "*shape"], weight: Float[Tensor, "*shape"]
     return total / count.clamp_min(1e-6)
 
 
-def picture_means(values: Float[Tensor, "b *shape"], weight: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
-    """`masked_mean` of each picture by itself.
+def image_means(values: Float[Tensor, "b *shape"], weight: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
+    """`masked_mean` of each image by itself.
 
     Args:
         values: Per-pixel values; may be non-finite where the weight is 0.
         weight: Non-negative weights, 0 for pixels without truth.
     """
-    sums = [_sums(*picture) for picture in zip(values, weight, strict=True)]
+    sums = [_sums(*image) for image in zip(values, weight, strict=True)]
     return torch.stack([total / count.clamp_min(1e-6) for total, count in sums])
 
 
 def _sums(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    # Half precision would overflow in the sums of a picture.
+    # Half precision would overflow in the sums of an image.
     safe, weight = at_least_float32(values).masked_fill(weight == 0, 0.0), at_least_float32(weight)
     return (safe * weight).sum(), weight.sum()
 

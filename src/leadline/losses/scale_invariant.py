@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadline.errors import InputError
-from leadline.losses.reduce import masked_mean, multi_scale_sum, picture_means
+from leadline.losses.reduce import image_means, masked_mean, multi_scale_sum
 from leadline.losses.robust import l2, masked_error
 from leadline.ops.filters import at_least_float32
 
@@ -20,12 +20,12 @@ def scale_invariant_log(
     weight: Float[Tensor, "b 1 h w"],
     balance: float = 0.5,
 ) -> Float[Tensor, ""]:
-    """Mean over pictures of mean(g^2) - balance mean(g)^2, where g = log prediction - log truth.
+    """Mean over images of mean(g^2) - balance mean(g)^2, where g = log prediction - log truth.
 
     Args:
         prediction: Depth, > 0.
         truth: True depth, > 0; anything where the weight is 0.
-        weight: Per-pixel weight, 0 without truth; a picture without any counts as 0.
+        weight: Per-pixel weight, 0 without truth; an image without any counts as 0.
         balance: 1 forgives a wrong scale, 0 does not.
     Source: Eigen et al. 2014, equation 4.
     """
@@ -40,7 +40,7 @@ def root_scale_invariant_log(
     balance: float = 0.85,
     gain: float = 10.0,
 ) -> Float[Tensor, ""]:
-    """Gain times the square root of mean(g^2) - balance mean(g)^2, over the pixels of all pictures together.
+    """Gain times the square root of mean(g^2) - balance mean(g)^2, over the pixels of all images together.
 
     Args:
         prediction: Depth, > 0.
@@ -78,13 +78,13 @@ def trimmed_scale_and_shift_invariant(
     weight: Float[Tensor, "b 1 h w"],
     trim: float = 0.2,
 ) -> Float[Tensor, ""]:
-    """As `scale_and_shift_invariant`, without each picture's largest residuals: a mean over those that are kept.
+    """As `scale_and_shift_invariant`, without each image's largest residuals: a mean over those that are kept.
 
     Args:
         prediction: Inverse depth up to scale and shift.
         truth: True inverse depth; anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth.
-        trim: Share of the pixels with truth that is left out of each picture, to the nearest whole number.
+        trim: Share of the pixels with truth that is left out of each image, to the nearest whole number.
     Raises:
         InputError: If the share is not in [0, 1).
     Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss; there the sum is over the number before trimming.
@@ -103,7 +103,7 @@ def trimmed_scale_and_shift_invariant(
 def scale_and_shift_invariant_l2(
     prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the prediction under its best scale and shift in each picture.
+    """Mean squared error of the prediction under its best scale and shift in each image.
 
     Args:
         prediction: Inverse depth up to scale and shift.
@@ -136,9 +136,9 @@ def ordinal_ranking(
 def fitted_scale_and_shift(
     prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
 ) -> Float[Tensor, "b 1 h w"]:
-    """The prediction as scale times it plus shift, where both fit the truth best in least squares, per picture.
+    """The prediction as scale times it plus shift, where both fit the truth best in least squares, per image.
 
-    A picture that fixes no line (no truth, or a constant prediction) is only shifted.
+    An image that fixes no line (no truth, or a constant prediction) is only shifted.
 
     Source: Ranftl et al. 2020 (MiDaS), equation 4.
     """
@@ -180,13 +180,13 @@ def _change(error: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -
 
 
 def _mean(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 1 1"]:
-    return picture_means(values, weight).view(-1, 1, 1, 1)
+    return image_means(values, weight).view(-1, 1, 1, 1)
 
 
 def _log_moments(
     prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
 ) -> tuple[Float[Tensor, "b 1 1 1"], Float[Tensor, "b 1 1 1"]]:
-    """Variance and mean of log prediction - log truth, per picture: their sum of squares has no cancellation."""
+    """Variance and mean of log prediction - log truth, per image: their sum of squares has no cancellation."""
     known = weight > 0
     ratio = at_least_float32(prediction).where(known, 1.0).log() - at_least_float32(truth).where(known, 1.0).log()
     offset = _mean(ratio, weight)
@@ -194,7 +194,7 @@ def _log_moments(
 
 
 def standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """The map less its median and over its mean absolute deviation from it, both over the weighted pixels of a picture.
+    """The map less its median and over its mean absolute deviation from it, both over the weighted pixels of an image.
 
     Args:
         values: Inverse depth up to scale and shift; pixels without weight are shifted and scaled alike.

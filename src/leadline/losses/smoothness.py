@@ -15,7 +15,7 @@ def first_order_smoothness(
 
     Args:
         values: Disparity or flow.
-        guide: Picture in [0, 1], or a map of edges, at the same size.
+        guide: Image in [0, 1], or a map of edges, at the same size.
         beta: How firmly an edge stops the smoothing.
     Source: Godard et al. 2017 (MonoDepth), equation 3; with predicted edges, Song et al. 2020 (EdgeStereo).
     """
@@ -30,7 +30,7 @@ def second_order_smoothness(
 
     Args:
         values: Disparity or flow.
-        guide: Picture in [0, 1], or a map of edges, at the same size.
+        guide: Image in [0, 1], or a map of edges, at the same size.
         beta: How firmly an edge stops the smoothing.
     Source: Zhong et al. 2019 (EPIFlow), the second term of the smoothness loss.
     """
@@ -40,7 +40,7 @@ def second_order_smoothness(
 
 
 def mean_normalised(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Disparity over its mean in each picture, so that smoothness cannot be had by shrinking.
+    """Disparity over its mean in each image, so that smoothness cannot be had by shrinking.
 
     Source: Wang et al. 2018 (DVO); Godard et al. 2019 (Monodepth2), equation 3.
     """

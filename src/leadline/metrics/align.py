@@ -1,7 +1,7 @@
 """Alignments: what a prediction may be told about the truth before it is scored. Their name is part of the score's.
 
-A network that saw one picture knows depth up to a scale, or depth or inverse depth up to a scale and a shift. Each
-alignment fits what is missing on the pixels that count, in float64, one picture at a time.
+A network that saw one image knows depth up to a scale, or depth or inverse depth up to a scale and a shift. Each
+alignment fits what is missing on the pixels that count, in float64, one image at a time.
 """
 
 from collections.abc import Mapping

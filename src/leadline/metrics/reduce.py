@@ -36,7 +36,7 @@ def masked_values(
         InputError: If nothing is masked in, or a masked value is not finite.
     """
     if not mask.any():
-        raise InputError("expected at least one pixel to score, got an empty mask; exclude such a picture and count it")
+        raise InputError("expected at least one pixel to score, got an empty mask; exclude such an image and count it")
     selected = values[mask].astype(np.float64)
     if not np.isfinite(selected).all():
         count = int((~np.isfinite(selected)).sum())

@@ -105,7 +105,7 @@ def roc_auc(
     inliers = wrong.size - outliers
     if outliers == 0 or inliers == 0:
         raise InputError(
-            f"expected both outliers and inliers for a ROC curve, got {outliers} and {inliers}; exclude such a picture"
+            f"expected both outliers and inliers for a ROC curve, got {outliers} and {inliers}; exclude such an image"
         )
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[group]
@@ -170,7 +170,7 @@ def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """
     total = sum(b.count for b in bins)
     if total == 0:
-        raise InputError("expected at least one reliability bin with pixels, got none; exclude such a picture")
+        raise InputError("expected at least one reliability bin with pixels, got none; exclude such an image")
     return sum(b.count * abs(b.confidence - b.correct) for b in bins) / total
 
 

@@ -25,7 +25,7 @@ BUILDERS: Mapping[str, str] = {
 #: Networks that mend a matcher's disparity, likewise.
 REFINE_BUILDERS: Mapping[str, str] = {"leadline-refine": "leadline.models.stereo.leadline_refine:LeadlineRefine"}
 
-#: Networks for single pictures, likewise.
+#: Networks for single images, likewise.
 MONO_BUILDERS: Mapping[str, str] = {
     "leadline-mono": "leadline.models.mono.leadline_mono:LeadlineMono",
     "dpt-small": "leadline.models.mono.dpt:Dpt",

@@ -10,6 +10,8 @@ from torch import Tensor
 from leadline.errors import InputError
 
 _AVERAGE = "average.module."
+_RENAMED = {"learning": "method", "matched": "prior_cache"}
+"""Keys of recipes of version 0.1 -> what they are called now."""
 
 
 def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
@@ -22,6 +24,7 @@ def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Ten
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         recipe: Mapping[str, Any] = state["hyper_parameters"]["recipe"]
         named: Mapping[str, Tensor] = state["state_dict"]
+        recipe = {_RENAMED.get(key, key): value for key, value in recipe.items()}
         return recipe, {k.removeprefix(_AVERAGE): v for k, v in named.items() if k.startswith(_AVERAGE)}
     except Exception as error:  # whatever torch raises on a foreign file
         reason = " ".join(str(error).split())[:120]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from leadline.errors import InputError
 from leadline.models.blocks.normalisation import InstanceNorm
-from leadline.models.stereo import Deployed, LeadlineFast
+from leadline.models.stereo import LeadlineFast, StereoInference
 from leadline.runtime.session import ENLARGE_KEY, MAX_DISPARITY_KEY
 
 _PREFIX: Final = "model."
@@ -22,10 +22,10 @@ _PREFIX: Final = "model."
 _CELL_PX: Final = 4
 """Pixels of one bin of LeadlineFast's cost volume, whose number of bins is that of its channels."""
 _VOLUME_WEIGHT: Final = "hourglass.enter.0.weight"
-_GUIDED_WEIGHT: Final = "selection.guidance.enter.weight"
+_GUIDED_WEIGHT: Final = "selection.sgbm_prior.enter.weight"
 
 
-def from_onnx(path: Path) -> Deployed:
+def from_onnx(path: Path) -> StereoInference:
     """The trainable network behind an exported LeadlineFast, as users call it.
 
     The exporter folds batch norms into the convolutions before them. Such a norm comes back with mean 0, variance 1, a
@@ -58,7 +58,7 @@ def from_onnx(path: Path) -> Deployed:
             "or another network cannot be trained on from its ONNX file: give its checkpoint"
         )
     model.load_state_dict({name: found[name] for name in own})
-    return Deployed(model.eval(), enlarge)
+    return StereoInference(model.eval(), enlarge)
 
 
 def _batch_norms(model: nn.Module, stored: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -25,7 +25,7 @@ def census_transform(grey: Float[Tensor, "b 1 h w"], radius: int = 2) -> Float[T
         radius: The window's side is 2 radius + 1.
     Returns:
         1 where the neighbour is darker, else -1; neighbours row by row from the upper left, without the pixel itself.
-        Beyond the border the picture is repeated.
+        Beyond the border the image is repeated.
     Raises:
         InputError: If the window has no neighbour.
     Source: Zabih and Woodfill 1994, the census transform.
@@ -47,7 +47,7 @@ def soft_census_transform(
     """The differentiable census: delta / sqrt(0.81 + delta^2), delta what the pixel has more than the neighbour.
 
     Args:
-        grey: Picture in [0, 1]; delta is in grey levels of 255.
+        grey: Image in [0, 1]; delta is in grey levels of 255.
         radius: The window's side is 2 radius + 1.
     Returns:
         Comparisons in (-1, 1), near 1 where the neighbour is darker, in the order of `census_transform`; at least

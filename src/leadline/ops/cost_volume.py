@@ -1,4 +1,4 @@
-"""Cost volumes: how alike are a left pixel and each of its candidates in the right picture."""
+"""Cost volumes: how alike are a left pixel and each of its candidates in the right image."""
 
 import torch
 from jaxtyping import Float
@@ -17,8 +17,8 @@ def correlation_volume(
     reshaping, so there is no loop over disparities, in torch or in ONNX.
 
     Args:
-        left: Features of the left picture; normalise them over channels for a cosine volume.
-        right: Features of the right picture.
+        left: Features of the left image; normalise them over channels for a cosine volume.
+        right: Features of the right image.
         disparities: Number of candidates d = 0, 1, ... in pixels of the features.
     Returns:
         The volume; 0 where x - d < 0.
@@ -44,8 +44,8 @@ def sampled_correlation(
     """Inner product of each left feature with the right features at a few disparities of its own.
 
     Args:
-        left: Features of the left picture; normalise them over channels for cosines.
-        right: Features of the right picture.
+        left: Features of the left image; normalise them over channels for cosines.
+        right: Features of the right image.
         disparities: Candidates of each left pixel, in pixels of the features; rounded, without a gradient.
     Returns:
         S(k, y, x) = <L(y, x), R(y, x - d_k(y, x))>; beyond the border the first or last column is compared.

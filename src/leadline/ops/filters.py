@@ -11,26 +11,26 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def box_mean(picture: Float[Tensor, "b c h w"], radius: int) -> Float[Tensor, "b c h w"]:
-    """Mean over a square window of side 2 radius + 1, which is cut at the picture's border."""
-    return functional.avg_pool2d(picture, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
+def box_mean(image: Float[Tensor, "b c h w"], radius: int) -> Float[Tensor, "b c h w"]:
+    """Mean over a square window of side 2 radius + 1, which is cut at the image's border."""
+    return functional.avg_pool2d(image, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
 
 
-def gaussian_mean(picture: Float[Tensor, "b c h w"], radius: int, sigma: float) -> Float[Tensor, "b c h w"]:
-    """Gaussian-weighted mean over a square window of side 2 radius + 1, which is cut at the picture's border.
+def gaussian_mean(image: Float[Tensor, "b c h w"], radius: int, sigma: float) -> Float[Tensor, "b c h w"]:
+    """Gaussian-weighted mean over a square window of side 2 radius + 1, which is cut at the image's border.
 
     Args:
-        picture: Any values.
+        image: Any values.
         radius: Half the window's side, pixels.
         sigma: Standard deviation of the weights, pixels.
     """
-    offsets = torch.arange(-radius, radius + 1, device=picture.device, dtype=picture.dtype)
+    offsets = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
     weights = (-0.5 * (offsets / sigma) ** 2).exp()
-    stacked = picture.flatten(0, 1).unsqueeze(1)
+    stacked = image.flatten(0, 1).unsqueeze(1)
     # Autocast would round the products of a convolution.
-    with torch.autocast(picture.device.type, enabled=False):
+    with torch.autocast(image.device.type, enabled=False):
         for kernel in (weights.view(1, 1, 1, -1), weights.view(1, 1, -1, 1)):
             padding = (kernel.shape[2] // 2, kernel.shape[3] // 2)
             share = functional.conv2d(torch.ones_like(stacked[:1]), kernel, padding=padding)
             stacked = functional.conv2d(stacked, kernel, padding=padding) / share
-    return stacked.reshape(picture.shape)
+    return stacked.reshape(image.shape)

@@ -1,4 +1,4 @@
-"""Warping a picture by optical flow, or by depth and camera motion."""
+"""Warping an image by optical flow, or by depth and camera motion."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,19 +14,19 @@ _NEAREST_SHARE = 1e-3
 def warp_by_flow(
     source: Float[Tensor, "b c h w"], flow: Float[Tensor, "b 2 h w"]
 ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b 1 h w"]]:
-    """The source picture as the target sees it: W(y, x) = S(y + v, x + u), bilinear.
+    """The source image as the target sees it: W(y, x) = S(y + v, x + u), bilinear.
 
     Args:
-        source: Picture or features that are read.
+        source: Image or features that are read.
         flow: Where each target pixel lies in the source less where it lies in the target: (u, v), pixels.
     Returns:
-        The warped picture, beyond the border its first or last pixel, and which pixels were read inside the picture,
+        The warped image, beyond the border its first or last pixel, and which pixels were read inside the image,
         which reaches half a pixel beyond the outermost centres.
     """
     height, width = source.shape[2:]
     flow = at_least_float32(flow)
     x, y = (_pixel_centres(flow) + flow).unbind(1)
-    # With align_corners=False, -1 and 1 are the outer edges of the picture: pixel centre x lies at (2x + 1) / w - 1.
+    # With align_corners=False, -1 and 1 are the outer edges of the image: pixel centre x lies at (2x + 1) / w - 1.
     grid = torch.stack([(2.0 * x + 1.0) / width - 1.0, (2.0 * y + 1.0) / height - 1.0], dim=3)
     warped = functional.grid_sample(source.to(grid.dtype), grid, padding_mode="border", align_corners=False)
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
@@ -65,15 +65,15 @@ def warp_by_depth(
     intrinsics: Float[Tensor, "b 3 3"],
     source_from_target: Float[Tensor, "b 4 4"],
 ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b 1 h w"]]:
-    """The source picture as the target camera would see a still scene of this depth.
+    """The source image as the target camera would see a still scene of this depth.
 
     Args:
-        source: Picture or features that are read.
+        source: Image or features that are read.
         depth: Depth of the target view, > 0, in the unit of the translation.
         intrinsics: Camera matrix of both views, pixels at this resolution.
         source_from_target: Takes a point of the target camera's frame into the source camera's.
     Returns:
-        The warped picture, and which pixels were read inside the picture from in front of its camera.
+        The warped image, and which pixels were read inside the image from in front of its camera.
     Source: Zhou et al. 2017 (SfMLearner), equation 2.
     """
     flow, in_front = rigid_flow(depth, intrinsics, source_from_target)

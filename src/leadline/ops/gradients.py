@@ -1,4 +1,4 @@
-"""Derivatives of pictures and maps."""
+"""Derivatives of images and maps."""
 
 from jaxtyping import Float
 from torch import Tensor

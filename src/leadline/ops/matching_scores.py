@@ -1,7 +1,7 @@
 """Block matching: how alike are the windows around a left pixel and around each of its candidates.
 
-A window holds every channel of its pixels. Where it hangs over the border of either picture it is cut, and the score
-is a mean over the pixels that both pictures have: windows of unequal size stay comparable.
+A window holds every channel of its pixels. Where it hangs over the border of either image it is cut, and the score
+is a mean over the pixels that both images have: windows of unequal size stay comparable.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ def sad_volume(
     """Sum of absolute differences, as a mean: mean |L - R| over window and channels.
 
     Args:
-        left: Left picture.
-        right: Right picture.
+        left: Left image.
+        right: Right image.
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -45,8 +45,8 @@ def ssd_volume(
     """Sum of squared differences, as a mean: mean (L - R)^2 over window and channels.
 
     Args:
-        left: Left picture.
-        right: Right picture.
+        left: Left image.
+        right: Right image.
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -66,8 +66,8 @@ def normalised_ssd_volume(
     """Squared differences over the windows' powers: sum (L - R)^2 / sqrt(sum L^2 sum R^2) over window and channels.
 
     Args:
-        left: Left picture in [0, 1].
-        right: Right picture in [0, 1].
+        left: Left image in [0, 1].
+        right: Right image in [0, 1].
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -90,8 +90,8 @@ def cross_correlation_volume(
     """Plain cross-correlation, as a mean: mean L R over window and channels; it favours what is bright.
 
     Args:
-        left: Left picture.
-        right: Right picture.
+        left: Left image.
+        right: Right image.
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -109,8 +109,8 @@ def ncc_volume(
     """Normalised cross-correlation: sum L R / sqrt(sum L^2 sum R^2) over window and channels; blind to a gain.
 
     Args:
-        left: Left picture in [0, 1].
-        right: Right picture in [0, 1].
+        left: Left image in [0, 1].
+        right: Right image in [0, 1].
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -133,8 +133,8 @@ def zncc_volume(
     """NCC of the windows less their mean in each channel; blind to a gain and to an offset of each channel.
 
     Args:
-        left: Left picture in [0, 1].
-        right: Right picture in [0, 1].
+        left: Left image in [0, 1].
+        right: Right image in [0, 1].
         disparities: Number of candidates d = 0, 1, ... in pixels.
         radius: The window's side is 2 radius + 1.
     Returns:
@@ -166,7 +166,7 @@ def _volume(
     worst: float,
     score: Callable[[Tensor, Tensor], Tensor],
 ) -> Float[Tensor, "b {disparities} h w"]:
-    """The score of both pictures cut to what they share at each disparity, `worst` where the right has no pixel."""
+    """The score of both images cut to what they share at each disparity, `worst` where the right has no pixel."""
     if disparities < 1 or radius < 0:
         raise InputError(
             f"expected disparities >= 1 and radius >= 0, got {disparities} and {radius}; "

@@ -10,7 +10,7 @@ from leadline.ops.flow_warp import warp_by_flow
 def left_right_occluded(
     left_disparity: Float[Tensor, "b 1 h w"], right_disparity: Float[Tensor, "b 1 h w"], tolerance_px: float = 1.0
 ) -> Bool[Tensor, "b 1 h w"]:
-    """Left pixels whose partner in the right view claims another disparity, or lies outside the picture.
+    """Left pixels whose partner in the right view claims another disparity, or lies outside the image.
 
     Args:
         left_disparity: Disparity of the left view, pixels.
@@ -29,7 +29,7 @@ def forward_backward_occluded(
     """Pixels from which going there and back ends elsewhere: |f + b'|^2 >= share (|f|^2 + |b'|^2) + offset.
 
     Args:
-        forward: Flow from the first picture to the second, pixels.
+        forward: Flow from the first image to the second, pixels.
         backward: Flow from the second to the first, pixels; b' is it, read where the forward flow ends.
         share: Tolerance that grows with the motion.
         offset_px2: Tolerance without motion, squared pixels.

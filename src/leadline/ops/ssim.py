@@ -1,4 +1,4 @@
-"""Structural similarity of two aligned pictures."""
+"""Structural similarity of two aligned images."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ def ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) -> F
     """SSIM under an 11x11 Gaussian window of sigma 1.5 px.
 
     Args:
-        first: Picture in [0, 1].
-        second: Picture in [0, 1].
+        first: Image in [0, 1].
+        second: Image in [0, 1].
     Returns:
         At most 1, which it is where both windows are equal; windows are cut at the border.
     Source: Wang et al. 2004, equation 13.
@@ -28,8 +28,8 @@ def box_ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) 
     """SSIM under a 3x3 box, the cheap form of self-supervised depth.
 
     Args:
-        first: Picture in [0, 1].
-        second: Picture in [0, 1].
+        first: Image in [0, 1].
+        second: Image in [0, 1].
     Returns:
         At most 1, which it is where both windows are equal; windows are cut at the border.
     Source: Godard et al. 2017, section 3.3.

@@ -15,8 +15,8 @@ def groupwise_correlation_volume(
     """Correlation of each group of channels: V(g, d, y, x) = mean over the channels c of g of L_c(y, x) R_c(y, x - d).
 
     Args:
-        left: Features of the left picture.
-        right: Features of the right picture.
+        left: Features of the left image.
+        right: Features of the right image.
         disparities: Number of candidates d = 0, 1, ... in pixels of the features.
         groups: Number of groups of consecutive channels.
     Returns:
@@ -41,8 +41,8 @@ def concatenation_volume(
     """The features of each left pixel with those of its candidates: V(:, d, y, x) = [L(y, x), R(y, x - d)].
 
     Args:
-        left: Features of the left picture.
-        right: Features of the right picture.
+        left: Features of the left image.
+        right: Features of the right image.
         disparities: Number of candidates d = 0, 1, ... in pixels of the features.
     Returns:
         The volume; 0 where x - d < 0.
@@ -57,8 +57,8 @@ def difference_volume(
     """How the features of each left pixel differ from those of its candidates: V(:, d, y, x) = L(y, x) - R(y, x - d).
 
     Args:
-        left: Features of the left picture.
-        right: Features of the right picture.
+        left: Features of the left image.
+        right: Features of the right image.
         disparities: Number of candidates d = 0, 1, ... in pixels of the features.
     Returns:
         The volume; 0 where x - d < 0.
@@ -73,12 +73,12 @@ def displacement_correlation_volume(
     """Correlation over a square of displacements: V(y, x) = mean over channels of F(y, x) S(y + dy, x + dx).
 
     Args:
-        first: Features of the first picture.
-        second: Features of the second picture.
+        first: Features of the first image.
+        second: Features of the second image.
         radius: Displacements on each side of none.
         stride: Pixels of the features between neighbouring displacements.
     Returns:
-        The volume, displacements row by row from the upper left; 0 where the second picture is left.
+        The volume, displacements row by row from the upper left; 0 where the second image is left.
     Source: Dosovitskiy et al. 2015 (FlowNetC), equation 1 with k = 0.
     """
     height, width = first.shape[2:]

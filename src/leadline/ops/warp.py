@@ -1,4 +1,4 @@
-"""Warping a picture into another view."""
+"""Warping an image into another view."""
 
 import torch
 from jaxtyping import Float, Int
@@ -7,10 +7,10 @@ from torch.nn import functional
 
 
 def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c h w"]:
-    """The right picture as the left camera would see it: W(y, x) = R(y, x - d(y, x)), bilinear.
+    """The right image as the left camera would see it: W(y, x) = R(y, x - d(y, x)), bilinear.
 
     Args:
-        right: Picture or features of the right view.
+        right: Image or features of the right view.
         disparity: Left-view disparity in pixels of these features.
     Returns:
         The warped features; beyond the border the first or last column is repeated.

@@ -1,22 +1,22 @@
 """The protocols by name."""
 
 from leadline.errors import InputError
-from leadline.protocols.confidence import CONFIDENCE
-from leadline.protocols.depth_confidence import DEPTH_CONFIDENCE
-from leadline.protocols.depth_protocol import DepthProtocol
-from leadline.protocols.diode import DIODE
-from leadline.protocols.eth3d import ETH3D
-from leadline.protocols.eth3d_depth import ETH3D_DEPTH
-from leadline.protocols.generic import GENERIC
-from leadline.protocols.kitti2012 import KITTI2012
-from leadline.protocols.kitti2015 import KITTI2015
-from leadline.protocols.kitti_eigen import KITTI_EIGEN, KITTI_EIGEN_50M
-from leadline.protocols.kitti_eigen_improved import KITTI_EIGEN_IMPROVED
-from leadline.protocols.middlebury2014 import MIDDLEBURY2014
-from leadline.protocols.nyu import NYU
-from leadline.protocols.protocol import StereoProtocol
-from leadline.protocols.sintel_depth import SINTEL_DEPTH
-from leadline.protocols.tum_rgbd import TUM_RGBD
+from leadline.protocols.mono.confidence import DEPTH_CONFIDENCE
+from leadline.protocols.mono.diode import DIODE
+from leadline.protocols.mono.eth3d import ETH3D_DEPTH
+from leadline.protocols.mono.generic import GENERIC
+from leadline.protocols.mono.kitti_eigen import KITTI_EIGEN, KITTI_EIGEN_50M
+from leadline.protocols.mono.kitti_eigen_improved import KITTI_EIGEN_IMPROVED
+from leadline.protocols.mono.nyu import NYU
+from leadline.protocols.mono.protocol import DepthProtocol
+from leadline.protocols.mono.sintel import SINTEL_DEPTH
+from leadline.protocols.mono.tum_rgbd import TUM_RGBD
+from leadline.protocols.stereo.confidence import CONFIDENCE
+from leadline.protocols.stereo.eth3d import ETH3D
+from leadline.protocols.stereo.kitti2012 import KITTI2012
+from leadline.protocols.stereo.kitti2015 import KITTI2015
+from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
+from leadline.protocols.stereo.protocol import StereoProtocol
 
 STEREO_PROTOCOLS = {protocol.name: protocol for protocol in (MIDDLEBURY2014, ETH3D, KITTI2012, KITTI2015, CONFIDENCE)}
 
@@ -49,7 +49,7 @@ def stereo_protocol(name: str) -> StereoProtocol:
 
 
 def depth_protocol(name: str) -> DepthProtocol:
-    """The protocol of this name for depth from a single picture.
+    """The protocol of this name for depth from a single image.
 
     Raises:
         InputError: If there is none.

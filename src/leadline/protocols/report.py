@@ -8,14 +8,10 @@ from rich.table import Table
 
 from leadline.errors import InputError
 from leadline.metrics.align import AlignmentName
-from leadline.protocols.crops import Crop
-from leadline.protocols.protocol import SceneAveraging, Unit
-from leadline.protocols.scored import SCENE_REASONS, Mask, Rule
+from leadline.protocols.metric import SceneAveraging, Unit
+from leadline.protocols.rules import SCENE_REASONS, Region, Rule
 
 Averaging = Literal["one-scene"] | SceneAveraging
-
-Region = Mask | Crop
-"""Which pixels with truth count: a mask for stereo, a crop for depth from a single picture."""
 
 
 @dataclass(frozen=True)

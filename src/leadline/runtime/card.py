@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from leadline.errors import InputError
 
 Task = Literal["stereo", "mono", "refine"]
-"""What a network is for: two pictures, one, or two and a disparity to mend."""
+"""What a network is for: two images, one, or two and a disparity to mend."""
 
 _NAMED: Final = {
     "stereo": ("a stereo network", "use it with `leadline stereo`"),
@@ -32,7 +32,7 @@ class ModelCard:
         sha256: Of that file.
         task: stereo, mono or refine.
         max_disparity: Largest disparity in px that a stereo network sees without a pyramid; 0 for the others.
-        enlarge: How much larger than they are a stereo network sees pictures; a mono graph resizes them itself.
+        enlarge: How much larger than they are a stereo network sees images; a mono graph resizes them itself.
         parameters: Number of trained weights.
         gflop: Of one pass at 640x480, in 1e9 floating-point operations (a multiply-add is two).
         training: Recipe, seed, data, steps, hours and machine.

@@ -1,4 +1,4 @@
-"""Depth from one picture: our networks, or an exported file of yours."""
+"""Depth from one image: our networks, or an exported file of yours."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.card import find_graph
-from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
+from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.session import CANONICAL_KEY, DEPTH_KIND_KEY, LoadedGraph, Provider
 
 DEFAULT_MONO_MODEL: Final = "leadline-mono"
@@ -19,16 +19,16 @@ DEFAULT_MONO_MODEL: Final = "leadline-mono"
 
 @runtime_checkable
 class MonoMethod(Protocol):
-    """One picture to depth."""
+    """One image to depth."""
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
-        """Depth of a picture, RGB or grey, of the kind that the method knows."""
+        """Depth of an image, RGB or grey, of the kind that the method knows."""
         ...
 
 
 @final
 class MonoSession:
-    """A learned network for single pictures, loaded once and called often.
+    """A learned network for single images, loaded once and called often.
 
     Args:
         model: A bundled name, or the path of an ONNX file that `leadline export` wrote.
@@ -66,17 +66,17 @@ class MonoSession:
         Returns:
             Depth; where the network's number is not finite, or is a depth that is not positive, it is invalid.
         Raises:
-            InputError: If the picture is not 8-bit RGB or grey, or smaller than 16 px; or if the network's answer has
+            InputError: If the image is not 8-bit RGB or grey, or smaller than 16 px; or if the network's answer has
                 another size or nothing that is depth.
         """
-        require_8bit(image, "the picture")
+        require_8bit(image, "the image")
         require_sides(image)
         sure = "confidence" in self._graph.outputs
         layers = self._graph.run([self._output, "confidence"] if sure else [self._output], {"image": as_rgb(image)})
         for layer in layers:
             if layer.shape != image.shape[:2]:
                 raise InputError(
-                    f"expected {self.name} to answer in the picture's (height, width) {image.shape[:2]}, got "
+                    f"expected {self.name} to answer in the image's (height, width) {image.shape[:2]}, got "
                     f"{layer.shape}; export it again"
                 )
         return self._checked(layers[0], layers[1] if sure else None)
@@ -86,7 +86,7 @@ class MonoSession:
 
         Args:
             depth: What a call returned.
-            camera: Who took the picture.
+            camera: Who took the image.
         """
         if not self.canonical:
             return depth
@@ -107,7 +107,7 @@ class MonoSession:
 def mono_method(
     name: str | Path = DEFAULT_MONO_MODEL, threads: int | None = None, provider: Provider = "cpu"
 ) -> MonoMethod:
-    """A method for single pictures by name: bundled network or ONNX file.
+    """A method for single images by name: bundled network or ONNX file.
 
     Args:
         name: `leadline-mono`, or a path that ends in .onnx.
@@ -125,7 +125,7 @@ def _cached_session(model: str) -> MonoSession:
 
 
 def mono(image: UInt8[np.ndarray, "h w *c"], model: str = DEFAULT_MONO_MODEL) -> DepthMap:
-    """Depth of one picture; the network is loaded at the first call and kept.
+    """Depth of one image; the network is loaded at the first call and kept.
 
     Args:
         image: RGB or grey, 8 bit.
@@ -133,6 +133,6 @@ def mono(image: UInt8[np.ndarray, "h w *c"], model: str = DEFAULT_MONO_MODEL) ->
     Returns:
         Depth of the model's kind. Most know inverse depth up to a scale and a shift only (affine_inverse).
     Raises:
-        InputError: If the picture does not fit or there is no such model.
+        InputError: If the image does not fit or there is no such model.
     """
     return _cached_session(model)(image)

@@ -1,4 +1,4 @@
-"""Anybody's ONNX network for single pictures, described by a card: a small YAML file beside it.
+"""Anybody's ONNX network for single images, described by a card: a small YAML file beside it.
 
 A card has these keys; those with a value here may be left out:
 
@@ -7,7 +7,7 @@ A card has these keys; those with a value here may be left out:
     sha256: 64 hexadecimal digits     # of that file
     licence: Apache-2.0               # SPDX identifier
     kind: affine_inverse              # metric (metres), up_to_scale, affine_inverse or affine_depth
-    input: image                      # the graph's input, float32, a batch of one picture
+    input: image                      # the graph's input, float32, a batch of one image
     output: depth                     # the graph's output: h x w, with any leading axes of length 1
     layout: NCHW                      # or NHWC
     mean: [0.485, 0.456, 0.406]       # of RGB in [0, 1]; [0, 0, 0]
@@ -16,8 +16,8 @@ A card has these keys; those with a value here may be left out:
     interpolation: cubic              # or linear, or area, as OpenCV does them
 
 The size's side says what gets that many pixels, the other side following: shorter, longer, or both for a square that
-does not keep the aspect; or native, without pixels, for the picture's own size. Each side is then rounded to the
-nearest multiple_of (1), at least one. A graph that takes one size only says which, with nothing else, and every picture
+does not keep the aspect; or native, without pixels, for the image's own size. Each side is then rounded to the
+nearest multiple_of (1), at least one. A graph that takes one size only says which, with nothing else, and every image
 is squeezed into it:
 
     size: {side: exact, height: 384, width: 512}
@@ -38,7 +38,7 @@ from jaxtyping import Float32, UInt8
 from leadline.errors import InputError
 from leadline.io.files import read_bytes
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
-from leadline.runtime.pictures import as_rgb, require_8bit, require_sides
+from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.session import default_threads
 
 _ORT: Final[Any] = onnxruntime  # it comes without types
@@ -57,7 +57,7 @@ _MODES: Final[Mapping[Interpolation, int]] = {
 
 @dataclass(frozen=True)
 class SizeRule:
-    """The size at which a network sees a picture.
+    """The size at which a network sees an image.
 
     Args:
         side: Which side gets the pixels: shorter, longer, both, native for none, or exact for a height and a width.
@@ -90,7 +90,7 @@ class SizeRule:
             )
 
     def applied(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that the network sees of a picture."""
+        """Height and width that the network sees of an image."""
         if self.side == "exact":
             return self.height, self.width
         goal = {"shorter": min(height, width), "longer": max(height, width), "both": 0, "native": 0}[self.side]
@@ -118,8 +118,8 @@ class OnnxDepthCard:
         layout: Order of the input's axes.
         mean: Of RGB in [0, 1], subtracted.
         std: What the difference is divided by, > 0.
-        size: The size at which the network sees a picture.
-        interpolation: How the picture is brought to it.
+        size: The size at which the network sees an image.
+        interpolation: How the image is brought to it.
     Raises:
         InputError: If std is not positive.
     """
@@ -178,17 +178,17 @@ class OnnxDepth:
         return {"model": self.card.name, "licence": self.card.licence, "provider": "cpu", "threads": self._threads}
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
-        """Depth of the card's kind at the size of the picture, without a confidence.
+        """Depth of the card's kind at the size of the image, without a confidence.
 
         Args:
             image: RGB or grey, 8 bit.
         Returns:
             Depth; what is not finite, or a distance that is not positive, is invalid.
         Raises:
-            InputError: If the picture is not 8-bit RGB or grey, or smaller than 16 px; or the network refuses its size
+            InputError: If the image is not 8-bit RGB or grey, or smaller than 16 px; or the network refuses its size
                 or answers with another shape or nothing that is depth.
         """
-        require_8bit(image, "the picture")
+        require_8bit(image, "the image")
         require_sides(image)
         height, width = image.shape[:2]
         answer = self._answer(self._input(as_rgb(image)))

@@ -1,7 +1,7 @@
-"""Large pictures and large disparities: an image pyramid whose levels are computed in overlapping tiles.
+"""Large images and large disparities: an image pyramid whose levels are computed in overlapping tiles.
 
 The coarsest level is small enough for the network's range of disparities. Each finer level is cut into tiles; the
-right picture of a tile is moved by what the coarser level found there, so the network only sees the rest.
+right image of a tile is moved by what the coarser level found there, so the network only sees the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Image = UInt8[np.ndarray, "h w 3"]
 Layer = Float32[np.ndarray, "h w"]
-Network = Callable[[Picture, Picture], tuple[Layer, Layer]]
+Network = Callable[[Image, Image], tuple[Layer, Layer]]
 
 _TILE_PX: Final = 1024
 """Side of a tile's own part, as the network sees it. Together with its margins it takes less than about 2 GB."""
 WHOLE_PX: Final = 2_000_000
-"""A picture of at most so many pixels, as the network sees it, is computed in one piece."""
+"""An image of at most so many pixels, as the network sees it, is computed in one piece."""
 MARGIN_PX: Final = 64
 """Context around a tile; half of it is blended with the neighbour."""
 
@@ -36,17 +36,17 @@ class _Tile:
 
 
 def match_pyramid(
-    network: Network, left: Picture, right: Picture, network_range: int, max_disparity: int, enlarge: float = 1.0
+    network: Network, left: Image, right: Image, network_range: int, max_disparity: int, enlarge: float = 1.0
 ) -> tuple[Layer, Layer]:
     """Disparity and confidence of a pair of any size, for any range of disparities.
 
     Args:
         network: Maps a pair to disparity and confidence of its size.
-        left: Left picture.
-        right: Right picture, of the same size.
+        left: Left image.
+        right: Right image, of the same size.
         network_range: Largest disparity in px that the network sees.
         max_disparity: Largest disparity in px that is looked for.
-        enlarge: How much larger the network makes the pictures that it is given, and so its use of memory.
+        enlarge: How much larger the network makes the images that it is given, and so its use of memory.
     Returns:
         Disparity in px and confidence in [0, 1].
     """
@@ -72,13 +72,13 @@ def match_pyramid(
     return disparity.astype(np.float32), confidence.astype(np.float32)
 
 
-def _halved(picture: Picture) -> UInt8[np.ndarray, "half_h half_w 3"]:
-    height, width = picture.shape[:2]
-    return np.asarray(cv2.resize(picture, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
+def _halved(image: Image) -> UInt8[np.ndarray, "half_h half_w 3"]:
+    height, width = image.shape[:2]
+    return np.asarray(cv2.resize(image, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
 
 
 def _match_level(
-    network: Network, left: Picture, right: Picture, guess: Layer | None, network_range: int, enlarge: float
+    network: Network, left: Image, right: Image, guess: Layer | None, network_range: int, enlarge: float
 ) -> tuple[Layer, Layer]:
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
@@ -101,12 +101,12 @@ def _match_level(
 
 
 def _in_sight(guess: Layer, network_range: int) -> bool:
-    """Whether the network sees every disparity of a picture without help."""
+    """Whether the network sees every disparity of an image without help."""
     return float(guess.max()) < network_range - MARGIN_PX
 
 
 def _shift(guess: Layer, network_range: int) -> int:
-    """How far the right picture is moved: as little as shows the nearest thing, leaving the farthest in sight."""
+    """How far the right image is moved: as little as shows the nearest thing, leaving the farthest in sight."""
     nearest, farthest = np.percentile(guess, (99.5, 0.5))
     if nearest < network_range - MARGIN_PX // 2:
         return 0
@@ -114,7 +114,7 @@ def _shift(guess: Layer, network_range: int) -> int:
 
 
 def _tiles(height: int, width: int, network_range: int, side: int) -> Iterator[_Tile]:
-    """Tiles that cover the picture; each sees `network_range` more columns on its left, where its matches lie."""
+    """Tiles that cover the image; each sees `network_range` more columns on its left, where its matches lie."""
     rows, columns = cuts(height, side), cuts(width, side)
     for top, bottom in rows:
         for first, last in columns:
@@ -137,7 +137,7 @@ def cuts(length: int, side: int) -> list[tuple[int, int]]:
 
 
 def ramp(start: int, stop: int, inner_start: int, inner_stop: int, length: int) -> Float32[np.ndarray, " n"]:
-    """1 inside, falling to almost 0 over half the margin outside; 1 up to the picture's own borders."""
+    """1 inside, falling to almost 0 over half the margin outside; 1 up to the image's own borders."""
     position = np.arange(start, stop)
     weight = np.ones(stop - start)
     reach = MARGIN_PX // 2

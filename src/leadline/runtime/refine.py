@@ -12,14 +12,14 @@ from leadline.classical.fill import fill_background
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.card import find_graph
-from leadline.runtime.pictures import as_rgb, check_pictures
+from leadline.runtime.images import as_rgb, check_images
 from leadline.runtime.pyramid import MARGIN_PX, WHOLE_PX, cuts, ramp
 from leadline.runtime.session import LoadedGraph, Provider
 
 REFINE_MODEL: Final = "leadline-refine"
 _MATCHER: Final = "sgbm-3way"
 
-_Picture = UInt8[np.ndarray, "h w *c"]
+_Image = UInt8[np.ndarray, "h w *c"]
 
 
 @final
@@ -45,27 +45,27 @@ class RefineSession:
         """What ran and how, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
-    def __call__(self, left: _Picture, right: _Picture, found: DisparityMap) -> DisparityMap:
+    def __call__(self, left: _Image, right: _Image, prior: DisparityMap) -> DisparityMap:
         """Dense disparity and confidence.
 
         Args:
             left: RGB or grey, 8 bit.
-            right: The right picture, of the same size.
-            found: What a matcher or a sensor measured in the left picture; what is not valid is filled from the
+            right: The right image, of the same size.
+            prior: What a matcher or a sensor measured in the left image; what is not valid is filled from the
                 background first. A confidence it has is not looked at.
         Raises:
-            InputError: If the pictures are not 8-bit RGB or grey, are smaller than 16 px, differ in size, or the
+            InputError: If the images are not 8-bit RGB or grey, are smaller than 16 px, differ in size, or the
                 disparity's size is another.
         """
-        check_pictures(left, right)
-        if found.disparity.shape != left.shape[:2]:
+        check_images(left, right)
+        if prior.disparity.shape != left.shape[:2]:
             raise InputError(
-                f"expected a disparity of the pictures' size {left.shape[:2]} (height, width), got "
-                f"{found.disparity.shape}; a disparity that is resized must be multiplied by the same factor"
+                f"expected a disparity of the images' size {left.shape[:2]} (height, width), got "
+                f"{prior.disparity.shape}; a disparity that is resized must be multiplied by the same factor"
             )
-        usable = np.isfinite(found.disparity) & (found.disparity >= 0)
-        valid = found.valid & usable
-        disparity = found.disparity if usable.all() else fill_background(found.disparity, valid)
+        usable = np.isfinite(prior.disparity) & (prior.disparity >= 0)
+        valid = prior.valid & usable
+        disparity = prior.disparity if usable.all() else fill_background(prior.disparity, valid)
         mended, confidence = self._in_bands(as_rgb(left), as_rgb(right), disparity, valid.astype(np.uint8))
         return DisparityMap(mended, np.ones(mended.shape, dtype=bool), confidence)
 
@@ -76,8 +76,8 @@ class RefineSession:
         disparity: Float32[np.ndarray, "h w"],
         valid: UInt8[np.ndarray, "h w"],
     ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-        """A large picture in bands of whole rows, each blended with the next one."""
-        layers = {"left": left, "right": right, "found": disparity, "valid": valid}
+        """A large image in bands of whole rows, each blended with the next one."""
+        layers = {"left": left, "right": right, "prior": disparity, "prior_valid": valid}
         height, width = disparity.shape
         if height * width <= WHOLE_PX:
             mended, confidence = self._graph.run(["disparity", "confidence"], layers)
@@ -125,11 +125,11 @@ class RefinedMatcher:
         """What ran and how, for a summary."""
         return {**self._session.description, "matcher": self._matcher.name}
 
-    def __call__(self, left: _Picture, right: _Picture) -> DisparityMap:
+    def __call__(self, left: _Image, right: _Image) -> DisparityMap:
         """Dense disparity and confidence of a rectified pair, RGB or grey, 8 bit.
 
         Raises:
-            InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+            InputError: If the images are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
         """
-        check_pictures(left, right)
+        check_images(left, right)
         return self._session(left, right, self._matcher(left, right))

@@ -1,4 +1,4 @@
-"""ONNX graphs in ONNX Runtime: pictures in, disparity or depth and any confidence out."""
+"""ONNX graphs in ONNX Runtime: images in, disparity or depth and any confidence out."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.runtime.card import Task, wrong_task
-from leadline.runtime.guide import guidance
+from leadline.runtime.prior import sgbm_prior
 
 _ORT: Final[Any] = onnxruntime  # it comes without types
 
@@ -27,9 +27,9 @@ _PROVIDERS: Final = {
 MAX_DISPARITY_KEY: Final = "leadline.max_disparity"
 """Metadata by which an exported graph is known as ours: the largest disparity that it sees, px."""
 ENLARGE_KEY: Final = "leadline.enlarge"
-"""Metadata: how much larger the graph makes its pictures; 1 if absent."""
+"""Metadata: how much larger the graph makes its images; 1 if absent."""
 DEPTH_KIND_KEY: Final = "leadline.depth_kind"
-"""Metadata by which a graph for single pictures is known as ours: metric, up_to_scale or affine_inverse."""
+"""Metadata by which a graph for single images is known as ours: metric, up_to_scale or affine_inverse."""
 CANONICAL_KEY: Final = "leadline.canonical"
 """Metadata of a graph whose depth up to scale becomes metric by the camera's relative focal length."""
 REFINE_KEY: Final = "leadline.refine"
@@ -115,7 +115,7 @@ class GraphSession:
         self.max_disparity = int(self._graph.metadata[MAX_DISPARITY_KEY])
         self.enlarge = float(self._graph.metadata.get(ENLARGE_KEY, 1.0))
         self.has_confidence = "confidence" in self._graph.outputs
-        self._guided = "found" in self._graph.inputs
+        self._guided = "prior" in self._graph.inputs
         if self._guided and threads is not None:
             cv2.setNumThreads(threads)
 
@@ -125,7 +125,7 @@ class GraphSession:
         """Disparity in px and confidence in [0, 1] of one pair, in one piece; 0.5 from a network that cannot tell."""
         inputs = {"left": left, "right": right}
         if self._guided:
-            inputs["found"], inputs["valid"] = guidance(left, right, self.max_disparity)
+            inputs["prior"], inputs["prior_valid"] = sgbm_prior(left, right, self.max_disparity)
         if self.has_confidence:
             disparity, confidence = self._graph.run(["disparity", "confidence"], inputs)
             return disparity, confidence

@@ -12,7 +12,7 @@ from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.card import find_graph
-from leadline.runtime.pictures import as_rgb, check_pictures
+from leadline.runtime.images import as_rgb, check_images
 from leadline.runtime.pyramid import match_pyramid
 from leadline.runtime.refine import REFINE_MODEL, RefinedMatcher
 from leadline.runtime.session import GraphSession, Provider
@@ -25,10 +25,10 @@ _LEAST_RANGE_PX: Final = 128
 
 @runtime_checkable
 class StereoMethod(Protocol):
-    """Left and right picture to disparity."""
+    """Left and right image to disparity."""
 
     def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
-        """Disparity of the left picture of a rectified pair, RGB or grey."""
+        """Disparity of the left image of a rectified pair, RGB or grey."""
         ...
 
 
@@ -68,11 +68,11 @@ class StereoSession:
 
         Args:
             left: RGB or grey, 8 bit.
-            right: The right picture, of the same size.
+            right: The right image, of the same size.
         Raises:
-            InputError: If the pictures are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+            InputError: If the images are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
         """
-        check_pictures(left, right)
+        check_images(left, right)
         left, right = as_rgb(left), as_rgb(right)
         native = self._graph.max_disparity
         wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
@@ -103,13 +103,13 @@ class WithNegative:
         """Disparity and any confidence of a rectified pair.
 
         Raises:
-            InputError: As for the method, or if the smallest disparity is as large as the pictures are wide.
+            InputError: As for the method, or if the smallest disparity is as large as the images are wide.
         """
-        check_pictures(left, right)
+        check_images(left, right)
         margin = -self.min_disparity
         if margin >= left.shape[1]:
             raise InputError(
-                f"expected a smallest disparity of more than {-left.shape[1]} px for pictures so wide, got "
+                f"expected a smallest disparity of more than {-left.shape[1]} px for images so wide, got "
                 f"{self.min_disparity}; give what `leadline check` finds"
             )
         moved = cv2.copyMakeBorder(left, 0, 0, margin, 0, cv2.BORDER_REPLICATE)
@@ -135,7 +135,7 @@ def stereo_method(
         max_disparity: As for `StereoSession`; 192 px for a classical matcher and leadline-refine if absent.
         threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
         provider: As for `StereoSession`; classical matchers only run on the cpu.
-        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the pictures are cropped.
+        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the images are cropped.
     Raises:
         InputError: If there is no such method or provider, or a number is out of range.
     """
@@ -177,11 +177,11 @@ def stereo(
 
     Args:
         left: RGB or grey, 8 bit.
-        right: The right picture, of the same size.
+        right: The right image, of the same size.
         model: A bundled name, an ONNX file of ours, or a classical matcher.
         max_disparity: Largest disparity looked for, px.
         min_disparity: As for `stereo_method`.
     Raises:
-        InputError: If the pictures do not fit or there is no such model.
+        InputError: If the images do not fit or there is no such model.
     """
     return _cached_method(model, max_disparity, min_disparity)(left, right)

@@ -1,4 +1,4 @@
-"""What all ways of learning share: averaged weights, the schedule, and batches that a resumed run sees likewise."""
+"""What all methods share: averaged weights, the schedule, and batches that a resumed run sees likewise."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -48,7 +48,7 @@ class Learner(lightning.LightningModule, ABC):
         )
         # Data-parallel training waits for the gradient of whatever may have one.
         self.average.requires_grad_(False)
-        self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation pictures
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation images
         self._batch: Any = None
         self._scores: defaultdict[str, list[float]] = defaultdict(list)
         if recipe.compile:
@@ -87,7 +87,7 @@ class Learner(lightning.LightningModule, ABC):
         return loss
 
     def score(self, name: str, value: Float[Tensor, ""]) -> None:
-        """Adds one picture's score to its mean over the validation, whichever process sees the picture."""
+        """Adds one image's score to its mean over the validation, whichever process sees the image."""
         self._scores[name].append(float(value))
 
     def on_train_batch_start(self, batch: Any, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
@@ -123,7 +123,7 @@ class Learner(lightning.LightningModule, ABC):
         self._scores.clear()
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the mean of each score over all pictures of all processes."""
+        """Logs the mean of each score over all images of all processes."""
         for name, values in _joined(self._scores).items():
             self.log(name, sum(values) / len(values), sync_dist=process_count() > 1)
 
@@ -161,12 +161,12 @@ class Learner(lightning.LightningModule, ABC):
             multiprocessing_context="forkserver" if workers else None,
         )
 
-    def validation_loader(self, pictures: Dataset[Any]) -> DataLoader[Any]:
-        """This process's share of the pictures, one by one; `score` joins what they score."""
-        return DataLoader(_share(pictures), batch_size=None)  # pyright: ignore
+    def validation_loader(self, images: Dataset[Any]) -> DataLoader[Any]:
+        """This process's share of the images, one by one; `score` joins what they score."""
+        return DataLoader(_share(images), batch_size=None)  # pyright: ignore
 
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """What the optimiser learns; a way of learning may give some weights a rate of their own."""
+        """What the optimiser learns; a method may give some weights a rate of their own."""
         return [{"params": list(self.model.parameters())}]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

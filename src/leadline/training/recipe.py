@@ -10,17 +10,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from leadline.data.augment import StereoAugmentation
 from leadline.errors import InputError
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What every way of learning needs to know.
+    """What every method needs to know.
 
     Args:
         model: Name in the catalog.
-        data: Folder or address of shards, as `leadline dream` writes them.
+        data: Folder or address of shards, as `leadline render` writes them.
         validation: Shards to validate on, likewise.
         scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
         validation_pairs: How many of the validation shards' samples are used.
@@ -87,37 +86,6 @@ class DataShare:
             raise InputError(f"expected a positive weight of {self.data} in the recipe's mix, got {self.weight}")
 
 
-@dataclass(frozen=True)
-class StereoRecipe(Recipe):
-    """Supervised training of a stereo network.
-
-    Args:
-        enlarge: How much larger the deployed network sees the pictures; augmentation.log2_scale should suit it.
-        occluded_weight: Weight of a pixel that the right view does not see.
-        quarter_weight: Of the disparity at 1/4.
-        half_weight: Of the disparity at 1/2.
-        volume_weight: Of the cross-entropy on the cost volume.
-        confidence_weight: Of the confidence's cross-entropy.
-        mix: Further folders of shards, each with the weight by which it is drawn.
-        augmentation: How samples are changed.
-    """
-
-    enlarge: float = 1.0
-    occluded_weight: float = 0.4
-    quarter_weight: float = 0.3
-    half_weight: float = 0.5
-    volume_weight: float = 1.0
-    confidence_weight: float = 0.3
-    mix: tuple[DataShare, ...] = ()
-    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
-
-    def __post_init__(self) -> None:
-        """Refuses what cannot be trained."""
-        super().__post_init__()
-        if self.enlarge < 1:
-            raise InputError(f"expected enlarge of at least 1 in the recipe, got {self.enlarge}")
-
-
 def require_crop(crop: tuple[int, int], stride: int) -> None:
     """Refuses crops that a network cannot see.
 
@@ -131,34 +99,40 @@ def require_crop(crop: tuple[int, int], stride: int) -> None:
         raise InputError(f"expected a crop of multiples of {stride} in the recipe, got {crop}")
 
 
-#: Way of learning, the recipe's key `learning` -> its recipe and its learner, imported only when they are asked for.
-WAYS: Mapping[str, tuple[str, str]] = {
-    "stereo": ("leadline.training.recipe:StereoRecipe", "leadline.training.stereo:SupervisedStereo"),
+#: Method, the recipe's key `method` -> its recipe and its learner, imported only when they are asked for.
+METHODS: Mapping[str, tuple[str, str]] = {
+    "stereo": ("leadline.training.stereo.recipe:StereoRecipe", "leadline.training.stereo.supervised:SupervisedStereo"),
     "self-supervised": (
-        "leadline.training.self_supervised:SelfSupervisedRecipe",
-        "leadline.training.self_supervised:SelfSupervisedStereo",
+        "leadline.training.stereo.self_supervised:SelfSupervisedRecipe",
+        "leadline.training.stereo.self_supervised:SelfSupervisedStereo",
     ),
     "semi-supervised": (
-        "leadline.training.semi_supervised:SemiSupervisedRecipe",
-        "leadline.training.semi_supervised:SemiSupervisedStereo",
+        "leadline.training.stereo.semi_supervised:SemiSupervisedRecipe",
+        "leadline.training.stereo.semi_supervised:SemiSupervisedStereo",
     ),
     "distillation": (
-        "leadline.training.distillation:DistillationRecipe",
-        "leadline.training.distillation:DistilledStereo",
+        "leadline.training.stereo.distillation:DistillationRecipe",
+        "leadline.training.stereo.distillation:DistilledStereo",
     ),
-    "refine": ("leadline.training.refine:RefineRecipe", "leadline.training.refine:RefinedStereo"),
-    "mono": ("leadline.training.mono:MonoRecipe", "leadline.training.mono:SupervisedMono"),
-    "metric-mono": ("leadline.training.metric_mono:MetricMonoRecipe", "leadline.training.metric_mono:MetricMono"),
-    "monodepth": ("leadline.training.monodepth:MonoDepthRecipe", "leadline.training.monodepth:LeftRightMono"),
-    "diffusion": ("leadline.training.diffusion:DiffusionRecipe", "leadline.training.diffusion:DiffusionLearner"),
+    "refine": ("leadline.training.stereo.refine:RefineRecipe", "leadline.training.stereo.refine:RefinedStereo"),
+    "mono": ("leadline.training.mono.supervised:MonoRecipe", "leadline.training.mono.supervised:SupervisedMono"),
+    "metric-mono": ("leadline.training.mono.metric:MetricMonoRecipe", "leadline.training.mono.metric:MetricMono"),
+    "monodepth": ("leadline.training.mono.monodepth:MonoDepthRecipe", "leadline.training.mono.monodepth:LeftRightMono"),
+    "diffusion": (
+        "leadline.training.mono.diffusion:DiffusionRecipe",
+        "leadline.training.mono.diffusion:DiffusionLearner",
+    ),
     "intrinsic-lora": (
-        "leadline.training.intrinsic_lora:IntrinsicLoraRecipe",
-        "leadline.training.intrinsic_lora:IntrinsicLoraLearner",
+        "leadline.training.mono.intrinsic_lora:IntrinsicLoraRecipe",
+        "leadline.training.mono.intrinsic_lora:IntrinsicLoraLearner",
     ),
-    "finetune": ("leadline.training.finetune:FinetuneRecipe", "leadline.training.finetune:FinetunedZoo"),
+    "finetune": (
+        "leadline.training.finetune.learner:FinetuneRecipe",
+        "leadline.training.finetune.learner:FinetunedZoo",
+    ),
 }
-_DEFAULT_WAY = "stereo"
-_FOLDERS = {"recipe": "leadline.training.recipes", "bench": "leadline.training.benches"}
+_DEFAULT_METHOD = "stereo"
+_FOLDERS = {"recipe": "leadline.training.recipes", "plan": "leadline.training.ablation.plans"}
 
 
 def recipe_names() -> list[str]:
@@ -169,7 +143,7 @@ def recipe_names() -> list[str]:
 def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Recipe:
     """Read a recipe, check every key and type, and apply overrides.
 
-    Its key `learning` names one of `WAYS`, supervised stereo if absent, and so which other keys there are.
+    Its key `method` names one of `METHODS`, supervised stereo if absent, and so which other keys there are.
 
     Args:
         recipe: Name of a bundled recipe or path of a YAML file.
@@ -190,13 +164,13 @@ def make_recipe(values: Mapping[str, object], where: str) -> Recipe:
         InputError: If a key is unknown, missing or of the wrong type.
     """
     values = dict(values)
-    way = values.pop("learning", _DEFAULT_WAY)
-    if not isinstance(way, str) or way not in WAYS:
-        raise InputError(f"expected learning to be one of {', '.join(WAYS)} in {where}, got {way!r}")
-    return _build(_imported(WAYS[way][0]), values, where)
+    method = values.pop("method", _DEFAULT_METHOD)
+    if not isinstance(method, str) or method not in METHODS:
+        raise InputError(f"expected method to be one of {', '.join(METHODS)} in {where}, got {method!r}")
+    return _build(_imported(METHODS[method][0]), values, where)
 
 
-def read_yaml(place: str | Path, kind: Literal["recipe", "bench"]) -> dict[str, Any]:
+def read_yaml(place: str | Path, kind: Literal["recipe", "plan"]) -> dict[str, Any]:
     """The keys and values of a YAML file.
 
     Args:
@@ -217,16 +191,16 @@ def read_yaml(place: str | Path, kind: Literal["recipe", "bench"]) -> dict[str, 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """The recipe with every default filled in, as plain values that `load_recipe` takes."""
-    return {"learning": _way(recipe), **asdict(recipe)}
+    return {"method": _method_of(recipe), **asdict(recipe)}
 
 
 def learner_type(recipe: Recipe) -> type:
     """The LightningModule that learns what the recipe says."""
-    return _imported(WAYS[_way(recipe)][1])
+    return _imported(METHODS[_method_of(recipe)][1])
 
 
-def _way(recipe: Recipe) -> str:
-    return next(name for name, (place, _) in WAYS.items() if place.endswith(f":{type(recipe).__name__}"))
+def _method_of(recipe: Recipe) -> str:
+    return next(name for name, (place, _) in METHODS.items() if place.endswith(f":{type(recipe).__name__}"))
 
 
 def _imported(place: str) -> type:

@@ -85,7 +85,7 @@ def train(
         )
     make_output_folder(output)
     _keep_freed_memory()
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.torch_stereo"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.stereo.stream"])
     lightning.seed_everything(recipe.seed)
     checkpoint = output / CHECKPOINT_NAME
     resume = checkpoint if checkpoint.exists() else start_from
@@ -110,7 +110,7 @@ def validate(recipe: Recipe, checkpoint: Path) -> dict[str, float]:
         recipe: What was learnt.
         checkpoint: What `train` returned.
     Returns:
-        Means by group and score: "dreamed/epe" in px, "dreamed/bad2" in percent.
+        Means by group and score: "rendered/epe" in px, "rendered/bad2" in percent.
     Raises:
         InputError: If the recipe's validation data cannot be read.
         KeyboardInterrupt: After Ctrl-C.
@@ -138,7 +138,7 @@ def _trainer(recipe: Recipe, output: Path, team: Team) -> lightning.Trainer:
         accelerator="cpu" if team.size > 1 and not gpu else "auto",
         devices=team.processes,
         num_nodes=team.nodes,
-        # A way of learning may leave a part of the network out of a step.
+        # A method may leave a part of the network out of a step.
         strategy=DDPStrategy(find_unused_parameters=True) if team.size > 1 else "auto",
         sync_batchnorm=gpu and team.size > 1,
         use_distributed_sampler=False,

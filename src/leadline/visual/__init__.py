@@ -1,1 +1,1 @@
-"""Pictures of results: colour maps, error maps and comparison sheets."""
+"""Images of results: colour maps, error maps and comparison sheets."""

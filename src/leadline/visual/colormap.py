@@ -1,4 +1,4 @@
-"""Pictures of disparity, depth and confidence."""
+"""Images of disparity, depth and confidence."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ _PERCENTILES = (1.0, 99.0)
 
 
 def robust_range(values: Float[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]) -> tuple[float, float]:
-    """The range that a picture's colours span: 1st to 99th percentile of the valid values.
+    """The range that an image's colours span: 1st to 99th percentile of the valid values.
 
     Args:
         values: Any unit.
@@ -36,7 +36,7 @@ def plasma(
 
     Args:
         values: E.g. disparity in pixels.
-        valid: Where false, the picture is black.
+        valid: Where false, the image is black.
         value_range: Values that get the first and the last colour; the robust range if absent.
     Returns:
         RGB.
@@ -49,9 +49,9 @@ def plasma(
     scaled = np.zeros(values.shape)
     scaled[valid] = (values[valid].astype(np.float64) - low) / (high - low)
     levels = np.rint(np.clip(scaled, 0.0, 1.0) * 255.0).astype(np.uint8)
-    picture = np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA))[..., ::-1].copy()
-    picture[~valid] = INVALID_RGB
-    return picture
+    image = np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA))[..., ::-1].copy()
+    image[~valid] = INVALID_RGB
+    return image
 
 
 def plasma_depth(depth: DepthMap, value_range: tuple[float, float] | None = None) -> UInt8[np.ndarray, "h w 3"]:

@@ -62,10 +62,10 @@ def error_map(
     error[both] = absolute_error(prediction.disparity[both], truth.disparity[both])
     # A colour starts at its bound, except yellow, which starts above it: bad-t counts errors above t.
     steps = np.searchsorted(np.array(_BOUNDS) * correct_px, error, side="left")
-    picture = _COLORS[np.clip(steps - 1, 0, len(_COLORS) - 1)]
-    picture[truth.valid & ~predicted] = MISSING_RGB
-    picture[~truth.valid] = UNKNOWN_RGB
-    return _grown(picture, truth.valid) if grow else picture
+    image = _COLORS[np.clip(steps - 1, 0, len(_COLORS) - 1)]
+    image[truth.valid & ~predicted] = MISSING_RGB
+    image[~truth.valid] = UNKNOWN_RGB
+    return _grown(image, truth.valid) if grow else image
 
 
 def error_legend(width: int, height: int = 44, correct_px: float = CORRECT_PX) -> UInt8[np.ndarray, "height width 3"]:
@@ -96,12 +96,12 @@ def error_legend(width: int, height: int = 44, correct_px: float = CORRECT_PX) -
     return strip
 
 
-def _grown(picture: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+def _grown(image: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Fills each unknown pixel from a known one among its eight neighbours."""
-    grown = picture.copy()
+    grown = image.copy()
     open_pixels = ~known
     height, width = known.shape
-    padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)))
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
     padded_known = np.pad(known, 1)
     for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
         rows, columns = slice(1 + dy, 1 + dy + height), slice(1 + dx, 1 + dx + width)

@@ -27,16 +27,16 @@ _SPARSE_TRUTH = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A picture and the line above it.
+    """An image and the line above it.
 
     Args:
         label: One line, ASCII; cut if it is too long.
-        picture: RGB.
+        image: RGB.
         photo: Whether neighbouring colours may be mixed when it is enlarged; colours with a scale must not be.
     """
 
     label: str
-    picture: UInt8[np.ndarray, "h w 3"]
+    image: UInt8[np.ndarray, "h w 3"]
     photo: bool = False
 
 
@@ -52,7 +52,7 @@ def sheet(
         rows: Panels of each row, None for an empty place; short rows end early.
         title: Line at the top, if any.
         legend: Whether the scale of the error maps stands at the foot.
-        panel_width: Pixels; heights follow from each picture.
+        panel_width: Pixels; heights follow from each image.
     Returns:
         RGB.
     Raises:
@@ -87,8 +87,8 @@ def stereo_sheet(
     All disparities share the truth's colour range (the first method's where there is no truth): hotter is closer.
 
     Args:
-        left: Left picture, RGB.
-        right: Right picture, RGB.
+        left: Left image, RGB.
+        right: Right image, RGB.
         predictions: Name -> disparity of the left view.
         truth: Valid where known.
         captions: Name -> a few words or figures behind the method's name, e.g. its score.
@@ -96,23 +96,23 @@ def stereo_sheet(
     Returns:
         RGB.
     Raises:
-        InputError: If there are no predictions or a map has another size than the left picture.
+        InputError: If there are no predictions or a map has another size than the left image.
     """
     if not predictions:
         raise InputError("expected at least one prediction for a sheet, got none")
     for name, disparity_map in {**predictions, **({} if truth is None else {"truth": truth})}.items():
         if disparity_map.disparity.shape != left.shape[:2]:
             raise InputError(
-                f"expected {name} of the left picture's (height, width) {left.shape[:2]}, got "
+                f"expected {name} of the left image's (height, width) {left.shape[:2]}, got "
                 f"{disparity_map.disparity.shape}; resize it and scale its values"
             )
     reference = next(iter(predictions.values())) if truth is None or not truth.valid.any() else truth
     colors = robust_range(reference.disparity, reference.valid)
-    inputs: list[Panel] = [Panel("left picture", left, photo=True)]
+    inputs: list[Panel] = [Panel("left image", left, photo=True)]
     if truth is not None:
         label = f"truth, {colors[0]:.0f} px (dark) to {colors[1]:.0f} px (bright)"
-        inputs.append(Panel(label, _truth_picture(truth, colors)))
-    inputs.append(Panel("right picture", right, photo=True))
+        inputs.append(Panel(label, _truth_image(truth, colors)))
+    inputs.append(Panel("right image", right, photo=True))
     has_confidence = any(prediction.confidence is not None for prediction in predictions.values())
     methods = [
         _method_panels(name, prediction, truth, colors, (captions or {}).get(name, ""))
@@ -130,19 +130,19 @@ def _method_panels(
     label = f"{name}: {caption}" if caption else name
     panels = [Panel(label, plasma(prediction.disparity, has_prediction(prediction), colors))]
     if truth is not None:
-        picture = error_map(prediction, truth, grow=_is_sparse(truth))
-        panels.append(Panel(f"{name}: error", picture))
+        image = error_map(prediction, truth, grow=_is_sparse(truth))
+        panels.append(Panel(f"{name}: error", image))
     if prediction.confidence is not None:
         panels.append(Panel(f"{name}: confidence (white: certain)", confidence_grey(prediction.confidence)))
     return panels
 
 
-def _truth_picture(truth: DisparityMap, colors: tuple[float, float]) -> UInt8[np.ndarray, "h w 3"]:
-    picture = plasma(truth.disparity, truth.valid, colors)
+def _truth_image(truth: DisparityMap, colors: tuple[float, float]) -> UInt8[np.ndarray, "h w 3"]:
+    image = plasma(truth.disparity, truth.valid, colors)
     if _is_sparse(truth):
         # Dots of laser truth would vanish when the panel is scaled down.
-        picture = np.asarray(cv2.dilate(picture, np.ones((3, 3), dtype=np.uint8)), dtype=np.uint8)
-    return picture
+        image = np.asarray(cv2.dilate(image, np.ones((3, 3), dtype=np.uint8)), dtype=np.uint8)
+    return image
 
 
 def _is_sparse(truth: DisparityMap) -> bool:
@@ -150,24 +150,24 @@ def _is_sparse(truth: DisparityMap) -> bool:
 
 
 def _row(row: Sequence[Panel | None], width: int, panel_width: int) -> UInt8[np.ndarray, "row_h row_w 3"]:
-    pictures = [None if panel is None else _scaled(panel, panel_width) for panel in row]
-    height = max(picture.shape[0] for picture in pictures if picture is not None)
+    images = [None if panel is None else _scaled(panel, panel_width) for panel in row]
+    height = max(image.shape[0] for image in images if image is not None)
     canvas = _paper(_LABEL_HEIGHT + height + _GAP, width)
-    for index, (panel, picture) in enumerate(zip(row, pictures, strict=True)):
-        if panel is None or picture is None:
+    for index, (panel, image) in enumerate(zip(row, images, strict=True)):
+        if panel is None or image is None:
             continue
         x = _GAP + index * (panel_width + _GAP)
         draw_text(canvas, fitted(panel.label, _LABEL_SCALE, panel_width), (x, _LABEL_HEIGHT - 8), _LABEL_SCALE)
-        canvas[_LABEL_HEIGHT : _LABEL_HEIGHT + picture.shape[0], x : x + panel_width] = picture
+        canvas[_LABEL_HEIGHT : _LABEL_HEIGHT + image.shape[0], x : x + panel_width] = image
     return canvas
 
 
 def _scaled(panel: Panel, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    picture = panel.picture
-    height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
+    image = panel.image
+    height = max(round(image.shape[0] * width / image.shape[1]), 1)
     enlarging = cv2.INTER_CUBIC if panel.photo else cv2.INTER_NEAREST
-    method = cv2.INTER_AREA if width < picture.shape[1] else enlarging
-    scaled = np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
+    method = cv2.INTER_AREA if width < image.shape[1] else enlarging
+    scaled = np.asarray(cv2.resize(image, (width, height), interpolation=method), dtype=np.uint8)
     # A frame, because white confidence would run into the paper.
     scaled[[0, -1]] = _FRAME_RGB
     scaled[:, [0, -1]] = _FRAME_RGB

@@ -1,4 +1,4 @@
-"""Text on pictures, in one face and with one weight."""
+"""Text on images, in one face and with one weight."""
 
 import cv2
 import numpy as np
@@ -22,23 +22,23 @@ def text_size(text: str, scale: float) -> tuple[int, int]:
 
 
 def draw_text(
-    picture: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w 3"],
     text: str,
     origin: tuple[int, int],
     scale: float,
     color: tuple[int, int, int] = INK_RGB,
 ) -> None:
-    """Writes a line of text into the picture.
+    """Writes a line of text into the image.
 
     Args:
-        picture: RGB, changed in place.
+        image: RGB, changed in place.
         text: One line; characters outside ASCII become "?".
         origin: Column and row of the lower left end of the line.
         scale: 0.5 gives capitals of about 11 px.
         color: RGB.
     """
     printable = text.encode("ascii", "replace").decode("ascii")
-    cv2.putText(picture, printable, origin, _FACE, scale, color, _WEIGHT, cv2.LINE_AA)
+    cv2.putText(image, printable, origin, _FACE, scale, color, _WEIGHT, cv2.LINE_AA)
 
 
 def fitted(text: str, scale: float, width: int) -> str:

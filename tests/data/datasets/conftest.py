@@ -18,7 +18,7 @@ class Tree:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def picture(self, name: str, seed: int = 0, size: tuple[int, int] = (6, 8)) -> np.ndarray:
+    def image(self, name: str, seed: int = 0, size: tuple[int, int] = (6, 8)) -> np.ndarray:
         """Noise in a PNG; one colour in a JPEG, which then survives its compression nearly."""
         rgb = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
         suffix = Path(name).suffix.lower()

@@ -8,8 +8,8 @@ FRAME = "val/lindau/lindau_000000_000019"
 
 
 def test_disparity_counts_from_one(tree, depth16):
-    left = tree.picture(f"leftImg8bit/{FRAME}_leftImg8bit.png", 1)
-    right = tree.picture(f"rightImg8bit/{FRAME}_rightImg8bit.png", 2)
+    left = tree.image(f"leftImg8bit/{FRAME}_leftImg8bit.png", 1)
+    right = tree.image(f"rightImg8bit/{FRAME}_rightImg8bit.png", 2)
     tree.grey(f"disparity/{FRAME}_disparity.png", depth16(257, 0, 1, 129))
     pairs = Cityscapes(tree.root, "val")
     assert (len(pairs), pairs.key(0)) == (1, FRAME)
@@ -26,15 +26,15 @@ def test_what_does_not_fit_is_refused(tree, depth16):
     with pytest.raises(InputError, match=r"expected files train/\*/\*_disparity\.png"):
         Cityscapes(tree.root)
     pairs = Cityscapes(tree.root, "val")
-    with pytest.raises(InputError, match=r"a picture at .*leftImg8bit.*, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*leftImg8bit.*, got no such file"):
         pairs[0]
-    tree.picture(f"leftImg8bit/{FRAME}_leftImg8bit.png")
-    tree.picture(f"rightImg8bit/{FRAME}_rightImg8bit.png", size=(5, 8))
+    tree.image(f"leftImg8bit/{FRAME}_leftImg8bit.png")
+    tree.image(f"rightImg8bit/{FRAME}_rightImg8bit.png", size=(5, 8))
     with pytest.raises(InputError, match="grey 16-bit PNG"):
         pairs[0]
     tree.grey(f"disparity/{FRAME}_disparity.png", depth16(1)[:4])
     with pytest.raises(InputError, match=r"\(6, 8\), got \(5, 8\) in .*rightImg8bit"):
         pairs[0]
-    tree.picture(f"rightImg8bit/{FRAME}_rightImg8bit.png")
+    tree.image(f"rightImg8bit/{FRAME}_rightImg8bit.png")
     with pytest.raises(InputError, match=r"\(6, 8\), got \(4, 8\) in .*disparity"):
         pairs[0]

@@ -6,9 +6,7 @@ from leadline.errors import InputError
 
 
 def test_colour_with_filled_depth(tree, depth16):
-    images = [
-        tree.picture(f"train/HR/{place}/color/{name}_c.png", 1) for place, name in (("Cafe", "a"), ("Attic", "b"))
-    ]
+    images = [tree.image(f"train/HR/{place}/color/{name}_c.png", 1) for place, name in (("Cafe", "a"), ("Attic", "b"))]
     tree.grey("train/HR/Cafe/depth_filled/a_depth_filled.png", depth16(1250, 0))
     rooms = DimlIndoor(tree.root)
     assert [rooms.key(index) for index in range(len(rooms))] == ["train/HR/Attic/color/b_c", "train/HR/Cafe/color/a_c"]
@@ -20,7 +18,7 @@ def test_colour_with_filled_depth(tree, depth16):
 
 
 def test_what_does_not_fit_is_refused(tree, depth16):
-    tree.picture("a/color/1_c.png")
+    tree.image("a/color/1_c.png")
     rooms = DimlIndoor(tree.root)
     with pytest.raises(InputError, match=r"depth in 1/1000 m at .*1_depth_filled\.png, got no such file"):
         rooms[0]

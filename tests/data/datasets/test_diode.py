@@ -13,7 +13,7 @@ def write(tree, name: str, depth: np.ndarray, mask: np.ndarray) -> None:
 
 
 def test_the_mask_says_what_is_known(tree):
-    image = tree.picture(f"{NAME}.png")
+    image = tree.image(f"{NAME}.png")
     depth, mask = np.full((6, 8, 1), 2.5, np.float32), np.zeros((6, 8))
     depth[0, 1], depth[0, 2] = 300.0, 0.0
     mask[0, :3] = 1
@@ -28,8 +28,8 @@ def test_the_mask_says_what_is_known(tree):
     assert (sample.annotation, sample.key, sample.camera) == ("metric", NAME, None)
 
 
-def test_the_camera_belongs_to_whole_pictures(tree):
-    tree.picture("a.png", size=(768, 1024))
+def test_the_camera_belongs_to_whole_images(tree):
+    tree.image("a.png", size=(768, 1024))
     write(tree, "a", np.ones((768, 1024, 1), np.float32), np.ones((768, 1024), np.float32))
     camera = Diode(tree.root)[0].camera
     assert camera is not None
@@ -41,9 +41,9 @@ def test_what_does_not_fit_is_refused(tree):
         Diode(tree.root)
     write(tree, "a", np.ones((6, 8, 1), np.float32), np.ones((6, 7)))
     scans = Diode(tree.root)
-    with pytest.raises(InputError, match=r"a picture at .*a\.png, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*a\.png, got no such file"):
         scans[0]
-    tree.picture("a.png")
+    tree.image("a.png")
     with pytest.raises(InputError, match=r"\(6, 8\), got \(6, 7\) in .*a_depth_mask\.npy"):
         scans[0]
     write(tree, "a", np.ones((6, 8, 2), np.float32), np.ones((6, 8)))

@@ -9,8 +9,8 @@ LIST = "./DIW_test/a1.thumb\n2,8,6,1,>,8,6\n./DIW_test/b2.thumb\n1,1,1,2,<,8,6\n
 
 
 def test_points_and_relations(tree):
-    color = tree.picture("DIW_test/a1.thumb", 1)
-    tree.picture("DIW_test/b2.thumb", 2)
+    color = tree.image("DIW_test/a1.thumb", 1)
+    tree.image("DIW_test/b2.thumb", 2)
     pairs = DepthInTheWild(tree.root, tree.text("DIW_test.csv", LIST))
     assert [pairs.key(index) for index in range(len(pairs))] == ["DIW_test/a1", "DIW_test/b2"]
     first, second = pairs[0], pairs[1]
@@ -31,15 +31,15 @@ def test_what_does_not_fit_is_refused(tree):
     with pytest.raises(InputError, match=r"got an odd number in .*; it is cut off"):
         DepthInTheWild(tree.root, tree.text("a.csv", LIST + "./c.thumb\n"))
     pairs = DepthInTheWild(tree.root, tree.text("a.csv", LIST.replace("2,8,6,1", "2,9,6,1")))
-    with pytest.raises(InputError, match=r"a picture at .*a1\.thumb, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*a1\.thumb, got no such file"):
         pairs[0]
-    tree.picture("DIW_test/a1.thumb")
+    tree.image("DIW_test/a1.thumb")
     with pytest.raises(InputError, match=r"points inside .*a1\.thumb, got \[\[8, 1\], \[0, 5\]\]"):
         pairs[0]
-    tree.picture("DIW_test/a1.thumb", size=(8, 6))
+    tree.image("DIW_test/a1.thumb", size=(8, 6))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(8, 6\)"):
         pairs[0]
-    tree.picture("DIW_test/b2.thumb")
+    tree.image("DIW_test/b2.thumb")
     pairs = DepthInTheWild(tree.root, tree.text("a.csv", LIST.replace("1,1,1,2", "0,1,1,2")))
     with pytest.raises(InputError, match="points inside"):
         pairs[1]

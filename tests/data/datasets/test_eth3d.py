@@ -21,7 +21,7 @@ def scene(tree, name: str = "pipes") -> None:
     tree.text(f"{name}/dslr_calibration_jpg/cameras.txt", CAMERAS)
     tree.text(f"{name}/dslr_calibration_jpg/images.txt", IMAGES)
     for number in (2, 10):
-        tree.picture(f"{name}/images/dslr_images/DSC_{number}.JPG", number)
+        tree.image(f"{name}/images/dslr_images/DSC_{number}.JPG", number)
         depth = np.full((6, 8), np.inf, "<f4")
         depth[1, 2] = number / 4
         tree.data(f"{name}/ground_truth_depth/dslr_images/DSC_{number}.JPG", depth)
@@ -55,14 +55,14 @@ def test_what_does_not_fit_is_refused(tree):
     tree.data("pipes/ground_truth_depth/dslr_images/DSC_2.JPG", bytes(4 * 6 * 8 - 4))
     with pytest.raises(InputError, match="expected 192 bytes for 8x6 float32 numbers, got 188"):
         frames[0]
-    tree.picture("pipes/images/dslr_images/DSC_2.JPG", size=(3, 4))
+    tree.image("pipes/images/dslr_images/DSC_2.JPG", size=(3, 4))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(3, 4\)"):
         frames[0]
     (tree.root / "pipes/images/dslr_images/DSC_2.JPG").unlink()
-    with pytest.raises(InputError, match=r"a picture at .*, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*, got no such file"):
         frames[0]
     tree.data("pipes/ground_truth_depth/dslr_images/DSC_3.JPG", bytes(4))
-    with pytest.raises(InputError, match=r"expected dslr_images/DSC_3\.JPG in .*images\.txt, got no such picture"):
+    with pytest.raises(InputError, match=r"expected dslr_images/DSC_3\.JPG in .*images\.txt, got no such image"):
         Eth3d(tree.root)
     tree.text("pipes/dslr_calibration_jpg/cameras.txt", CAMERAS.replace("3 PINHOLE", "4 PINHOLE"))
     with pytest.raises(InputError, match=r"expected cameras \[3\]"):

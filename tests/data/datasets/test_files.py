@@ -17,8 +17,8 @@ def test_what_is_not_there_is_named(tree):
         find_files(tree.root / "none", "*")
     with pytest.raises(InputError, match=r"expected files \*\.png in .*, found none"):
         find_files(tree.root, "*.png")
-    with pytest.raises(InputError, match=r"a picture at .*a\.png, got no such file"):
-        first_file([tree.root / "a.png", tree.root / "a.jpg"], "a picture")
+    with pytest.raises(InputError, match=r"an image at .*a\.png, got no such file"):
+        first_file([tree.root / "a.png", tree.root / "a.jpg"], "an image")
 
 
 def test_lists_are_read_without_blanks_and_comments(tree):

@@ -11,8 +11,8 @@ def disparity(value: float) -> np.ndarray:
 
 
 def test_the_full_set(tree):
-    left = tree.picture("frames_cleanpass/TRAIN/A/0000/left/0006.png", 1)
-    right = tree.picture("frames_cleanpass/TRAIN/A/0000/right/0006.png", 2)
+    left = tree.image("frames_cleanpass/TRAIN/A/0000/left/0006.png", 1)
+    right = tree.image("frames_cleanpass/TRAIN/A/0000/right/0006.png", 2)
     values = disparity(2.0)
     values[3, 4] = np.nan
     write_pfm(tree.path("disparity/TRAIN/A/0000/left/0006.pfm"), values)
@@ -34,7 +34,7 @@ def test_the_full_set(tree):
 
 def test_the_subset_has_a_minus_in_one_view(tree):
     for side, sign in (("left", -1.0), ("right", 1.0)):
-        tree.picture(f"train/image_clean/{side}/0000003.png", 3)
+        tree.image(f"train/image_clean/{side}/0000003.png", 3)
         write_pfm(tree.path(f"train/disparity/{side}/0000003.pfm"), disparity(sign * 1.5))
         mask = np.zeros((6, 8), np.uint8)
         mask[0, 1 if side == "left" else 2] = 255
@@ -56,10 +56,10 @@ def test_what_does_not_fit_is_refused(tree):
     mixed[0, 0] = -1.0
     write_pfm(tree.path("disparity/TEST/A/0000/left/0006.pfm"), mixed)
     pairs = FlyingThings3D(tree.root, "TEST", "final")
-    tree.picture("frames_finalpass/TEST/A/0000/left/0006.png")
-    with pytest.raises(InputError, match=r"a picture at .*right/0006\.png, got no such file"):
+    tree.image("frames_finalpass/TEST/A/0000/left/0006.png")
+    with pytest.raises(InputError, match=r"an image at .*right/0006\.png, got no such file"):
         pairs[0]
-    tree.picture("frames_finalpass/TEST/A/0000/right/0006.png", size=(5, 8))
+    tree.image("frames_finalpass/TEST/A/0000/right/0006.png", size=(5, 8))
     with pytest.raises(InputError, match="disparities of one sign, got both"):
         pairs[0]
     write_pfm(tree.path("disparity/TEST/A/0000/left/0006.pfm"), disparity(1.0))

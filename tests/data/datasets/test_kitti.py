@@ -47,8 +47,8 @@ def test_other_lines_are_refused(tree, line):
 
 def test_annotated_depth(tree, depth16):
     raw(tree)
-    image = tree.picture(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
-    tree.picture(f"{DATE}/{DRIVE}/image_03/data/0000000005.jpg")
+    image = tree.image(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
+    tree.image(f"{DATE}/{DRIVE}/image_03/data/0000000005.jpg")
     tree.grey(f"truth/val/{DRIVE}/proj_depth/groundtruth/image_02/0000000005.png", depth16(256, 0, 640))
     tree.grey(f"truth/{DRIVE}/proj_depth/groundtruth/image_03/0000000005.png", depth16(0, 512))
     split = tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n{DATE}/{DRIVE} 5 r\n{DATE}/{DRIVE} 6 l\n")
@@ -66,20 +66,20 @@ def test_annotated_depth(tree, depth16):
         frames[2]
 
 
-def test_pictures_that_are_missing_or_not_the_calibrations(tree, depth16):
+def test_images_that_are_missing_or_not_the_calibrations(tree, depth16):
     truth = f"truth/train/{DRIVE}/proj_depth/groundtruth/image_02/0000000005.png"
     tree.grey(truth, depth16(256))
     split = tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n")
     annotated, scanned = KittiDepth(tree.root, tree.root / "truth", split), KittiLidar(tree.root, split)
     for frames in (annotated, scanned):
-        with pytest.raises(InputError, match=r"a KITTI picture at .*0000000005\.png, got no such file"):
+        with pytest.raises(InputError, match=r"a KITTI image at .*0000000005\.png, got no such file"):
             frames[0]
-    tree.picture(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
+    tree.image(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
     for frames in (annotated, scanned):
         with pytest.raises(InputError, match=r"a KITTI calibration at .*calib_cam_to_cam.txt, got no such file"):
             frames[0]
     raw(tree)
-    tree.picture(f"{DATE}/{DRIVE}/image_02/data/0000000005.png", size=(3, 4))
+    tree.image(f"{DATE}/{DRIVE}/image_02/data/0000000005.png", size=(3, 4))
     tree.grey(truth, np.zeros((3, 4), np.uint16))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(3, 4\)"):
         annotated[0]
@@ -89,7 +89,7 @@ def test_pictures_that_are_missing_or_not_the_calibrations(tree, depth16):
 
 def test_projected_scan(tree):
     raw(tree)
-    image = tree.picture(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
+    image = tree.image(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
     # Camera 2 sees (x, y, z) at depth Z = x - 0.5, u = 4 (-y) / Z + 3.5, v = 4 (-z) / Z + 2.5.
     points = [
         [4.5, -0.5, 0.5, 0.9],  # Z = 4, u = 4, v = 2: column 3, row 1
@@ -98,7 +98,7 @@ def test_projected_scan(tree):
         [4.5, 2.0, -2.0, 0.0],  # u = 1.5, v = 4.5, both rounded to even: column 1, row 3
         [0.25, 0.0, 0.0, 0.0],  # in front of the scanner but behind the camera
         [-3.0, 0.0, 0.0, 0.0],  # behind both
-        [4.5, 30.0, 0.0, 0.0],  # left of the picture
+        [4.5, 30.0, 0.0, 0.0],  # left of the image
     ]
     tree.data(f"{DATE}/{DRIVE}/velodyne_points/data/0000000005.bin", np.array(points, "<f4"))
     sample = KittiLidar(tree.root, tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n"))[0]
@@ -129,7 +129,7 @@ def test_the_nearest_point_of_a_pixel_stays_in_any_order():
 
 def test_scans_without_points_and_damaged_ones(tree):
     raw(tree)
-    tree.picture(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
+    tree.image(f"{DATE}/{DRIVE}/image_02/data/0000000005.png")
     frames = KittiLidar(tree.root, tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n"))
     assert (len(frames), frames.key(0)) == (1, f"{DATE}/{DRIVE}/image_02/0000000005")
     tree.data(f"{DATE}/{DRIVE}/velodyne_points/data/0000000005.bin", bytes(20))

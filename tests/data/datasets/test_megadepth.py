@@ -20,7 +20,7 @@ def test_zero_and_ordinal_labels_are_unknown(tree, arrays):
     arrays["40_o"] = np.ones((6, 8), np.float32)
     for name, suffix in (("5_o", "jpg"), ("40_o", "JPG")):
         tree.data(f"0022/dense1/depths/{name}.h5", b"HDF5")
-        tree.picture(f"0022/dense1/imgs/{name}.{suffix}")
+        tree.image(f"0022/dense1/imgs/{name}.{suffix}")
     scenes = MegaDepth(tree.root)
     assert [scenes.key(index) for index in range(len(scenes))] == ["0022/dense1/5_o", "0022/dense1/40_o"]
     sample = scenes[0]
@@ -34,8 +34,8 @@ def test_what_does_not_fit_is_refused(tree, arrays):
     tree.data("0022/dense0/depths/a.h5", b"HDF5")
     arrays["a"] = np.ones((8, 6), np.float32)
     scenes = MegaDepth(tree.root)
-    with pytest.raises(InputError, match=r"a picture at .*imgs/a\.jpg, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*imgs/a\.jpg, got no such file"):
         scenes[0]
-    tree.picture("0022/dense0/imgs/a.jpg")
+    tree.image("0022/dense0/imgs/a.jpg")
     with pytest.raises(InputError, match=r"\(6, 8\), got \(8, 6\)"):
         scenes[0]

@@ -10,9 +10,9 @@ BTS = (
 
 
 def test_bts_lists(tree, depth16):
-    color = tree.picture("kitchen_0028b/rgb_00045.jpg", 1)
+    color = tree.image("kitchen_0028b/rgb_00045.jpg", 1)
     tree.grey("kitchen_0028b/sync_depth_00045.png", depth16(2500, 1))
-    noise = tree.picture("bath/rgb_1.png", 2)
+    noise = tree.image("bath/rgb_1.png", 2)
     tree.grey("bath/d_1.png", depth16(10000))
     rooms = NyuV2(tree.root, tree.text("train.txt", BTS))
     assert [rooms.key(index) for index in range(len(rooms))] == ["kitchen_0028b/rgb_00045", "bath/rgb_1"]
@@ -26,8 +26,8 @@ def test_bts_lists(tree, depth16):
     assert bath.depth[0, 0] == 10.0
 
 
-def test_densedepth_lists_and_the_camera_of_whole_pictures(tree):
-    tree.picture("data/nyu2_test/00000_colors.png", size=(480, 640))
+def test_densedepth_lists_and_the_camera_of_whole_images(tree):
+    tree.image("data/nyu2_test/00000_colors.png", size=(480, 640))
     tree.grey("data/nyu2_test/00000_depth.png", np.full((480, 640), 1500, np.uint16))
     split = tree.text("test.csv", "data/nyu2_test/00000_colors.png,data/nyu2_test/00000_depth.png\n")
     sample = NyuV2(tree.root, split)[0]
@@ -38,14 +38,14 @@ def test_densedepth_lists_and_the_camera_of_whole_pictures(tree):
 
 def test_what_does_not_fit_is_refused(tree, depth16):
     rooms = NyuV2(tree.root, tree.text("train.txt", BTS))
-    with pytest.raises(InputError, match=r"a picture at .*rgb_00045\.jpg, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*rgb_00045\.jpg, got no such file"):
         rooms[0]
-    tree.picture("kitchen_0028b/rgb_00045.jpg")
+    tree.image("kitchen_0028b/rgb_00045.jpg")
     tree.grey("kitchen_0028b/sync_depth_00045.png", np.zeros((6, 8), np.uint8))
     with pytest.raises(InputError, match="grey 16-bit PNG with depth in 1/1000 m"):
         rooms[0]
     tree.grey("kitchen_0028b/sync_depth_00045.png", depth16(1)[:5])
     with pytest.raises(InputError, match=r"\(6, 8\), got \(5, 8\)"):
         rooms[0]
-    with pytest.raises(InputError, match=r"a picture and its depth in each line, got 'lonely.png'"):
+    with pytest.raises(InputError, match=r"an image and its depth in each line, got 'lonely.png'"):
         NyuV2(tree.root, tree.text("bad.txt", "lonely.png\n"))

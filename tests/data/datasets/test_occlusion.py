@@ -3,7 +3,7 @@ import numpy as np
 from leadline.data.datasets.occlusion import hidden_from_left, hidden_from_right, leaves_frame
 
 
-def test_matches_left_of_the_right_picture():
+def test_matches_left_of_the_right_image():
     disparity = np.full((1, 5), 2.4, np.float32)
     valid = np.array([[True, False, True, True, True]])
     # Matches at -2.4, unknown, -0.4 (still the first pixel), 0.6 and 1.6.

@@ -6,8 +6,8 @@ from leadline.errors import InputError
 
 
 def test_inverse_depth_is_turned_round_and_sky_is_unknown(tree):
-    color = tree.picture("Imgs/b.jpg", 1)
-    tree.picture("Imgs/a.jpg", 2)
+    color = tree.image("Imgs/b.jpg", 1)
+    tree.image("Imgs/a.jpg", 2)
     coded = np.full((6, 8), 51, np.uint8)
     coded[0, :3] = 0, 254, 255
     tree.grey("RDs/b.png", coded)
@@ -25,12 +25,12 @@ def test_inverse_depth_is_turned_round_and_sky_is_unknown(tree):
 def test_what_does_not_fit_is_refused(tree):
     tree.grey("RDs/a.png", np.zeros((5, 8), np.uint8))
     pairs = ReDWeb(tree.root)
-    with pytest.raises(InputError, match=r"a picture at .*a\.jpg, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*a\.jpg, got no such file"):
         pairs[0]
-    tree.picture("Imgs/a.jpg")
+    tree.image("Imgs/a.jpg")
     with pytest.raises(InputError, match=r"\(6, 8\), got \(5, 8\)"):
         pairs[0]
     for wrong in (np.zeros((6, 8), np.uint16), np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)):
         tree.grey("RDs/a.png", wrong)
-        with pytest.raises(InputError, match="grey 8-bit picture with relative depth, got colours or 16 bits"):
+        with pytest.raises(InputError, match="grey 8-bit image with relative depth, got colours or 16 bits"):
             pairs[0]

@@ -10,10 +10,10 @@ INTRINSICS = "5.5 0 3.5 0\n0 5.25 2.5 0\n0 0 1 0\n0 0 0 1\n"
 def frame(tree, number: int, depth: np.ndarray, size: tuple[int, int] = (12, 16)) -> np.ndarray:
     tree.text("scene0000_00/intrinsic/intrinsic_depth.txt", INTRINSICS)
     tree.grey(f"scene0000_00/depth/{number}.png", depth)
-    return tree.picture(f"scene0000_00/color/{number}.jpg", number, size)
+    return tree.image(f"scene0000_00/color/{number}.jpg", number, size)
 
 
-def test_pictures_shrink_to_their_depth(tree, depth16):
+def test_images_shrink_to_their_depth(tree, depth16):
     colors = {number: frame(tree, number, depth16(1000 * number, 0)) for number in (10, 2)}
     frames = ScanNet(tree.root)
     assert [frames.key(index) for index in range(len(frames))] == ["scene0000_00/color/2", "scene0000_00/color/10"]
@@ -30,7 +30,7 @@ def test_pictures_shrink_to_their_depth(tree, depth16):
 
 
 @pytest.mark.parametrize("size", [(12, 20), (3, 4)])
-def test_pictures_of_another_shape_or_coarser_than_depth_are_refused(tree, depth16, size):
+def test_images_of_another_shape_or_coarser_than_depth_are_refused(tree, depth16, size):
     frame(tree, 1, depth16(1), size)
     with pytest.raises(InputError, match=r"at least as fine as its depth \(6, 8\)"):
         ScanNet(tree.root)[0]

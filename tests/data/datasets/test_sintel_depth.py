@@ -21,13 +21,13 @@ def test_frames_of_either_pass(tree):
     depth[0, :3] = 1e10, np.inf, 0.0
     for seed, name in enumerate(("bamboo_1/frame_0001", "alley_1/frame_0002")):
         write(tree, name, depth + seed)
-        tree.picture(f"training/final/{name}.png", seed)
-        tree.picture(f"training/clean/{name}.png", 5 + seed)
+        tree.image(f"training/final/{name}.png", seed)
+        tree.image(f"training/clean/{name}.png", 5 + seed)
     frames = SintelDepth(tree.root)
     assert [frames.key(index) for index in range(len(frames))] == ["alley_1/frame_0002", "bamboo_1/frame_0001"]
     sample = frames[1]
-    assert np.array_equal(sample.image, tree.picture("unused.png", 0))
-    assert np.array_equal(SintelDepth(tree.root, "clean")[1].image, tree.picture("unused.png", 5))
+    assert np.array_equal(sample.image, tree.image("unused.png", 0))
+    assert np.array_equal(SintelDepth(tree.root, "clean")[1].image, tree.image("unused.png", 5))
     assert sample.depth[0, :4].tolist() == [np.float32(1e10), 0.0, 0.0, 7.25]
     assert sample.valid[0, :4].tolist() == [True, False, False, True]
     assert sample.annotation == "metric"
@@ -38,9 +38,9 @@ def test_frames_of_either_pass(tree):
 def test_what_does_not_fit_is_refused(tree):
     write(tree, "alley_1/frame_0001", np.ones((5, 8)))
     frames = SintelDepth(tree.root)
-    with pytest.raises(InputError, match=r"a picture at .*final.*, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*final.*, got no such file"):
         frames[0]
-    tree.picture("training/final/alley_1/frame_0001.png")
+    tree.image("training/final/alley_1/frame_0001.png")
     with pytest.raises(InputError, match=r"\(6, 8\), got \(5, 8\)"):
         frames[0]
     write(tree, "alley_1/frame_0001", np.ones((6, 8)))

@@ -25,7 +25,7 @@ def test_disparity_is_coded_in_three_bytes():
 
 def test_a_pair(tree):
     write(tree)
-    left, right = tree.picture(f"training/final_left/{NAME}", 1), tree.picture(f"training/final_right/{NAME}", 2)
+    left, right = tree.image(f"training/final_left/{NAME}", 1), tree.image(f"training/final_right/{NAME}", 2)
     pairs = SintelStereo(tree.root)
     assert (len(pairs), pairs.key(0)) == (1, "alley_1/frame_0001")
     sample = pairs[0]
@@ -40,16 +40,16 @@ def test_a_pair(tree):
 def test_what_does_not_fit_is_refused(tree):
     write(tree)
     pairs = SintelStereo(tree.root, "clean")
-    with pytest.raises(InputError, match=r"a picture at .*clean_left.*, got no such file"):
+    with pytest.raises(InputError, match=r"an image at .*clean_left.*, got no such file"):
         pairs[0]
     for name in ("clean_left", "clean_right"):
-        tree.picture(f"training/{name}/{NAME}")
+        tree.image(f"training/{name}/{NAME}")
     tree.grey(f"training/occlusions/{NAME}", np.zeros((6, 7), np.uint8))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(6, 7\) in .*occlusions"):
         pairs[0]
-    tree.picture(f"training/disparities/{NAME}", size=(6, 9))
+    tree.image(f"training/disparities/{NAME}", size=(6, 9))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(6, 9\) in .*disparities"):
         pairs[0]
-    tree.picture(f"training/clean_right/{NAME}", size=(5, 8))
+    tree.image(f"training/clean_right/{NAME}", size=(5, 8))
     with pytest.raises(InputError, match=r"\(6, 8\), got \(5, 8\) in .*clean_right"):
         pairs[0]

@@ -19,7 +19,7 @@ def test_a_sequence(tree, depth16):
         "fr1/rgb.txt", "# color images\n# timestamp filename\n2.0 rgb/2.0.png\n1.0 rgb/1.0.png\n3.0 rgb/3.0.png\n"
     )
     tree.text("fr1/depth.txt", "# depth maps\n1.01 depth/1.01.png\n2.015 depth/2.015.png\n3.5 depth/3.5.png\n")
-    images = [tree.picture(f"fr1/rgb/{name}.png", seed) for seed, name in enumerate(("1.0", "2.0"))]
+    images = [tree.image(f"fr1/rgb/{name}.png", seed) for seed, name in enumerate(("1.0", "2.0"))]
     tree.grey("fr1/depth/1.01.png", depth16(5000, 0, 2500))
     tree.grey("fr1/depth/2.015.png", depth16(65535))
     frames = TumRgbd(tree.root / "fr1")
@@ -33,10 +33,10 @@ def test_a_sequence(tree, depth16):
     assert second.depth[0, 0] == pytest.approx(13.107)
 
 
-def test_the_default_camera_belongs_to_whole_pictures(tree):
+def test_the_default_camera_belongs_to_whole_images(tree):
     tree.text("rgb.txt", "1.0 a.png")
     tree.text("depth.txt", "1.0 b.png")
-    tree.picture("a.png", size=(480, 640))
+    tree.image("a.png", size=(480, 640))
     tree.grey("b.png", np.full((480, 640), 5000, np.uint16))
     camera = TumRgbd(tree.root)[0].camera
     assert camera is not None
@@ -55,7 +55,7 @@ def test_what_does_not_fit_is_refused(tree, depth16):
         with pytest.raises(InputError, match="a time in seconds and a file in each line"):
             TumRgbd(tree.root)
     tree.text("depth.txt", "1.0 b.png")
-    tree.picture("a.png")
+    tree.image("a.png")
     with pytest.raises(InputError, match=r"depth in 1/5000 m at .*b\.png, got no such file"):
         TumRgbd(tree.root)[0]
     tree.grey("b.png", depth16(1)[:, :4])

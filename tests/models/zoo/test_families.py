@@ -1,4 +1,4 @@
-"""Every family gives what the library's own route gives, at the size of the picture."""
+"""Every family gives what the library's own route gives, at the size of the image."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,7 +65,7 @@ def test_prompted_depth_spans_the_prompt(save, image) -> None:
     method = load_zoo("prompt-depth-anything-small", folder)
     depth = method(image, PROMPT)
     assert_same(depth.depth, library_route(folder, image, prompt_depth=PROMPT, prompt_scale_to_meter=1.0))
-    # The network works on the prompt's range: other metres, the same picture of them.
+    # The network works on the prompt's range: other metres, the same image of them.
     np.testing.assert_allclose(method(image, 2 * PROMPT + 1).depth, 2 * depth.depth + 1, rtol=1e-5)
 
 

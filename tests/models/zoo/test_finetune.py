@@ -13,17 +13,17 @@ import pytest
 import torch
 
 from leadline.apps.cli.main import main
-from leadline.data.augment_mono import MonoAugmentation
-from leadline.data.depth_shards import write_depth_shard
+from leadline.data.mono.augment import MonoAugmentation
+from leadline.data.mono.shards import write_depth_shard
+from leadline.data.mono.stream import MonoStream
 from leadline.data.samples import DepthSample
-from leadline.data.torch_mono import MonoStream
 from leadline.errors import InputError, MissingExtraError
 from leadline.export import zoo as export
 from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo import zoo_card
-from leadline.training.finetune import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
-from leadline.training.finetune_data import DepthPart, open_depth, split
-from leadline.training.finetune_results import Finetuned
+from leadline.training.finetune.data import DepthPart, open_depth, split
+from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
+from leadline.training.finetune.results import Finetuned
 from leadline.training.run import train
 
 pytest.importorskip("transformers", reason='no transformers: pip install "leadline[zoo]"')
@@ -38,8 +38,8 @@ NAMES = {
 PLAIN = MonoAugmentation((56, 84), (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def picture(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A smooth picture, and millimetres between 1 and 3 m, a third of which are unknown."""
+def example_image(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth image, and millimetres between 1 and 3 m, a third of which are unknown."""
     rng = np.random.default_rng(seed)
     noise = np.asarray(cv2.GaussianBlur(rng.random((60, 92, 3), dtype=np.float32), (0, 0), 3.0))
     image = (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
@@ -48,11 +48,11 @@ def picture(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return image, depth
 
 
-def write_pictures(folder: Path, count: int = 3) -> Path:
+def write_images(folder: Path, count: int = 3) -> Path:
     for name in ("color", "depth"):
         (folder / name).mkdir(parents=True)
     for index in range(count):
-        image, depth = picture(index)
+        image, depth = example_image(index)
         cv2.imwrite(str(folder / "color" / f"{index}.png"), image)
         cv2.imwrite(str(folder / "depth" / f"{index}.png"), depth)
     return folder
@@ -60,7 +60,7 @@ def write_pictures(folder: Path, count: int = 3) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("pictures") / "mine")
+    return write_images(tmp_path_factory.mktemp("images") / "mine")
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def recipe(save, data) -> FinetuneRecipe:
 
 
 def batch(kind: str = "known") -> dict[str, torch.Tensor]:
-    image, depth = picture()
+    image, depth = example_image()
     inverse = torch.from_numpy(np.where(depth > 0, 1000.0 / np.maximum(depth, 1), 0.0).astype(np.float32))
     cut = np.s_[None, :56, :84]
     valid = torch.from_numpy(depth > 0)[cut]
@@ -108,7 +108,7 @@ def test_a_trainable_network_says_what_the_library_s_does(save, build):
 
 @pytest.mark.parametrize(("build", "loss"), [("depth_anything", "scale-shift-invariant"), ("glpn", "silog")])
 @pytest.mark.parametrize("rank", [0, 4])
-def test_one_picture_is_learned_and_lora_changes_adapters_only(save, build, loss, rank):
+def test_one_image_is_learned_and_lora_changes_adapters_only(save, build, loss, rank):
     network = zoo.load_trainable(save(build), zoo_card(NAMES[build]))
     truth = {name: layer[:, :32, :64] if build == "glpn" else layer for name, layer in batch().items()}
     image = truth["image"].permute(0, 3, 1, 2).float() / 255.0
@@ -147,7 +147,7 @@ def test_saved_weights_load_again(save, tmp_path):
         network.plain.head.conv3.bias.add_(0.25)
     zoo.save_network(network, source, tmp_path)
     again = zoo.load_trainable(tmp_path, network.card)
-    image = torch.from_numpy(picture()[0])
+    image = torch.from_numpy(example_image()[0])
     with torch.no_grad():
         assert torch.equal(again.depth(image), network.depth(image))
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -226,8 +226,8 @@ def test_views_are_those_that_the_network_will_see(save, data):
     assert usual_augmentation(metric, part) == MonoAugmentation((56, 84), (1.0, 1.0), 0.0)
 
 
-def test_data_comes_from_shards_and_from_pictures(data, tmp_path):
-    image, depth = picture()
+def test_data_comes_from_shards_and_from_images(data, tmp_path):
+    image, depth = example_image()
     metres = depth.astype(np.float32) / 1000.0
     sample = DepthSample(image, metres, depth > 0, "metric", "a")
     write_depth_shard(tmp_path / "a.tar", [(replace(sample, key=f"s{index}"), {}) for index in range(20)])
@@ -244,16 +244,16 @@ def test_data_comes_from_shards_and_from_pictures(data, tmp_path):
 
 
 def test_data_without_truth_is_refused(data, tmp_path):
-    with pytest.raises(InputError, match=r"expected shards .* or pictures with depth, in .*none"):
+    with pytest.raises(InputError, match=r"expected shards .* or images with depth, in .*none"):
         open_depth(str(tmp_path / "none"))
     with pytest.raises(InputError, match=r"expected known depth up to the network's 0\.5 m"):
         split(str(data), "", 0.5)
-    bare = write_pictures(tmp_path / "bare", 1)
+    bare = write_images(tmp_path / "bare", 1)
     cv2.imwrite(str(bare / "depth" / "0.png"), np.zeros((60, 92), np.uint16))
     with pytest.raises(InputError, match="expected known depth in"):
         split(str(data), str(bare), None)
     (bare / "depth" / "0.png").unlink()
-    with pytest.raises(InputError, match="expected depth for some of the 1 pictures"):
+    with pytest.raises(InputError, match="expected depth for some of the 1 images"):
         open_depth(str(bare))
 
 
@@ -308,7 +308,7 @@ def test_the_command_leaves_a_model_that_mono_takes(save, data, tmp_path, capsys
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "fine-tuned on 2 pictures, judged on 1: AbsRel" in done.stdout
+    assert "fine-tuned on 2 images, judged on 1: AbsRel" in done.stdout
     summary = json.loads((out / "summary.json").read_text())
     assert summary["parity"] < 1e-3
     assert summary["improved"] == (summary["after"]["AbsRel"] < summary["before"]["AbsRel"])

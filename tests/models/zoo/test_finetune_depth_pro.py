@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.data.augment_mono import MonoAugmentation
-from leadline.data.depth_shards import write_depth_shard
+from leadline.data.mono.augment import MonoAugmentation
+from leadline.data.mono.shards import write_depth_shard
+from leadline.data.mono.stream import to_tensors
 from leadline.data.samples import DepthSample
-from leadline.data.torch_mono import to_tensors
 from leadline.errors import InputError
 from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo.depth_pro import metres
 from leadline.runtime.onnx_card import SizeRule
-from leadline.training.finetune import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
-from leadline.training.finetune_data import DepthPart
+from leadline.training.finetune.data import DepthPart
+from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
 
 pytest.importorskip("transformers", reason='no transformers: pip install "leadline[zoo]"')
 CARD = zoo_card("depth-pro")
@@ -90,7 +90,7 @@ def test_it_learns_depth_and_keeps_its_field_of_view(save, tmp_path, rank):
     np.testing.assert_allclose(load_zoo("depth-pro", tmp_path, accept_licence=True)(IMAGE).depth, found, rtol=1e-3)
 
 
-def test_views_are_whole_pictures(save):
+def test_views_are_whole_images(save):
     network = zoo.load_trainable(save("depth_pro"), CARD)
     part = DepthPart(Source(), [0])
     assert usual_augmentation(network, part) == MonoAugmentation((40, 56), (1.0, 1.0), 0.0)

@@ -42,38 +42,38 @@ def exported(source: Path, name: str, output: Path, views: tuple[int, int]) -> f
 def test_zoedepth_as_a_graph_of_one_size_votes_as_torch_does(save, tmp_path, image, name, domains):
     source, card = save("zoedepth", domains=domains), tmp_path / "zoe.yaml"
     network = zoo.load_trainable(source, zoo_card(name))
-    pictures = [image]
+    images = [image]
     if domains == 2:
-        pictures = pictures_of_both_domains(network, source)
+        images = images_of_both_domains(network, source)
     assert exported(source, name, tmp_path / "zoe.onnx", (64, 96)) < 1e-3
     assert yaml.safe_load(card.read_text())["size"] == {"side": "exact", "multiple_of": 1, "height": 64, "width": 96}
     method = load_onnx_card(card)
-    for picture in pictures:
+    for image in images:
         seen = torch.nn.functional.interpolate(
-            torch.from_numpy(picture).permute(2, 0, 1)[None] / 255.0, (64, 96), mode="bicubic", align_corners=False
+            torch.from_numpy(image).permute(2, 0, 1)[None] / 255.0, (64, 96), mode="bicubic", align_corners=False
         )
         with torch.no_grad():
             wanted = network(seen)[0].numpy()
-        wanted = cv2.resize(wanted, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        found = method(picture)
+        wanted = cv2.resize(wanted, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        found = method(image)
         assert found.kind == "metric"
         np.testing.assert_allclose(found.depth, wanted, rtol=1e-3)
 
 
-def pictures_of_both_domains(network: zoo.ZooNetwork, source: Path) -> list[np.ndarray]:
-    """Two pictures of which each domain wins one, once its writer has balanced the vote between them."""
-    pictures = [np.full((64, 96, 3), level, np.uint8) for level in (30, 220)]
+def images_of_both_domains(network: zoo.ZooNetwork, source: Path) -> list[np.ndarray]:
+    """Two images of which each domain wins one, once its writer has balanced the vote between them."""
+    images = [np.full((64, 96, 3), level, np.uint8) for level in (30, 220)]
     votes: list[torch.Tensor] = []
     handle = network.plain.metric_head.mlp_classifier.register_forward_hook(lambda *args: votes.append(args[-1][0]))
     with torch.no_grad():
-        for picture in pictures:
-            network(torch.from_numpy(picture).permute(2, 0, 1)[None] / 255.0)
+        for image in images:
+            network(torch.from_numpy(image).permute(2, 0, 1)[None] / 255.0)
         handle.remove()
         leads = [float(vote[1] - vote[0]) for vote in votes]
         assert abs(leads[1] - leads[0]) > 1e-3
         network.plain.metric_head.mlp_classifier.linear2.bias[1] -= sum(leads) / 2
     network.plain.save_pretrained(source)
-    return pictures
+    return images
 
 
 def test_depth_pro_as_a_graph_gives_metres(save, tmp_path, image):
@@ -82,9 +82,9 @@ def test_depth_pro_as_a_graph_gives_metres(save, tmp_path, image):
     stated = yaml.safe_load(card.read_text())
     assert stated["size"] == {"side": "exact", "multiple_of": 1, "height": 56, "width": 56}
     assert stated["interpolation"] == "linear"
-    picture = np.ascontiguousarray(image[:56, :56])
-    depth = load_onnx_card(card)(picture)
+    image = np.ascontiguousarray(image[:56, :56])
+    depth = load_onnx_card(card)(image)
     assert depth.kind == "metric"
-    wanted = load_zoo("depth-pro", source, accept_licence=True)(picture).depth
+    wanted = load_zoo("depth-pro", source, accept_licence=True)(image).depth
     np.testing.assert_allclose(depth.depth, wanted, rtol=1e-3)
     assert np.ptp(wanted) > 0.1

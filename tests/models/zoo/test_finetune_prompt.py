@@ -14,8 +14,8 @@ from leadline.errors import InputError
 from leadline.export.zoo import export_zoo
 from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo import trainable as zoo
-from leadline.training.finetune import FinetuneRecipe, finetune_terms
-from leadline.training.finetune_prompt import coarse_prompt, depth_with_truth, to_prompted_tensors
+from leadline.training.finetune.learner import FinetuneRecipe, finetune_terms
+from leadline.training.finetune.prompt import coarse_prompt, depth_with_truth, to_prompted_tensors
 
 pytest.importorskip("transformers", reason='no transformers: pip install "leadline[zoo]"')
 NAME = "prompt-depth-anything-small"
@@ -77,7 +77,7 @@ def test_it_learns_with_a_prompt_and_loads_as_it_was_saved(save, tmp_path):
     assert prompt.min() <= found.min() < found.max() <= prompt.max()
 
 
-def test_a_picture_without_truth_spoils_nothing(save):
+def test_a_image_without_truth_spoils_nothing(save):
     network = zoo.load_trainable(save("prompt_depth_anything", depth_estimation_type="metric"), zoo_card(NAME))
     samples = [DepthSample(IMAGE, DEPTH, valid, "metric", "a") for valid in (VALID, np.zeros_like(VALID))]
     batch = torch.utils.data.default_collate([to_prompted_tensors(sample, (4, 6)) for sample in samples])
@@ -88,7 +88,7 @@ def test_a_picture_without_truth_spoils_nothing(save):
 
 def test_what_makes_no_sense(save, tmp_path):
     network = zoo.load_trainable(save("prompt_depth_anything"), zoo_card(NAME))
-    with pytest.raises(InputError, match="takes a picture alone, got prompt-depth-anything-small, whose prompt"):
+    with pytest.raises(InputError, match="takes an image alone, got prompt-depth-anything-small, whose prompt"):
         export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match="prompt_grid of at least 2 x 2"):
@@ -97,9 +97,9 @@ def test_what_makes_no_sense(save, tmp_path):
 
 def test_the_command_says_how_to_use_it(save, tmp_path):
     for index in range(3):
-        for name, picture in (("color", IMAGE), ("depth", (1000 * DEPTH * VALID).astype(np.uint16))):
+        for name, image in (("color", IMAGE), ("depth", (1000 * DEPTH * VALID).astype(np.uint16))):
             (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(tmp_path / "data" / name / f"{index}.png"), picture)
+            cv2.imwrite(str(tmp_path / "data" / name / f"{index}.png"), image)
     source = save("prompt_depth_anything", depth_estimation_type="metric")
     out = tmp_path / "out"
     words = ["finetune", NAME, str(tmp_path / "data"), "--source", str(source), "--output", str(out)]
@@ -107,7 +107,7 @@ def test_the_command_says_how_to_use_it(save, tmp_path):
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "no ONNX file: expected a network that takes a picture alone" in done.stdout
+    assert "no ONNX file: expected a network that takes an image alone" in done.stdout
     assert f'use it in Python: load_zoo("{NAME}", "{out / "model"}")(image, prompt_m)' in done.stdout
     summary = json.loads((out / "summary.json").read_text())
     assert summary["recipe"]["prompt_grid"] == [8, 8]

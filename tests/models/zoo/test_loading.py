@@ -188,7 +188,7 @@ def test_devices_and_options(save) -> None:
         load_zoo("glpn-nyu", folder, diffusion=DiffusionOptions())
 
 
-def test_pictures_and_prompts_that_are_refused(save, image) -> None:
+def test_images_and_prompts_that_are_refused(save, image) -> None:
     plain = load_zoo("glpn-nyu", save("glpn"))
     for wrong in (np.zeros((31, 64, 3), np.uint8), np.zeros((32, 257), np.uint8)):
         with pytest.raises(InputError, match=r"at least 32 px a side and at most 8 times .* got \("):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from leadline.apps.cli.extras import needs_extra
-from leadline.apps.pair_files import find_pairs
-from leadline.apps.results import SUMMARY_FILE, refuse_existing, versions, whole_result, write_json
+from leadline.io.pair_files import find_pairs
+from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, whole_result, write_json
 
 _MODEL_FILE: Final = "adapted.onnx"
 
@@ -29,29 +29,29 @@ def adapt(
     """Adapt a network to a camera by its own rectified recordings, of which no depth is known.
 
     It learns from a classical matcher where both views confirm what that found, and elsewhere from what it says itself
-    of larger pictures; in turn it rehearses dreamed pairs, lest it unlearn other scenes. Pairs that are held back judge
+    of larger images; in turn it rehearses rendered pairs, lest it unlearn other scenes. Pairs that are held back judge
     the result: if they are explained worse than before, the old network is kept, and the command says so. The output
     folder gets adapted.onnx, which `--model` takes, and summary.json.
 
     Args:
-        pairs: Folder that holds left/ and right/ with equally many pictures, or folders of im0.png and im1.png, or
-            .mpo and .jps files; or, with RIGHT, a folder or quoted pattern of left pictures.
-        right: Folder or quoted pattern of right pictures.
+        pairs: Folder that holds left/ and right/ with equally many images, or folders of im0.png and im1.png, or
+            .mpo and .jps files; or, with RIGHT, a folder or quoted pattern of left images.
+        right: Folder or quoted pattern of right images.
         output: Output folder.
         model: leadline-fast, leadline-accurate, an ONNX file exported from a LeadlineFast, or a checkpoint (.ckpt).
         steps: Optimiser steps.
         holdout: Share of the pairs that judge and are not learned from.
         learning_rate: Largest step of a weight.
-        rehearsed: Dreamed pairs with truth, rendered first; 0 for none.
+        rehearsed: Rendered pairs with truth, rendered first; 0 for none.
         seed: Of the order of pairs and the crops.
         overwrite: Replace an earlier result.
     """
     refuse_existing(output, (_MODEL_FILE, SUMMARY_FILE), overwrite)
     with needs_extra("train"):
-        from leadline.data.stereo_pairs import find_stereo_pairs
+        from leadline.data.stereo.pairs import find_stereo_pairs
         from leadline.export.onnx import export_stereo
-        from leadline.training.adapt import AdaptOptions, load_trainable
-        from leadline.training.adapt import adapt as fine_tune
+        from leadline.training.stereo.adapt import AdaptOptions, load_trainable
+        from leadline.training.stereo.adapt import adapt as fine_tune
     options = AdaptOptions(steps, holdout, learning_rate, rehearsed=rehearsed, seed=seed)
     files = (
         find_stereo_pairs(Path(pairs))
@@ -61,7 +61,7 @@ def adapt(
     network = load_trainable(model)
     with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)):
         adapted = fine_tune(network, files, options, output)
-        parity_px = export_stereo(adapted.deployed, output / _MODEL_FILE)
+        parity_px = export_stereo(adapted.inference, output / _MODEL_FILE)
         summary: Mapping[str, Any] = {
             "model": model,
             "improved": adapted.improved,

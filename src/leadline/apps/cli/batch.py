@@ -20,7 +20,7 @@ def run_batch(names: Sequence[str], run: Run, label: str, noun: str) -> int:
         names: What there is to do.
         run: Does one.
         label: What the bar says.
-        noun: What they are, in the plural: "pictures".
+        noun: What they are, in the plural: "images".
     Returns:
         The exit code: 2 if one failed.
     """

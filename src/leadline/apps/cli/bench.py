@@ -21,18 +21,17 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from leadline.apps.cli.sizes import parse_size
-from leadline.apps.mono_models import mono_models
-from leadline.apps.monocular import MonoModel
 from leadline.classical import MATCHERS
 from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
-from leadline.protocols.motorcycle import motorcycle
+from leadline.loading import MonoModel, mono_models
+from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.runtime.card import Task, bundled_cards
 from leadline.runtime.pyramid import WHOLE_PX
 from leadline.runtime.session import default_threads
 from leadline.runtime.stereo import stereo_method
 
-Picture = UInt8[np.ndarray, "_ _ 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
 
 _REST_S: Final = 0.05
 """Pause before each timed run: ONNX Runtime's threads wait actively for a while after theirs."""
@@ -46,9 +45,9 @@ class BenchRow:
 
     Args:
         model: The method.
-        height: Rows of the pictures.
-        width: Columns of the pictures.
-        max_disparity: Largest disparity that was looked for, px; None for single pictures.
+        height: Rows of the images.
+        width: Columns of the images.
+        max_disparity: Largest disparity that was looked for, px; None for single images.
         threads: Threads that it might use.
         seconds_median: Of a warm run.
         seconds_spread: Between the first and the third quartile of the runs.
@@ -106,13 +105,13 @@ def mono_bench(
     repeats: int = 9,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
 ) -> None:
-    """Seconds, memory and work of every bundled network for single pictures on one real picture.
+    """Seconds, memory and work of every bundled network for single images on one real image.
 
     The methods take turns within one run, each after a warm-up, so that they share whatever else the machine does.
     Memory is measured in a process of its own for each.
 
     Args:
-        sizes: Height x width of the picture (Middlebury's Motorcycle, left view, resized); several are separated by
+        sizes: Height x width of the image (Middlebury's Motorcycle, left view, resized); several are separated by
             commas.
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, or networks of the zoo
             (leadline[zoo]), separated by commas; every bundled network if absent.
@@ -125,7 +124,7 @@ def mono_bench(
     """
     names = [*bundled_cards("mono")] if models is None else [name.strip() for name in models.split(",")]
     if not names:
-        raise InputError("expected a bundled network for single pictures, got none; name an ONNX file with --models")
+        raise InputError("expected a bundled network for single images, got none; name an ONNX file with --models")
     wanted = [parse_size(size) for size in sizes.split(",")]
     used = default_threads() if threads is None else threads
     rows = measure(names, wanted, None, used, repeats, mono_models(names, source or (), accept_licence))
@@ -157,10 +156,10 @@ def measure(
     Args:
         names: The methods.
         sizes: Heights and widths.
-        max_disparity: Largest disparity to look for, px; None for methods that see single pictures.
+        max_disparity: Largest disparity to look for, px; None for methods that see single images.
         threads: Threads to use.
         repeats: Timed runs of each method, after a first one that is not counted.
-        mono: The methods that see single pictures, by name.
+        mono: The methods that see single images, by name.
     Raises:
         InputError: If there is no such method, or no repeat.
     """
@@ -173,23 +172,21 @@ def measure(
         task = progress.add_task("measuring", total=len(sizes) * len(names) * 2)
         for height, width in sizes:
             views = (scene.left,) if max_disparity is None else (scene.left, scene.right)
-            pictures = [_resized(view, height, width) for view in views]
+            images = [_resized(view, height, width) for view in views]
             seconds = _interleaved_seconds(
-                {name: _load(name, *terms, mono.get(name)) for name in names}, pictures, repeats
+                {name: _load(name, *terms, mono.get(name)) for name in names}, images, repeats
             )
             progress.advance(task, len(names))
             for name in names:
-                peak_mb = _peak_mb_of_child(name, pictures, *terms, mono.get(name))
+                peak_mb = _peak_mb_of_child(name, images, *terms, mono.get(name))
                 rows.append(_row(name, (height, width), max_disparity, threads, seconds[name], peak_mb))
                 progress.advance(task)
     return rows
 
 
-def _resized(picture: Picture, height: int, width: int) -> Picture:
-    shrinks = height * width < picture.shape[0] * picture.shape[1]
-    return np.asarray(
-        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    )
+def _resized(image: Image, height: int, width: int) -> Image:
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
 def _load(name: str, max_disparity: int | None, threads: int, mono: MonoModel | None) -> Callable[..., object]:
@@ -197,7 +194,7 @@ def _load(name: str, max_disparity: int | None, threads: int, mono: MonoModel | 
 
 
 def _interleaved_seconds(
-    methods: Mapping[str, Callable[..., object]], pictures: Sequence[Picture], repeats: int
+    methods: Mapping[str, Callable[..., object]], images: Sequence[Image], repeats: int
 ) -> dict[str, list[float]]:
     """Seconds of each method's runs; the methods take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in methods}
@@ -205,7 +202,7 @@ def _interleaved_seconds(
         for name, method in methods.items():
             time.sleep(_REST_S)
             start = time.perf_counter()
-            method(*pictures)
+            method(*images)
             if turn > 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
@@ -229,10 +226,10 @@ def _row(
 
 
 def network_gflop(name: str, height: int, width: int, max_disparity: int | None) -> float | None:
-    """Work of a bundled network on a picture, from its card.
+    """Work of a bundled network on an image, from its card.
 
-    A stereo network's grows with the area. One for single pictures resizes them to a resolution of its own: its work
-    is the card's, but for the picture's shape.
+    A stereo network's grows with the area. One for single images resizes them to a resolution of its own: its work
+    is the card's, but for the image's shape.
 
     Returns:
         1e9 operations; None if the method is no bundled network, or runs it more than once (tiles, pyramid).
@@ -249,11 +246,11 @@ def network_gflop(name: str, height: int, width: int, max_disparity: int | None)
 
 
 def _peak_mb_of_child(
-    name: str, pictures: Sequence[Picture], max_disparity: int | None, threads: int, mono: MonoModel | None
+    name: str, images: Sequence[Image], max_disparity: int | None, threads: int, mono: MonoModel | None
 ) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        stored = Path(folder) / "pictures.npy"
-        np.save(stored, np.stack(pictures))
+        stored = Path(folder) / "images.npy"
+        np.save(stored, np.stack(images))
         code = f"from {__name__} import peak_mb; import sys; print(peak_mb(*sys.argv[1:]))"
         words = [sys.executable, "-c", code, name, str(stored), str(max_disparity or ""), str(threads)]
         if mono is not None:
@@ -272,17 +269,17 @@ def peak_mb(
 
     Args:
         name: The method.
-        stored: A .npy file with its pictures.
-        max_disparity: As for `stereo_method`; empty for a method that sees single pictures.
+        stored: A .npy file with its images.
+        max_disparity: As for `stereo_method`; empty for a method that sees single images.
         threads: As for `stereo_method`.
         source: As for `MonoModel`; empty if absent.
         accept_licence: As for `MonoModel`: True or anything else.
     """
-    pictures = np.load(stored)
+    images = np.load(stored)
     mono = None if max_disparity else MonoModel(name, Path(source) if source else None, accept_licence == "True")
     method = _load(name, int(max_disparity) if max_disparity else None, int(threads), mono)
     for _ in range(2):
-        method(*pictures)
+        method(*images)
     status = Path("/proc/self/status")
     if status.exists():
         # Linux's ru_maxrss would start from the size of the process that started this one.

@@ -1,4 +1,4 @@
-"""`leadline calibrate`: a stereo camera from pictures of a board."""
+"""`leadline calibrate`: a stereo camera from images of a board."""
 
 import sys
 from pathlib import Path
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.apps.pair_files import list_pictures
-from leadline.apps.results import refuse_existing
 from leadline.errors import InputError
 from leadline.geometry.calibrate import Board, CharucoBoard, Chessboard, calibrate_stereo
 from leadline.geometry.camera import DistortionModel
 from leadline.io.atomic import make_output_folder
 from leadline.io.calib_opencv import check_opencv_name, write_opencv_calibration
 from leadline.io.images import read_image
+from leadline.io.pair_files import list_images
+from leadline.results.stereo import refuse_existing
 
 _GOOD_ERROR_PX: Final = 0.5
 
@@ -36,18 +36,18 @@ def calibrate(
     output: Path = Path("calibration.yml"),
     overwrite: bool = False,
 ) -> int:
-    """Calibrate a stereo camera from pictures of a board; OpenCV does the work.
+    """Calibrate a stereo camera from images of a board; OpenCV does the work.
 
     Take ten to twenty pairs, the board tilted by 30 degrees and more, each time differently, and in all corners of
-    the picture. The file goes to `leadline rectify --calibration`.
+    the image. The file goes to `leadline rectify --calibration`.
 
     Args:
-        left: Folder or quoted pattern of left pictures.
-        right: The right pictures, taken at the same moments and with the same order of names.
+        left: Folder or quoted pattern of left images.
+        right: The right images, taken at the same moments and with the same order of names.
         rows: Inner corners in a column of a chessboard; squares in a column of a ChArUco board.
         columns: Inner corners in a row of a chessboard; squares in a row of a ChArUco board.
         square_m: Side of a square, metres.
-        board: What the pictures show.
+        board: What the images show.
         marker_m: Side of a marker of a ChArUco board, metres.
         dictionary: Marker dictionary of a ChArUco board.
         legacy: The ChArUco board was made by OpenCV before 4.6.
@@ -58,7 +58,7 @@ def calibrate(
     shown = _board(board, rows, columns, square_m, marker_m, dictionary, legacy)
     check_opencv_name(output)
     refuse_existing(output.parent, (output.name,), overwrite)
-    lefts, rights = list_pictures(left), list_pictures(right)
+    lefts, rights = list_images(left), list_images(right)
     found = calibrate_stereo([_grey(path) for path in lefts], [_grey(path) for path in rights], shown, lens)
     for path, view in zip(lefts, found.views, strict=True):
         if view.left_error_px is not None and view.right_error_px is not None:
@@ -74,7 +74,7 @@ def calibrate(
     if found.error_px > _GOOD_ERROR_PX:
         print(
             f"warning: a good calibration stays below {_GOOD_ERROR_PX} px; check the board's size, sharpness and "
-            "flatness, and take more pictures",
+            "flatness, and take more images",
             file=sys.stderr,
         )
     print(output)

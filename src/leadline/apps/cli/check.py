@@ -24,11 +24,11 @@ def check(
     """Is this pair rectified, in order, and evenly exposed? Exit code 0 if it is fine, 1 if it is not.
 
     Features are matched between the views. Matches of a rectified pair lie on one row, and move to the left from the
-    left to the right picture.
+    left to the right image.
 
     Args:
-        left: Left picture.
-        right: Right picture. Not needed where LEFT holds both views (.mpo, .jps, side by side).
+        left: Left image.
+        right: Right image. Not needed where LEFT holds both views (.mpo, .jps, side by side).
         swap: Exchange the views.
         as_json: Print JSON.
     """

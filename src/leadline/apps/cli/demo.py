@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from leadline.apps.matching import MatchedPair, summarize, warnings
-from leadline.apps.results import RESULT_FILES, refuse_existing, write_result
 from leadline.geometry.check import check_pair
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
 from leadline.maps import DisparityMap
-from leadline.protocols.evaluate import score_scene
-from leadline.protocols.middlebury2014 import MIDDLEBURY2014
-from leadline.protocols.motorcycle import motorcycle
 from leadline.protocols.report import Report, Score
-from leadline.protocols.scenes import StereoScene
+from leadline.protocols.stereo.evaluate import score_scene
+from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
+from leadline.protocols.stereo.motorcycle import motorcycle
+from leadline.protocols.stereo.scenes import StereoScene
+from leadline.results.matching import MatchedPair, summarize, warnings
+from leadline.results.stereo import RESULT_FILES, refuse_existing, write_result
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
 from leadline.visual.sheet import stereo_sheet
 

@@ -8,15 +8,15 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from leadline.apps.results import refuse_existing
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_image
 from leadline.maps import DisparityMap
 from leadline.protocols.catalog import stereo_protocol
-from leadline.protocols.evaluate import evaluate
 from leadline.protocols.report import Report, Score
-from leadline.protocols.scenes import StereoScene, find_scenes
+from leadline.protocols.stereo.evaluate import evaluate
+from leadline.protocols.stereo.scenes import StereoScene, find_scenes
+from leadline.results.stereo import refuse_existing
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
 from leadline.visual.sheet import stereo_sheet
 

@@ -1,4 +1,4 @@
-"""`leadline eval mono`: depth from single pictures against ground truth."""
+"""`leadline eval mono`: depth from single images against ground truth."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,18 +10,17 @@ import numpy as np
 from cyclopts import Parameter
 
 from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
-from leadline.apps.mono_models import mono_models
-from leadline.apps.monocular import MonoModel
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.errors import InputError
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
+from leadline.loading import MonoModel, mono_models
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.models.zoo import ZOO
 from leadline.protocols.catalog import depth_protocol
-from leadline.protocols.depth_evaluate import DepthMethod, evaluate_depth
-from leadline.protocols.depth_scenes import DepthScene, find_depth_scenes
+from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
+from leadline.protocols.mono.scenes import DepthScene, find_depth_scenes
 from leadline.protocols.report import Report, Score
 from leadline.runtime.card import bundled_cards
 
@@ -42,15 +41,15 @@ def mono_eval(
     threads: int | None = None,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
 ) -> None:
-    """Score depth from single pictures under a published protocol.
+    """Score depth from single images under a published protocol.
 
     Any other network can be scored by its output: a folder of predictions is a model, with one file NAME.pfm or
-    NAME.npy for each picture. NAME is the scene's: the RGB-D folder's name, a hyphen and the picture's name without its
-    suffix, or, for data.npz, the folder's name alone. Values are float and of the picture's size; NaN and inf are no
+    NAME.npy for each image. NAME is the scene's: the RGB-D folder's name, a hyphen and the image's name without its
+    suffix, or, for data.npz, the folder's name alone. Values are float and of the image's size; NaN and inf are no
     prediction, and neither is depth that is not positive.
 
     Args:
-        scenes: Folder of RGB-D folders, or one of them: pictures in images, color or rgb, depth under the same names
+        scenes: Folder of RGB-D folders, or one of them: images in images, color or rgb, depth under the same names
             in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, networks of the zoo
             (leadline[zoo]), constant (one distance), ramp (nearer towards the bottom), folders of predictions;
@@ -72,7 +71,7 @@ def mono_eval(
     wanted = mono_models([name for name in folders if _is_network(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
     with scene_progress() as progress:
-        task = progress.add_task("evaluating pictures", total=len(found))
+        task = progress.add_task("evaluating images", total=len(found))
 
         def observe(scene: DepthScene, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
             progress.advance(task)
@@ -141,7 +140,7 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     names = " or ".join(path.name for path in candidates)
-    raise InputError(f"expected a prediction {names} in {folder}, got no such file; predict every picture")
+    raise InputError(f"expected a prediction {names} in {folder}, got no such file; predict every image")
 
 
 def _read(path: Path, kind: DepthKind) -> DepthMap:
@@ -160,7 +159,7 @@ def _reversed(report: Report, names: Iterable[str]) -> list[str]:
         turned = sum(scale < 0 for scale in scales.values())
         if turned:
             warnings.append(
-                f"{name} fits only with a negative scale on {turned} of {len(scales)} pictures: near and far are "
+                f"{name} fits only with a negative scale on {turned} of {len(scales)} images: near and far are "
                 "confused; affine_inverse is larger where it is closer, depth where it is farther"
             )
     return warnings

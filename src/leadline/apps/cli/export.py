@@ -9,13 +9,13 @@ from leadline.errors import InputError, OutputError
 def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None, unguided: bool = False) -> None:
     """Turn a checkpoint of `leadline train` into an ONNX file that `--model` takes.
 
-    The exported network is compared with torch on random pictures of several sizes; more than 0.02 px apart for stereo,
-    or 0.1 % of the range of inverse depth for single pictures, nothing is written.
+    The exported network is compared with torch on random images of several sizes; more than 0.02 px apart for stereo,
+    or 0.1 % of the range of inverse depth for single images, nothing is written.
 
     Args:
         checkpoint: What `leadline train` saved, such as runs/leadline-fast/last.ckpt.
         output: The ONNX file; replaced if it exists.
-        enlarge: How much larger than it is a stereo network sees a picture, instead of the recipe's value: finer, for
+        enlarge: How much larger than it is a stereo network sees an image, instead of the recipe's value: finer, for
             more work. At least 1; rounded to a fraction with a denominator of at most 8.
         unguided: Leave out what a stereo network has learned of being guided by SGBM: less accurate, but faster.
     """

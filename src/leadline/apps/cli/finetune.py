@@ -1,4 +1,4 @@
-"""`leadline finetune`: a network of the zoo learns from the user's pictures with depth."""
+"""`leadline finetune`: a network of the zoo learns from the user's images with depth."""
 
 import json
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from leadline.apps.cli.extras import needs_extra
-from leadline.apps.results import SUMMARY_FILE, refuse_existing, versions, write_json
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
+from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, write_json
 
 _FULL_RATE: Final = 5e-5
 _LORA_RATE: Final = 2e-4
@@ -36,10 +36,10 @@ def finetune(
     accept_licence: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Fine-tune a network of the zoo on pictures with metric depth, which may be known at some pixels only.
+    """Fine-tune a network of the zoo on images with metric depth, which may be known at some pixels only.
 
-    DATA is a folder of shards, as `leadline dream mono` writes them, or of pictures, as `leadline eval mono` takes it:
-    pictures in images, color or rgb, and depth in depth under the same name, grey 16-bit PNG in millimetres, 0 where
+    DATA is a folder of shards, as `leadline render mono` writes them, or of images, as `leadline eval mono` takes it:
+    images in images, color or rgb, and depth in depth under the same name, grey 16-bit PNG in millimetres, 0 where
     unknown; or data.npz. A run that was stopped goes on from its last checkpoint.
 
     The output folder gets model/, which transformers and `--source` take; adapter/, which peft takes, for LoRA;
@@ -52,16 +52,16 @@ def finetune(
         data: What to learn from.
         source: Folder with the files of the network; from the hub or its cache if absent.
         lora: Rank of low-rank adapters, which alone are trained; 0 trains all weights.
-        validation: What to judge by, as DATA; every tenth picture of DATA is held back if absent.
+        validation: What to judge by, as DATA; every tenth image of DATA is held back if absent.
         steps: Optimiser steps.
         learning_rate: 0.00005, or 0.0002 with --lora, if absent; the backbone learns with a tenth of it in full
             fine-tuning.
-        batch_size: Pictures a step.
+        batch_size: Images a step.
         loss: What suits the network's kind if absent: scale-shift-invariant for affine_inverse, silog for metric.
-        crop: Height and width of what the network sees in training; what it will see of the first picture if absent.
+        crop: Height and width of what the network sees in training; what it will see of the first image if absent.
         prompt_grid: Rows and columns of the coarse sensor whose depth a network that takes a prompt is given; made from
             the mean true depth in each cell, in training and for the scores.
-        seed: Of the order of pictures and their augmentation.
+        seed: Of the order of images and their augmentation.
         workers: Processes that load and augment; 0 does it in the training process.
         output: Output folder; runs/MODEL-finetuned if absent.
         accept_licence: Accept the licence of the network, where it restricts its use.
@@ -72,8 +72,8 @@ def finetune(
     if steps < 1:
         raise InputError(f"expected at least 1 step, got {steps}")
     with needs_extra("train"):
-        from leadline.training.finetune import require_same_run
-        from leadline.training.finetune_results import remove_results, write_finetuned
+        from leadline.training.finetune.learner import require_same_run
+        from leadline.training.finetune.results import remove_results, write_finetuned
         from leadline.training.run import CHECKPOINT_NAME, train
     values: dict[str, object] = {
         "model": model, "data": data, "validation": validation, "source": source, "lora": lora, "steps": steps,
@@ -97,14 +97,14 @@ def finetune(
 
 
 def _with_views(values: dict[str, object], crop: tuple[int, int] | None) -> Any:  # noqa: ANN401 - torch is not imported here
-    """The recipe, with views that suit network and pictures."""
+    """The recipe, with views that suit network and images."""
     from dataclasses import replace
 
-    from leadline.training.finetune import FinetuneRecipe, chosen_loss, start_network, usual_augmentation
-    from leadline.training.finetune_data import split
+    from leadline.training.finetune.data import split
+    from leadline.training.finetune.learner import FinetuneRecipe, chosen_loss, start_network, usual_augmentation
     from leadline.training.recipe import make_recipe
 
-    recipe = make_recipe({"learning": "finetune", **values}, "the command line")
+    recipe = make_recipe({"method": "finetune", **values}, "the command line")
     assert isinstance(recipe, FinetuneRecipe)
     network = start_network(recipe)
     chosen_loss(network.card, recipe.loss)
@@ -138,7 +138,7 @@ def _tell(folder: Path, recipe: Any, result: Any) -> None:  # noqa: ANN401 - as 
     count = len(result.report.scene_names())
     told = [f"{name} {before[name]:.4g} before, {after[name]:.4g} after" for name in ("AbsRel", "delta<1.25")]
     print(
-        f"{folder}: {recipe.model} fine-tuned on {result.learned} pictures, judged on {count}: {'; '.join(told)} "
+        f"{folder}: {recipe.model} fine-tuned on {result.learned} images, judged on {count}: {'; '.join(told)} "
         f"(generic, alignment {alignment})"
     )
     if result.parity is None:
@@ -146,13 +146,13 @@ def _tell(folder: Path, recipe: Any, result: Any) -> None:  # noqa: ANN401 - as 
         if zoo_card(recipe.model).needs_prompt:
             print(f'use it in Python: load_zoo("{recipe.model}", "{folder / "model"}")(image, prompt_m)')
         else:
-            print(f"use it: leadline mono PICTURE --model {recipe.model} --source {folder / 'model'}")
+            print(f"use it: leadline mono IMAGE --model {recipe.model} --source {folder / 'model'}")
     else:
         print(f"{folder / 'model.onnx'}: within {100 * result.parity:.2g} % of the range of torch")
-        print(f"use it: leadline mono PICTURE --model {folder / 'model.onnx'}")
+        print(f"use it: leadline mono IMAGE --model {folder / 'model.onnx'}")
     if not result.improved:
         print(
             f"warning: fine-tuning did not help: AbsRel {before['AbsRel']:.4g} before, {after['AbsRel']:.4g} after; "
-            "keep the network as it was, or take a lower --learning-rate, more pictures or --lora",
+            "keep the network as it was, or take a lower --learning-rate, more images or --lora",
             file=sys.stderr,
         )

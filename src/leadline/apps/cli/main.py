@@ -14,26 +14,26 @@ from leadline.errors import LeadlineError
 _GROUPS: Final = {
     "eval": "Score methods against ground truth.",
     "bench": "Measure seconds, memory and work.",
-    "dream": "Render training data with exact truth.",
+    "render": "Render training data with exact truth.",
 }
 # Command -> where its function is and what the overview says. Only the command that is asked for is imported.
 _COMMANDS: Final = {
     ("demo",): ("demo:demo", "A real pair with ground truth: network and SGBM side by side."),
     ("stereo",): ("stereo:stereo", "Disparity, depth and confidence of rectified pairs."),
-    ("mono",): ("mono:mono", "Depth from single pictures; metric where something gives the scale."),
+    ("mono",): ("mono:mono", "Depth from single images; metric where something gives the scale."),
     ("refine",): ("refine:refine", "Mend the disparity of another matcher or a sensor."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
-    ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from pictures of a board."),
+    ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
     ("models",): ("models:models", "The bundled networks and those of the zoo: origin, licence, scores, limits."),
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
-    ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single pictures under a published protocol."),
+    ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single images under a published protocol."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
-    ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single pictures on one picture."),
-    ("dream", "stereo"): ("dream:stereo_dream", "Stereo pairs with exact disparity and occlusion."),
-    ("dream", "mono"): ("dream:mono_dream", "Single pictures with exact metric depth."),
+    ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single images on one image."),
+    ("render", "stereo"): ("render:stereo_render", "Stereo pairs with exact disparity and occlusion."),
+    ("render", "mono"): ("render:mono_render", "Single images with exact metric depth."),
     ("train",): ("train:train", "Train a network from a recipe."),
-    ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on pictures with depth."),
+    ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on images with depth."),
     ("adapt",): ("adapt:adapt", "Adapt a network to a camera by its own recordings."),
     ("ablate",): ("ablate:ablate", "What each change of a recipe buys: same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        return _failed("expected more free memory, got none; use smaller pictures or a smaller --max-disparity")
+        return _failed("expected more free memory, got none; use smaller images or a smaller --max-disparity")
 
 
 def is_out_of_memory(error: Exception) -> bool:

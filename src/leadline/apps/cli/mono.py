@@ -1,4 +1,4 @@
-"""`leadline mono`: depth of one picture or of many."""
+"""`leadline mono`: depth of one image or of many."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
-from leadline.apps.mono_models import mono_models
-from leadline.apps.mono_results import MONO_FILES, write_mono_result
-from leadline.apps.monocular import CameraSource, estimate_depth, summarize_mono
-from leadline.apps.pair_files import is_many, list_pictures, short_names
-from leadline.apps.results import SUMMARY_FILE, refuse_existing
-from leadline.apps.scale_sources import ScaleSource, parse_scale_source
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
+from leadline.io.pair_files import is_many, list_images, short_names
+from leadline.loading import mono_models
+from leadline.results.mono import MONO_FILES, write_mono_result
+from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
+from leadline.results.stereo import SUMMARY_FILE, refuse_existing
 from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
 from leadline.runtime.session import Provider
+from leadline.scale.sources import ScaleSource, parse_scale_source
 
 
 def mono(
@@ -34,44 +34,44 @@ def mono(
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
 ) -> int:
-    """Depth and confidence of single pictures.
+    """Depth and confidence of single images.
 
     Most networks know inverse depth up to a scale and a shift only (affine_inverse): larger is closer, but not by how
     many metres. --scale-from makes it metric, from one of
 
     - points:FILE.csv: lines x,y,metres of measured places;
-    - stereo:FOLDER (what `leadline stereo` wrote for this picture as the left one), or stereo:depth.pfm;
-    - tof:FILE.csv: 8 rows of 8 distances in metres, empty or 0 without a return, whose zones cover the whole picture;
+    - stereo:FOLDER (what `leadline stereo` wrote for this image as the left one), or stereo:depth.pfm;
+    - tof:FILE.csv: 8 rows of 8 distances in metres, empty or 0 without a return, whose zones cover the whole image;
       tof:FILE.csv@DEGREES: zones that cover a square field of so many degrees around the optical axis;
     - height:METRES: the camera's height over flat ground, which must fill most of the lower half. From affine_inverse
       depth it takes the camera to be level, or height:METRES@PITCH degrees looking down: the unknown shift hides the
       pitch. Needs the focal length;
     - ground:METRES: likewise for a camera whose pitch is not known. From affine_inverse depth it takes the farthest one
-      per cent of the picture, such as the sky, to be infinitely far.
+      per cent of the image, such as the sky, to be infinitely far.
 
-    points, tof and stereo take a folder with NAME.csv or NAME/depth.pfm for each picture, too. The summary says scale,
+    points, tof and stereo take a folder with NAME.csv or NAME/depth.pfm for each image, too. The summary says scale,
     shift, inliers and their errors.
 
-    One picture is written straight into the output folder. Several, a folder, or a quoted pattern are a batch: each
+    One image is written straight into the output folder. Several, a folder, or a quoted pattern are a batch: each
     goes into a folder of its own, finished ones are skipped, and one that fails does not stop the others.
 
     Args:
-        images: Pictures, folders or quoted patterns.
+        images: Images, folders or quoted patterns.
         model: Bundled network, ONNX file of ours, card file (.yaml) of another ONNX network, or a network of the zoo
             (leadline[zoo]), such as depth-anything-v2-small.
-        focal_px: Focal length in pixels of the pictures; from their EXIF data if nothing is given.
+        focal_px: Focal length in pixels of the images; from their EXIF data if nothing is given.
         fov: Field of view across the width, degrees, instead.
-        calibration: Calibration file whose left camera took the pictures, instead.
+        calibration: Calibration file whose left camera took the images, instead.
         scale_from: What makes the depth metric.
         source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
         output: Output folder.
-        overwrite: Replace results that exist, and do finished pictures of a batch again.
+        overwrite: Replace results that exist, and do finished images of a batch again.
     """
     if not images:
-        raise InputError("expected at least one picture, folder or pattern, got none")
+        raise InputError("expected at least one image, folder or pattern, got none")
     scale = None if scale_from is None else parse_scale_source(scale_from)
     camera, wanted = CameraSource(focal_px, fov, calibration), mono_models([model], source or (), accept_licence)[model]
     if len(images) == 1 and not is_many(images[0]):
@@ -81,21 +81,21 @@ def mono(
         say(lines)
         print(report)
         return 0
-    paths = [path for given in images for path in (list_pictures(given) if is_many(given) else [Path(given)])]
+    paths = [path for given in images for path in (list_images(given) if is_many(given) else [Path(given)])]
     found = dict(zip(short_names(paths), paths, strict=True))
     todo = [name for name in found if overwrite or not (output / name / SUMMARY_FILE).exists()]
     if len(todo) < len(found):
-        say((f"{len(found) - len(todo)} of {len(found)} pictures are finished and skipped",))
+        say((f"{len(found) - len(todo)} of {len(found)} images are finished and skipped",))
     if not todo:
         return 0
     job = _Job(wanted.load(threads, provider), model, camera, scale)
     make_output_folder(output)
-    return run_batch(todo, lambda name: job.run(found[name], name, output / name), "looking", "pictures")
+    return run_batch(todo, lambda name: job.run(found[name], name, output / name), "looking", "images")
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What is done to each picture."""
+    """What is done to each image."""
 
     method: MonoMethod
     model: str
@@ -103,14 +103,14 @@ class _Job:
     scale: ScaleSource | None
 
     def run(self, path: Path, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
-        """Reads, estimates and writes one picture; returns a line about the result, and what the user must know."""
-        picture = read_image(path)
-        height, width = picture.pixels.shape[:2]
+        """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
+        image = read_image(path)
+        height, width = image.pixels.shape[:2]
         found = self.camera.camera(path, height, width)
-        result = estimate_depth(self.method, picture.pixels, found, self.scale, name)
+        result = estimate_depth(self.method, image.pixels, found, self.scale, name)
         summary = summarize_mono(result, self.method, self.model, self.scale)
-        notes = (*picture.notes, *result.notes)
-        write_mono_result(folder, picture.pixels, result.depth, {"image": str(path), **summary, "notes": list(notes)})
+        notes = (*image.notes, *result.notes)
+        write_mono_result(folder, image.pixels, result.depth, {"image": str(path), **summary, "notes": list(notes)})
         report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
         if result.depth.confidence is None:
             report += "; no confidence from this model"

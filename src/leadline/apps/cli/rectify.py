@@ -7,8 +7,6 @@ from typing import Final
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.apps.calibrations import unrectified_rig
-from leadline.apps.results import refuse_existing, remove_files
 from leadline.errors import InputError
 from leadline.geometry.check import check_pair
 from leadline.geometry.rectify import Rectification
@@ -17,7 +15,9 @@ from leadline.geometry.uncalibrated import rectify_uncalibrated
 from leadline.io.atomic import make_output_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
-from leadline.io.pairs import PicturePair, read_pair
+from leadline.io.pairs import ImagePair, read_pair
+from leadline.io.rigs import unrectified_rig
+from leadline.results.stereo import refuse_existing, remove_files
 
 _FILES: Final = ("im0.png", "im1.png", "calib.txt")
 
@@ -40,8 +40,8 @@ def rectify(
     and depth will only be up to scale.
 
     Args:
-        left: Left picture.
-        right: Right picture. Not needed where LEFT holds both views (.mpo, .jps, side by side).
+        left: Left image.
+        right: Right image. Not needed where LEFT holds both views (.mpo, .jps, side by side).
         calibration: OpenCV YAML or XML of stereoCalibrate, Kalibr camchain.yaml, or EuRoC's folder with cam0 and
             cam1 (or cam0's sensor.yaml).
         uncalibrated: Use matched features instead of a calibration.
@@ -71,7 +71,7 @@ def rectify(
     return 0
 
 
-def _rectification(pair: PicturePair, calibration: Path | None, alpha: float) -> tuple[Rectification, tuple[str, ...]]:
+def _rectification(pair: ImagePair, calibration: Path | None, alpha: float) -> tuple[Rectification, tuple[str, ...]]:
     if calibration is None:
         return rectify_uncalibrated(pair.left, pair.right), ()
     left_size, right_size = pair.left.shape[:2], pair.right.shape[:2]
@@ -97,7 +97,7 @@ def _write(
 def _offsets(left: UInt8[np.ndarray, "_ _ 3"], right: UInt8[np.ndarray, "_ _ 3"]) -> str:
     """Median and 95th percentile, or why they are not known."""
     if left.shape != right.shape:
-        return "not known, the pictures differ in size"
+        return "not known, the images differ in size"
     check = check_pair(left, right)
     if check.median_abs_offset_px is None or check.p95_abs_offset_px is None:
         return f"not known, {check.verdict}"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from leadline.apps.calibrations import rectified_rig
-from leadline.apps.matching import refuse_hopeless
-from leadline.apps.results import RESULT_FILES, describe_rig, refuse_existing, versions, write_result
 from leadline.errors import InputError
 from leadline.io.kitti_png import read_kitti_disparity
 from leadline.io.npy import read_npy_plane
 from leadline.io.pairs import read_pair
 from leadline.io.pfm import read_pfm
+from leadline.io.rigs import rectified_rig
 from leadline.maps import DisparityMap
+from leadline.results.matching import refuse_hopeless
+from leadline.results.stereo import RESULT_FILES, describe_rig, refuse_existing, versions, write_result
 from leadline.runtime.refine import REFINE_MODEL, RefineSession
 from leadline.runtime.session import Provider
 
@@ -37,11 +37,11 @@ def refine(
     `leadline stereo --model leadline-refine` does this with the disparity of SGBM-3WAY.
 
     Args:
-        left: Left picture of a rectified pair.
-        right: Right picture.
-        disparity: Disparity of the left picture in px: .pfm or .npy (unknown is not finite, or below 0); 256 times it
+        left: Left image of a rectified pair.
+        right: Right image.
+        disparity: Disparity of the left image in px: .pfm or .npy (unknown is not finite, or below 0); 256 times it
             in a 16-bit .png (unknown is 0, as KITTI has it).
-        calibration: Calibration of the rectified pictures (Middlebury or KITTI calib.txt): adds depth and points.
+        calibration: Calibration of the rectified images (Middlebury or KITTI calib.txt): adds depth and points.
         model: Bundled network, or an ONNX file of ours.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.

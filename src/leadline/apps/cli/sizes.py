@@ -1,4 +1,4 @@
-"""Picture sizes as words on the command line."""
+"""Image sizes as words on the command line."""
 
 import re
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from leadline.apps.calibrations import rectified_rig
 from leadline.apps.cli.batch import run_batch, say
-from leadline.apps.matching import match_pair, summarize, warnings
-from leadline.apps.pair_files import PairFiles, find_pairs, is_many
-from leadline.apps.results import RESULT_FILES, SUMMARY_FILE, refuse_existing, write_result
 from leadline.io.atomic import make_output_folder
+from leadline.io.pair_files import PairFiles, find_pairs, is_many
 from leadline.io.pairs import read_pair
+from leadline.io.rigs import rectified_rig
+from leadline.results.matching import match_pair, summarize, warnings
+from leadline.results.stereo import RESULT_FILES, SUMMARY_FILE, refuse_existing, write_result
 from leadline.runtime.session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
 
@@ -35,12 +35,12 @@ def stereo(
     goes into a folder of its own, finished pairs are skipped, and a pair that fails does not stop the others.
 
     Args:
-        left: Left picture; or a folder or quoted pattern of left pictures.
-        right: Right picture, folder or pattern. Not needed where LEFT holds both views (.mpo, .jps, side by side).
-        calibration: Calibration of the rectified pictures (Middlebury or KITTI calib.txt): adds depth and points.
+        left: Left image; or a folder or quoted pattern of left images.
+        right: Right image, folder or pattern. Not needed where LEFT holds both views (.mpo, .jps, side by side).
+        calibration: Calibration of the rectified images (Middlebury or KITTI calib.txt): adds depth and points.
         model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh; leadline-refine mends sgbm-3way.
         max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
-        min_disparity: Smallest disparity to look for, px: below 0 where the cameras toe in or the pictures are cropped;
+        min_disparity: Smallest disparity to look for, px: below 0 where the cameras toe in or the images are cropped;
             `leadline check` finds it.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.

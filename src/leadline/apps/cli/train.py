@@ -24,7 +24,7 @@ def train(
 ) -> None:
     """Train a network from a recipe; a run that was stopped goes on from its last checkpoint.
 
-    The loss, the validation scores and pictures are for TensorBoard: `tensorboard --logdir OUTPUT`.
+    The loss, the validation scores and images are for TensorBoard: `tensorboard --logdir OUTPUT`.
 
     Args:
         recipe: Name of a bundled recipe (leadline-fast), or a YAML file.

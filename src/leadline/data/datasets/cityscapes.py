@@ -19,7 +19,7 @@ class Cityscapes:
     """Pairs with the left view's precomputed disparity.
 
     Disparity: semi-dense, an estimate and no measurement: (p - 1) / 256 px for a uint16 p; 0 is unknown. What the right
-    view does not see is not published: only pixels that fall outside the right picture are marked as occluded.
+    view does not see is not published: only pixels that fall outside the right image are marked as occluded.
 
     Licence: Cityscapes terms, non-commercial research.
     Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016;

@@ -24,7 +24,7 @@ class DimlIndoor:
         root: A folder that holds PLACE/color/NAME_c.png and PLACE/depth_filled/NAME_depth_filled.png at any depth, such
             as the samples' indoor/train/HR.
     Raises:
-        InputError: If there is no such folder or no colour picture in it.
+        InputError: If there is no such folder or no colour image in it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,7 +35,7 @@ class DimlIndoor:
         return len(self._images)
 
     def key(self, index: int) -> str:
-        """Name of a sample: its picture's path without the suffix."""
+        """Name of a sample: its image's path without the suffix."""
         return name_in(self._root, self._images[index])
 
     def __getitem__(self, index: int) -> DepthSample:

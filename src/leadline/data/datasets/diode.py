@@ -18,10 +18,10 @@ _DEPTH = "_depth.npy"
 
 @final
 class Diode:
-    """PNG pictures with depth and its validity as numpy arrays.
+    """PNG images with depth and its validity as numpy arrays.
 
     Annotation: metric. NAME_depth.npy is in metres, of shape (h, w, 1); NAME_depth_mask.npy is 1 where the scanner had
-    a return, else 0. The camera is given for whole pictures of 1024x768.
+    a return, else 0. The camera is given for whole images of 1024x768.
 
     Licence: MIT.
     Source: Vasiljevic et al., "DIODE: A Dense Indoor and Outdoor DEpth Dataset", 2019; diode-dataset.org.
@@ -41,7 +41,7 @@ class Diode:
         return len(self._depths)
 
     def key(self, index: int) -> str:
-        """Name of a sample: its picture's path without the suffix."""
+        """Name of a sample: its image's path without the suffix."""
         return name_in(self._root, self._named(index, ".png"))
 
     def __getitem__(self, index: int) -> DepthSample:

@@ -17,12 +17,12 @@ _PAIR = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6}),([<>]),(\d{1,6}),(\
 
 @final
 class DepthInTheWild:
-    """Pictures with an ordinal pair each.
+    """Images with an ordinal pair each.
 
-    Annotation: ordinal. An entry is two lines: the picture's path, then y_A,x_A,y_B,x_B,relation,width,height. Points
+    Annotation: ordinal. An entry is two lines: the image's path, then y_A,x_A,y_B,x_B,relation,width,height. Points
     are counted from 1 there, from 0 in our samples; > says that A is farther than B. Nothing is coded as unknown.
 
-    Licence: none is stated; the pictures are Flickr's, under their owners' terms; published for research.
+    Licence: none is stated; the images are Flickr's, under their owners' terms; published for research.
     Source: Chen et al., "Single-Image Depth Perception in the Wild", NeurIPS 2016;
     www-personal.umich.edu/~wfchen/depth-in-the-wild.
 
@@ -43,13 +43,13 @@ class DepthInTheWild:
             found = _PAIR.fullmatch(line)
             if found is None:
                 raise InputError(
-                    f"expected a picture's path, then y,x,y,x,< or >,width,height in the next line, got {line[:60]!r} "
+                    f"expected an image's path, then y,x,y,x,< or >,width,height in the next line, got {line[:60]!r} "
                     f"in {annotations}; fetch the list again"
                 )
             numbers.append([int(found[group]) for group in (2, 1, 4, 3, 7, 6)])
             self._relations.append(1 if found[5] == ">" else -1)
         if len(self._names) != len(numbers):
-            raise InputError(f"expected two lines for each picture, got an odd number in {annotations}; it is cut off")
+            raise InputError(f"expected two lines for each image, got an odd number in {annotations}; it is cut off")
         self._numbers = np.array(numbers, dtype=np.int32)
 
     def __len__(self) -> int:
@@ -57,14 +57,14 @@ class DepthInTheWild:
         return len(self._names)
 
     def key(self, index: int) -> str:
-        """Name of a sample: its picture's path without the suffix."""
+        """Name of a sample: its image's path without the suffix."""
         return Path(self._names[index]).with_suffix("").as_posix()
 
     def __getitem__(self, index: int) -> OrdinalSample:
         """Reads one sample.
 
         Raises:
-            InputError: If the picture is missing or of another size, or a point lies outside it.
+            InputError: If the image is missing or of another size, or a point lies outside it.
         """
         path = self._root / self._names[index]
         image = read_image(path).pixels

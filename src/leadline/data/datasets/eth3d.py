@@ -24,10 +24,10 @@ class _Frame:
 
 @final
 class Eth3d:
-    """Pictures as they were taken (distorted) with the depth of the laser scan.
+    """Images as they were taken (distorted) with the depth of the laser scan.
 
-    Annotation: metric, semi-dense. The depth files have their pictures' names, even the suffix, but are bare
-    little-endian float32 of the picture's size; inf is unknown. The published depth belongs to the distorted pictures,
+    Annotation: metric, semi-dense. The depth files have their images' names, even the suffix, but are bare
+    little-endian float32 of the image's size; inf is unknown. The published depth belongs to the distorted images,
     so a sample has a camera only where the calibration's model is a pinhole (then with its principal point counted from
     the first pixel's centre).
 
@@ -40,7 +40,7 @@ class Eth3d:
             calibration.
         calibration: The folder with cameras.txt and images.txt in each scene; rig_calibration for the camera rig.
     Raises:
-        InputError: If there is no depth, a scene lacks its calibration, or that lacks a picture.
+        InputError: If there is no depth, a scene lacks its calibration, or that lacks an image.
         CalibrationError: If a calibration is damaged.
     """
 
@@ -54,8 +54,8 @@ class Eth3d:
             name = f"{depth.parent.name}/{depth.name}"
             if name not in scenes[scene]:
                 raise InputError(
-                    f"expected {name} in {scene / calibration / 'images.txt'}, got no such picture; "
-                    "fetch the calibration of the pictures that the depth was made for"
+                    f"expected {name} in {scene / calibration / 'images.txt'}, got no such image; "
+                    "fetch the calibration of the images that the depth was made for"
                 )
             image = scene / "images" / name
             key = f"{scene.name}/{name_in(scene / 'images', image)}"
@@ -85,7 +85,7 @@ class Eth3d:
 
 
 def _read_cameras(folder: Path) -> dict[str, ColmapCamera]:
-    """The camera of each picture of a scene."""
+    """The camera of each image of a scene."""
     cameras = read_colmap_cameras(folder / "cameras.txt")
     images = read_colmap_images(folder / "images.txt")
     unknown = set(images.values()) - set(cameras)

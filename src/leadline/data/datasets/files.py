@@ -1,4 +1,4 @@
-"""What the adapters share: finding files, and pairing a picture with its truth."""
+"""What the adapters share: finding files, and pairing an image with its truth."""
 
 import re
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ def first_file(candidates: Iterable[Path], expected: str) -> Path:
 
     Args:
         candidates: At least one.
-        expected: What it should be, for the message: "a picture".
+        expected: What it should be, for the message: "an image".
     Raises:
         InputError: If none exists.
     """
@@ -77,23 +77,23 @@ def name_in(root: Path, path: Path) -> str:
 
 
 def require_size(name: Path, got: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Refuses a layer of another size than its picture.
+    """Refuses a layer of another size than its image.
 
     Args:
         name: The layer's file.
         got: Its (height, width).
-        wanted: The picture's (height, width).
+        wanted: The image's (height, width).
     Raises:
         InputError: If they differ.
     """
     if got != wanted:
         raise InputError(
-            f"expected the picture's (height, width) {wanted}, got {got} in {name}; fetch both again in one resolution"
+            f"expected the image's (height, width) {wanted}, got {got} in {name}; fetch both again in one resolution"
         )
 
 
 def camera_if_fitting(camera: Pinhole, image: UInt8[np.ndarray, "h w 3"]) -> Pinhole | None:
-    """A dataset's published camera, if the picture has the size that it was calibrated for; else None."""
+    """A dataset's published camera, if the image has the size that it was calibrated for; else None."""
     return camera if image.shape[:2] == (camera.height, camera.width) else None
 
 
@@ -108,24 +108,24 @@ def depth_sample(
     """A sample without a camera; its depth is 0 wherever it is not valid, be the code for that inf or NaN.
 
     Args:
-        image: The picture.
+        image: The image.
         depth: Its truth.
         valid: Where that is known.
         annotation: What it means.
         key: The sample's name.
         source: The truth's file, for the message.
     Raises:
-        InputError: If picture and truth differ in size.
+        InputError: If image and truth differ in size.
     """
     require_size(source, depth.shape, image.shape[:2])
     return DepthSample(image, np.where(valid, depth, np.float32(0.0)), valid, annotation, key)
 
 
 def read_rgbd(image: Path, depth: Path, units_per_m: float, key: str) -> DepthSample:
-    """A picture with metric depth in a 16-bit PNG where 0 is unknown.
+    """An image with metric depth in a 16-bit PNG where 0 is unknown.
 
     Args:
-        image: The picture's file.
+        image: The image's file.
         depth: The PNG.
         units_per_m: The sample that stands for one metre.
         key: The sample's name.

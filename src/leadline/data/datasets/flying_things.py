@@ -103,9 +103,9 @@ class FlyingThings3DSubset:
             InputError: If a file is missing or wrongly encoded, the sizes differ, or the signs within a map do.
         """
         name = self._disparities[index].stem
-        pictures = [self._folder / "image_clean" / side / f"{name}.png" for side in ("left", "right")]
-        left, right = (read_image(path).pixels for path in pictures)
-        require_size(pictures[1], right.shape[:2], left.shape[:2])
+        images = [self._folder / "image_clean" / side / f"{name}.png" for side in ("left", "right")]
+        left, right = (read_image(path).pixels for path in images)
+        require_size(images[1], right.shape[:2], left.shape[:2])
         views = [self._view(side, name, left) for side in ("left", "right")]
         return StereoSample(left, right, *views[0], *views[1])
 

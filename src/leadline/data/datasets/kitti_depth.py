@@ -14,7 +14,7 @@ _UNITS_PER_M = 256.0
 
 @final
 class KittiDepth:
-    """Pictures of the raw recordings with the annotated depth maps of the depth completion and prediction benchmarks.
+    """Images of the raw recordings with the annotated depth maps of the depth completion and prediction benchmarks.
 
     Annotation: metric, semi-dense. The depth PNGs are uint16 in 1/256 m; 0 is unknown. 45 of the 697 frames of Eigen's
     test list have no such map: take a list without them.
@@ -51,7 +51,7 @@ class KittiDepth:
         """
         frame = self._frames[index]
         depth = self._depth(frame)
-        sample = read_rgbd(frame.picture(self._raw), depth, _UNITS_PER_M, frame.key)
+        sample = read_rgbd(frame.image(self._raw), depth, _UNITS_PER_M, frame.key)
         camera = read_kitti_camera(self._raw / frame.date, frame.camera)
         require_size(depth, sample.depth.shape, (camera.height, camera.width))
         return replace(sample, camera=camera)

@@ -14,7 +14,7 @@ _BY_NUMBER = re.compile(_DRIVE + r"\s+(\d{1,10})(?:\s+([lr]))?")
 
 @dataclass(frozen=True)
 class KittiFrame:
-    """One picture of a raw recording.
+    """One image of a raw recording.
 
     Args:
         date: Such as 2011_09_26.
@@ -33,21 +33,21 @@ class KittiFrame:
         """Date, drive, camera and ten digits."""
         return f"{self.date}/{self.drive}/image_{self.camera:02d}/{self.number:010d}"
 
-    def picture(self, root: Path) -> Path:
-        """The picture under the raw recordings' root: png as published, or jpg as Monodepth2 converts it.
+    def image(self, root: Path) -> Path:
+        """The image under the raw recordings' root: png as published, or jpg as Monodepth2 converts it.
 
         Raises:
             InputError: If there is neither.
         """
         folder = root / self.date / self.drive / f"image_{self.camera:02d}" / "data"
-        return first_file((folder / f"{self.number:010d}{suffix}" for suffix in (".png", ".jpg")), "a KITTI picture")
+        return first_file((folder / f"{self.number:010d}{suffix}" for suffix in (".png", ".jpg")), "a KITTI image")
 
 
 def read_kitti_frames(split: Path) -> list[KittiFrame]:
     """The frames of a split list.
 
     Args:
-        split: Each line begins with a picture's path (lists of Eigen, Monodepth and BTS: DATE/DRIVE/image_02/data/
+        split: Each line begins with an image's path (lists of Eigen, Monodepth and BTS: DATE/DRIVE/image_02/data/
             NUMBER.png; what follows is passed over), or is DATE/DRIVE NUMBER [l|r] (lists of Monodepth2; without a
             side: left).
     Raises:

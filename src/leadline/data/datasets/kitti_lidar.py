@@ -1,4 +1,4 @@
-"""KITTI's raw recordings with the truth of Eigen's split: one Velodyne scan projected into the picture."""
+"""KITTI's raw recordings with the truth of Eigen's split: one Velodyne scan projected into the image."""
 
 from pathlib import Path
 from typing import final
@@ -26,8 +26,8 @@ def project_velodyne(
     Args:
         points: x forward, y left, z up in metres, and reflectance.
         image_from_velodyne: Takes (x, y, z, 1) to (u Z, v Z, Z).
-        height: Rows of the picture.
-        width: Columns of the picture.
+        height: Rows of the image.
+        width: Columns of the image.
     Returns:
         Metres along the optical axis (0 where unknown), and where a point fell.
     Source: Eigen et al., NeurIPS 2014; Garg et al., "Unsupervised CNN for Single View Depth Estimation", ECCV 2016;
@@ -47,7 +47,7 @@ def project_velodyne(
 
 @final
 class KittiLidar:
-    """Pictures of the raw recordings with the scan of the same moment, projected as `project_velodyne` does.
+    """Images of the raw recordings with the scan of the same moment, projected as `project_velodyne` does.
 
     Annotation: metric, sparse (some 5 % of the pixels). Unknown pixels have no code: no point fell there.
 
@@ -77,11 +77,11 @@ class KittiLidar:
         """Reads one sample and projects its scan.
 
         Raises:
-            InputError: If a file is missing or wrongly encoded, or the picture's size is not the calibration's.
+            InputError: If a file is missing or wrongly encoded, or the image's size is not the calibration's.
             CalibrationError: If the date's calibration is damaged.
         """
         frame = self._frames[index]
-        date, path = self._root / frame.date, frame.picture(self._root)
+        date, path = self._root / frame.date, frame.image(self._root)
         image, camera = read_image(path).pixels, read_kitti_camera(date, frame.camera)
         require_size(path, image.shape[:2], (camera.height, camera.width))
         points = read_velodyne(date / frame.drive / "velodyne_points" / "data" / f"{frame.number:010d}.bin")

@@ -20,7 +20,7 @@ class MegaDepth:
     Annotation: up_to_scale (structure from motion), semi-dense. 0 is unknown. Maps with negative values carry ordinal
     labels of foreground and background instead of depth there: these too count as unknown.
 
-    Licence: CC BY 4.0 for the reconstructions; the pictures are Flickr's, under their owners' terms.
+    Licence: CC BY 4.0 for the reconstructions; the images are Flickr's, under their owners' terms.
     Source: Li and Snavely, "MegaDepth: Learning Single-View Depth Prediction from Internet Photos", CVPR 2018;
     cs.cornell.edu/projects/megadepth.
 
@@ -50,7 +50,7 @@ class MegaDepth:
             MissingExtraError: If h5py is not installed.
         """
         path = self._depths[index]
-        pictures = (path.parents[1] / "imgs" / f"{path.stem}{suffix}" for suffix in _SUFFIXES)
-        image = read_image(first_file(pictures, "a picture")).pixels
+        images = (path.parents[1] / "imgs" / f"{path.stem}{suffix}" for suffix in _SUFFIXES)
+        image = read_image(first_file(images, "an image")).pixels
         depth = read_hdf5_plane(path, "depth")
         return depth_sample(image, depth, np.isfinite(depth) & (depth > 0), "up_to_scale", self.key(index), path)

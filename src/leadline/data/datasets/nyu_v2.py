@@ -18,9 +18,9 @@ _UNITS_PER_M = 1000.0
 
 @final
 class NyuV2:
-    """Pictures (jpg or png) with uint16 PNG depth, as the split lists of BTS and DenseDepth name them.
+    """Images (jpg or png) with uint16 PNG depth, as the split lists of BTS and DenseDepth name them.
 
-    Annotation: metric. The depth PNGs are in millimetres; 0 is unknown. The camera is given for whole pictures of
+    Annotation: metric. The depth PNGs are in millimetres; 0 is unknown. The camera is given for whole images of
     640x480; they are not undistorted.
 
     The official labelled file (nyu_depth_v2_labeled.mat, HDF5) is not read: unpack it to this layout first.
@@ -33,7 +33,7 @@ class NyuV2:
 
     Args:
         root: The folder that the list's paths start from.
-        split: The list: picture and depth in each line, apart by blanks (BTS) or a comma (DenseDepth); further fields,
+        split: The list: image and depth in each line, apart by blanks (BTS) or a comma (DenseDepth); further fields,
             such as BTS's focal length, are passed over, and so is a leading slash.
     Raises:
         InputError: If the list is missing, or a line names less than two files.
@@ -45,7 +45,7 @@ class NyuV2:
         for line in read_entries(split, "a split list"):
             fields = [field.lstrip("/") for field in re.split(r"[,\s]+", line)]
             if len(fields) < 2:
-                raise InputError(f"expected a picture and its depth in each line, got {line[:60]!r} in {split}")
+                raise InputError(f"expected an image and its depth in each line, got {line[:60]!r} in {split}")
             self._frames.append((fields[0], fields[1]))
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class NyuV2:
         return len(self._frames)
 
     def key(self, index: int) -> str:
-        """Name of a sample: its picture's path without the suffix."""
+        """Name of a sample: its image's path without the suffix."""
         return Path(self._frames[index][0]).with_suffix("").as_posix()
 
     def __getitem__(self, index: int) -> DepthSample:

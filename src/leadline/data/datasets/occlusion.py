@@ -7,7 +7,7 @@ _TOLERANCE_PX = 1.0
 
 
 def leaves_frame(disparity: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Left pixels whose match x - d lies more than half a pixel left of the right picture.
+    """Left pixels whose match x - d lies more than half a pixel left of the right image.
 
     Args:
         disparity: Of the left view, positive, in pixels.
@@ -24,7 +24,7 @@ def hidden_from_right(
 ) -> Bool[np.ndarray, "h w"]:
     """Left pixels that the right view does not see, from both views' exact truth.
 
-    A pixel is hidden if its match lies outside the right picture, or if the surface seen there is nearer: its disparity
+    A pixel is hidden if its match lies outside the right image, or if the surface seen there is nearer: its disparity
     is larger by more than 1 px.
 
     Args:

@@ -15,7 +15,7 @@ _SKY = 255
 
 @final
 class ReDWeb:
-    """JPEG pictures with 8-bit relative depth.
+    """JPEG images with 8-bit relative depth.
 
     Annotation: affine_inverse, dense. A relative depth map is inverse depth turned round, 0 nearest; it becomes
     1 - v/255, so that larger is nearer. 255 is sky and counts as unknown.
@@ -39,7 +39,7 @@ class ReDWeb:
         return len(self._depths)
 
     def key(self, index: int) -> str:
-        """Name of a sample: its picture's name without the suffix."""
+        """Name of a sample: its image's name without the suffix."""
         return name_in(self._root / "RDs", self._depths[index])
 
     def __getitem__(self, index: int) -> DepthSample:

@@ -24,7 +24,7 @@ class ScanNet:
     """Exported frames (SensReader's output): jpg colour, uint16 PNG depth, intrinsics as text.
 
     Annotation: metric. The depth PNGs are in millimetres; 0 is unknown. Depth is coarser than colour (640x480 against
-    1296x968) and registered to it up to that scale, so the picture is shrunk to the depth's size and the camera is the
+    1296x968) and registered to it up to that scale, so the image is shrunk to the depth's size and the camera is the
     depth's.
 
     Licence: ScanNet terms of use, research only.
@@ -33,7 +33,7 @@ class ScanNet:
     Args:
         root: A folder of scenes, each with color/NUMBER.jpg, depth/NUMBER.png and intrinsic/intrinsic_depth.txt (4x4).
     Raises:
-        InputError: If there is no such folder or no colour picture in it.
+        InputError: If there is no such folder or no colour image in it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -51,7 +51,7 @@ class ScanNet:
         """Reads one sample.
 
         Raises:
-            InputError: If a file is missing or wrongly encoded, or picture and depth differ in shape.
+            InputError: If a file is missing or wrongly encoded, or image and depth differ in shape.
             CalibrationError: If the intrinsics are damaged.
         """
         path = self._images[index]
@@ -64,11 +64,11 @@ class ScanNet:
 
 
 def _shrink(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int], path: Path) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """The picture at the depth's size, by area; a coarser picture, or one of another shape, is refused."""
+    """The image at the depth's size, by area; a coarser image, or one of another shape, is refused."""
     scale_y, scale_x = (wanted / got for wanted, got in zip(size, image.shape[:2], strict=True))
     if max(scale_y, scale_x) > 1 or abs(scale_y / scale_x - 1) > _MOST_STRETCH:
         raise InputError(
-            f"expected a picture at least as fine as its depth {size} (height, width) and of the same shape, "
+            f"expected an image at least as fine as its depth {size} (height, width) and of the same shape, "
             f"got {image.shape[:2]} in {path}; export both again"
         )
     return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)

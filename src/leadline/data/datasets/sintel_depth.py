@@ -19,12 +19,12 @@ class SintelDepth:
     Annotation: metric, dense; the unit is that of the film's scenes, which are modelled in metres. The sky has a depth
     too, absurdly large: protocols cap it. Values that are not positive and finite are unknown.
 
-    Licence: pictures CC BY 3.0 (Blender Foundation, durian.blender.org); depth and cameras published for research.
+    Licence: images CC BY 3.0 (Blender Foundation, durian.blender.org); depth and cameras published for research.
     Source: Butler et al., "A Naturalistic Open Source Movie for Optical Flow Evaluation", ECCV 2012; Wulff et al., 2015
     (depth and camera motion); sintel.is.tue.mpg.de.
 
     Args:
-        root: Where both the pictures and the depth were unpacked: training/PASS/SCENE/frame_0001.png,
+        root: Where both the images and the depth were unpacked: training/PASS/SCENE/frame_0001.png,
             training/depth/SCENE/frame_0001.dpt and training/camdata_left/SCENE/frame_0001.cam.
         render_pass: clean, or final with its blur and haze.
     Raises:

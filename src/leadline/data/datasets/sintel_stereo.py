@@ -13,10 +13,10 @@ from leadline.io.images import read_image
 
 
 def decode_sintel_disparity(coded: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
-    """Pixels from the three bytes of a disparity picture: 4 R + G / 2^6 + B / 2^14.
+    """Pixels from the three bytes of a disparity image: 4 R + G / 2^6 + B / 2^14.
 
     Args:
-        coded: The picture, RGB.
+        coded: The image, RGB.
     Source: MPI Sintel stereo training data, `sintel_io.disparity_read`.
     """
     red, green, blue = np.moveaxis(coded.astype(np.float32), -1, 0)
@@ -30,7 +30,7 @@ class SintelStereo:
     Disparity: dense, in pixels, coded in the three channels of an 8-bit PNG; every pixel is known. The masks of
     occluded pixels and of pixels out of the right frame (not 0 where so) are joined.
 
-    Licence: pictures CC BY 3.0 (Blender Foundation, durian.blender.org); disparities published for research.
+    Licence: images CC BY 3.0 (Blender Foundation, durian.blender.org); disparities published for research.
     Source: Butler et al., "A Naturalistic Open Source Movie for Optical Flow Evaluation", ECCV 2012;
     sintel.is.tue.mpg.de/stereo.
 

@@ -14,7 +14,7 @@ from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 
 _CAMERA = Pinhole(525.0, 525.0, 319.5, 239.5, 480, 640)
-"""The default that the site recommends for the registered pictures, which are not undistorted."""
+"""The default that the site recommends for the registered images, which are not undistorted."""
 
 _UNITS_PER_M = 5000.0
 _TIME_FILE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s+(\S.*)")
@@ -51,10 +51,10 @@ def associate(
 
 @final
 class TumRgbd:
-    """One sequence: every colour picture with the depth picture of nearly the same moment.
+    """One sequence: every colour image with the depth image of nearly the same moment.
 
-    Annotation: metric. The depth PNGs are uint16 in 1/5000 m, registered to the colour pictures; 0 is unknown. The
-    camera, given for pictures of 640x480, is the default one that the site recommends.
+    Annotation: metric. The depth PNGs are uint16 in 1/5000 m, registered to the colour images; 0 is unknown. The
+    camera, given for images of 640x480, is the default one that the site recommends.
 
     Licence: CC BY 4.0.
     Source: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", IROS 2012; cvg.cit.tum.de, RGB-D SLAM
@@ -74,7 +74,7 @@ class TumRgbd:
         self._frames = [(colors[i], depths[j]) for i, j in associate(color_s, depth_s, max_difference_s)]
         if not self._frames:
             raise InputError(
-                f"expected pictures within {max_difference_s} s of each other in {sequence}, found none; "
+                f"expected images within {max_difference_s} s of each other in {sequence}, found none; "
                 "check that rgb.txt and depth.txt are of one sequence"
             )
 
@@ -83,7 +83,7 @@ class TumRgbd:
         return len(self._frames)
 
     def key(self, index: int) -> str:
-        """Name of a sample: the sequence and its colour picture without the suffix."""
+        """Name of a sample: the sequence and its colour image without the suffix."""
         return f"{self._sequence.name}/{Path(self._frames[index][0]).with_suffix('').as_posix()}"
 
     def __getitem__(self, index: int) -> DepthSample:

@@ -7,12 +7,12 @@ from leadline.models.blocks.disparity import CostHead, DisparityHead
 from leadline.models.blocks.encoder import Encoder, batch_stage, plain_stage
 from leadline.models.blocks.fusion import Fusion
 from leadline.models.blocks.hourglass import Hourglass3d
+from leadline.models.blocks.images import centred, six_channels
 from leadline.models.blocks.matcher import Matcher, unit
-from leadline.models.blocks.pictures import centred, six_channels
 from leadline.models.blocks.pyramid_pooling import SpatialPyramidPooling
 from leadline.models.blocks.residual import ResidualBlock
 from leadline.models.blocks.transformer import TransformerBlock
-from leadline.models.blocks.upsample import double, enlarge
+from leadline.models.blocks.upsample import enlarge, upsample2x
 
 __all__ = [
     "CorrelationLayer",
@@ -32,10 +32,10 @@ __all__ = [
     "batch_stage",
     "centred",
     "conv_relu",
-    "double",
     "enlarge",
     "instance_conv",
     "plain_stage",
     "six_channels",
     "unit",
+    "upsample2x",
 ]

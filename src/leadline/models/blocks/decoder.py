@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadline.models.blocks.convolution import batch_conv
-from leadline.models.blocks.upsample import double
+from leadline.models.blocks.upsample import upsample2x
 
 Block = Callable[[int, int], nn.Module]
 """Channels in and out to a module that keeps the resolution."""
@@ -37,7 +37,7 @@ class DecoderStage(nn.Module):
             coarse: Features.
             joined: Maps at twice their resolution: skips of the encoder, a disparity, edges.
         """
-        return self.mix(torch.cat([double(coarse), *joined], dim=1))
+        return self.mix(torch.cat([upsample2x(coarse), *joined], dim=1))
 
 
 class Decoder(nn.Module):

@@ -1,4 +1,4 @@
-"""From a picture to features at ever coarser resolutions."""
+"""From an image to features at ever coarser resolutions."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

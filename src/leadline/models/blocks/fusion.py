@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from leadline.models.blocks.convolution import batch_conv
 from leadline.models.blocks.residual import ResidualBlock
-from leadline.models.blocks.upsample import double
+from leadline.models.blocks.upsample import upsample2x
 
 
 class Fusion(nn.Module):
@@ -27,5 +27,5 @@ class Fusion(nn.Module):
 
     def forward(self, coarse: Float[Tensor, "b c hc wc"], skip: Float[Tensor, "b k h w"]) -> Float[Tensor, "b n h w"]:
         """Features at the skip's resolution, twice the coarser one."""
-        joined = self.skip(skip) + double(self.coarse(coarse))
+        joined = self.skip(skip) + upsample2x(self.coarse(coarse))
         return self.refine(self.enter(joined))

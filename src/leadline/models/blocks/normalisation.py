@@ -12,7 +12,7 @@ _EPSILON = 1e-5
 
 @final
 class InstanceNorm(nn.Module):
-    """Each channel of each picture to mean 0 and variance 1, then scaled and moved by learned values.
+    """Each channel of each image to mean 0 and variance 1, then scaled and moved by learned values.
 
     Source: Ulyanov et al. 2016, "Instance Normalization".
     """

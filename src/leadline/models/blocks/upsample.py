@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def double(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
+def upsample2x(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
     """Every pixel becomes 2x2 of its kind."""
     if torch.compiler.is_exporting():  # ONNX Runtime is fast at this one, but its compiled gradient is a slow scatter
         return functional.interpolate(features, scale_factor=2.0, mode="nearest")

@@ -1,7 +1,7 @@
-"""Networks for single pictures."""
+"""Networks for single images."""
 
-from leadline.models.mono.deployed import DeployedMono
+from leadline.models.mono.inference import MonoInference
 from leadline.models.mono.leadline_mono import LeadlineMono
 from leadline.models.mono.prediction import DistanceModel, MonoModel, MonoPrediction
 
-__all__ = ["DeployedMono", "DistanceModel", "LeadlineMono", "MonoModel", "MonoPrediction"]
+__all__ = ["DistanceModel", "LeadlineMono", "MonoInference", "MonoModel", "MonoPrediction"]

@@ -1,4 +1,4 @@
-"""A small network that draws metric depth by diffusion, told the picture and its vertical field of view."""
+"""A small network that draws metric depth by diffusion, told the image and its vertical field of view."""
 
 from typing import Any, Final, cast
 
@@ -26,7 +26,7 @@ class DiffusionDepth(nn.Module):
     Raises:
         InputError: If width is no such multiple or there are fewer levels.
         MissingExtraError: If diffusers is not installed.
-    Source: Saxena et al. 2023, "Zero-Shot Metric Depth with a Field-of-View Conditioned Diffusion Model" (DMD): picture
+    Source: Saxena et al. 2023, "Zero-Shot Metric Depth with a Field-of-View Conditioned Diffusion Model" (DMD): image
         beside the noisy depth, tan(fov / 2) embedded beside the step. The network is far smaller than theirs.
     """
 
@@ -99,7 +99,7 @@ def clean_from_velocity(
         schedule: As `noise_schedule` gives it.
         noisy: z = alpha x + sigma noise.
         velocity: v = alpha noise - sigma x.
-        step: Of each picture.
+        step: Of each image.
     Source: Salimans and Ho 2022, "Progressive Distillation for Fast Sampling of Diffusion Models", appendix D.
     """
     signal = schedule.alphas_cumprod.to(noisy)[step].reshape(-1, 1, 1, 1)

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadline.errors import InputError
-from leadline.models.blocks import Fusion, TransformerBlock, centred, conv_relu, double
+from leadline.models.blocks import Fusion, TransformerBlock, centred, conv_relu, upsample2x
 from leadline.models.mono.prediction import MonoPrediction
 
 Readout = Literal["project", "ignore"]
 
 _PATCH: Final = 16
 _GRID: Final = (18, 24)
-"""Rows and columns of the learned position embedding: patches of a picture of 288x384."""
+"""Rows and columns of the learned position embedding: patches of an image of 288x384."""
 _LEVELS: Final = 4
 _FUSED: Final = 64
 
@@ -96,9 +96,9 @@ class Dpt(nn.Module):
         nn.init.ones_(self.inverse_depth[-1].bias)  # pyright: ignore[reportArgumentType]
 
     def pyramid(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b _ _ _"]]:
-        """Features at 1/4, 1/8, 1/16 and 1/32 of a picture in [0, 1]."""
+        """Features at 1/4, 1/8, 1/16 and 1/32 of an image in [0, 1]."""
         patches = self.patches(centred(image))
-        # As wide as the picture asks for: a position is where in the picture a patch lies, as a share of its sides.
+        # As wide as the image asks for: a position is where in the image a patch lies, as a share of its sides.
         position = functional.interpolate(self.position, size=patches.shape[2:], mode="bilinear", align_corners=False)
         tokens = (patches + position).flatten(2).transpose(1, 2)
         readout = (self.readout + self.readout_position).expand(tokens.shape[0], -1, -1)
@@ -121,7 +121,7 @@ class Dpt(nn.Module):
         features = self.coarsest(coarsest)
         for fusion, skip in zip(self.fusions, reversed(skips), strict=True):
             features = fusion(features, skip)
-        features = self.head(double(features))
+        features = self.head(upsample2x(features))
         with torch.autocast(image.device.type, enabled=False):
             features = features.float()
             fine = functional.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -13,7 +13,7 @@ from leadline.models.mono.prediction import MonoPrediction
 _COARSE_WIDTHS: Final = (32, 64, 96, 96, 64)
 """Channels of the coarse network at 1/2, 1/4, 1/8, 1/16 and 1/32."""
 _VIEW: Final = (6, 8)
-"""Rows and columns to which the coarsest features are resized, whatever the picture's size."""
+"""Rows and columns to which the coarsest features are resized, whatever the image's size."""
 _MAP: Final = (18, 24)
 """Rows and columns of the coarse depth."""
 _HIDDEN: Final = 1024
@@ -24,7 +24,7 @@ _FIRST_LOG_DEPTH: Final = 1.4
 
 @final
 class Eigen(nn.Module):
-    """Two stacks: the coarse one sees all of the picture through fully connected layers, the fine one its edges.
+    """Two stacks: the coarse one sees all of the image through fully connected layers, the fine one its edges.
 
     Both predict the logarithm of canonical depth; the coarse map enters the fine stack as one of its channels.
 
@@ -54,11 +54,11 @@ class Eigen(nn.Module):
         Args:
             image: RGB in [0, 1]; height and width are multiples of 32.
         """
-        picture = centred(image)
-        coarsest = self.coarse(picture)[-1]
+        pixels = centred(image)
+        coarsest = self.coarse(pixels)[-1]
         view = functional.interpolate(coarsest, size=_VIEW, mode="bilinear", align_corners=False)
         coarse = self.scene(view).unflatten(1, (1, *_MAP))
-        edges = self.edges(picture)
+        edges = self.edges(pixels)
         coarse = functional.interpolate(coarse, size=edges.shape[2:], mode="bilinear", align_corners=False)
         joined = torch.cat([edges, coarse], dim=1)
         with torch.autocast(image.device.type, enabled=False):

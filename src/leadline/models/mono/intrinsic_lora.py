@@ -23,9 +23,9 @@ _LAST_STEP: Final = 999
 
 @final
 class IntrinsicLora(nn.Module):
-    """A latent diffusion network with low-rank adapters on its attention: picture in, inverse depth out, in one pass.
+    """A latent diffusion network with low-rank adapters on its attention: image in, inverse depth out, in one pass.
 
-    The picture's latent takes the place of the noise at the last step, and what comes out is taken for the latent of
+    The image's latent takes the place of the noise at the last step, and what comes out is taken for the latent of
     the depth. Only the adapters are learnt, kept in a checkpoint and copied; everything else is frozen and shared.
 
     Args:
@@ -80,9 +80,9 @@ class IntrinsicLora(nn.Module):
         return cast(Any, self.unet)(latent, _LAST_STEP, encoder_hidden_states=text).sample
 
     @torch.no_grad()
-    def latent(self, picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k hl wl"]:
-        """The likeliest latent of pictures in [-1, 1], scaled as the U-Net wants it."""
-        return cast(Any, self.vae).encode(picture).latent_dist.mode() * self.latent_scale
+    def latent(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k hl wl"]:
+        """The likeliest latent of images in [-1, 1], scaled as the U-Net wants it."""
+        return cast(Any, self.vae).encode(image).latent_dist.mode() * self.latent_scale
 
     def adapters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """What is learnt, by name."""

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from leadline.errors import InputError
 from leadline.maps import DepthMap
 from leadline.models.extras import from_zoo_extra
-from leadline.models.mono.deployed import DeployedMono
+from leadline.models.mono.inference import MonoInference
 from leadline.models.mono.intrinsic_lora import IntrinsicLora, load_adapters, read_notes
 from leadline.models.zoo.cards import ZooCard
 from leadline.models.zoo.pretrained import one_line, placed, quiet
 from leadline.models.zoo.source import model_folder, require_licence
-from leadline.runtime.pictures import as_rgb, require_8bit
+from leadline.runtime.images import as_rgb, require_8bit
 
 GENERATOR: Final = ZooCard(
     name="stable-diffusion-v1-5",
@@ -79,16 +79,16 @@ def _generator(folder: Path) -> tuple[nn.Module, nn.Module, Float[Tensor, "1 n c
 
 @final
 class AdaptedGenerator:
-    """Trained adapters on their generator as a method for single pictures.
+    """Trained adapters on their generator as a method for single images.
 
     Args:
         network: With its adapters.
         device: As torch names it.
-        area_px: About how many pixels it sees of a picture.
+        area_px: About how many pixels it sees of an image.
     """
 
     def __init__(self, network: IntrinsicLora, device: str = "cpu", area_px: int = WORKING_AREA_PX) -> None:
-        self.deployed, self.device = placed(DeployedMono(cast(Any, network), (area_px,)), device), device
+        self.inference, self.device = placed(MonoInference(cast(Any, network), (area_px,)), device), device
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
         """Inverse depth up to scale and shift, of kind affine_inverse, without a confidence.
@@ -98,9 +98,9 @@ class AdaptedGenerator:
         Raises:
             InputError: If it is something else.
         """
-        require_8bit(image, "the picture")
+        require_8bit(image, "the image")
         with torch.inference_mode():
-            inverse_depth, _ = self.deployed(torch.from_numpy(np.ascontiguousarray(as_rgb(image))).to(self.device))
+            inverse_depth, _ = self.inference(torch.from_numpy(np.ascontiguousarray(as_rgb(image))).to(self.device))
         return DepthMap(inverse_depth.cpu().numpy(), np.ones(image.shape[:2], bool), "affine_inverse")
 
 
@@ -118,7 +118,7 @@ def load_intrinsic_lora(
         source: Folder with the generator's files; the hub's cache or the network if absent.
         accept_licence: Must be true: the generator's licence restricts its use.
         device: As torch names it.
-        area_px: About how many pixels it sees of a picture: as in training.
+        area_px: About how many pixels it sees of an image: as in training.
     Raises:
         InputError: If the adapters cannot be read or fit another generator, or as for `intrinsic_lora`.
         MissingExtraError: If a package is not installed.

@@ -1,4 +1,4 @@
-"""leadline-mono: depth from one picture on two laptop cores."""
+"""leadline-mono: depth from one image on two laptop cores."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.blocks import Fusion, ResidualBlock, batch_conv, conv_relu, double
+from leadline.models.blocks import Fusion, ResidualBlock, batch_conv, conv_relu, upsample2x
 from leadline.models.mono.efficientnet_lite import LEVEL_CHANNELS, EfficientNetLite0
 from leadline.models.mono.prediction import MonoPrediction
 from leadline.ops import convex_upsample
@@ -70,7 +70,7 @@ class LeadlineMono(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             inverse_depth = self.enlarged(self.inverse_depth(features.float()), features)
         # Detached: who judges the depth must not change it.
-        context = double(self.confidence_quarter(quarter.detach()))
+        context = upsample2x(self.confidence_quarter(quarter.detach()))
         confidence = self.confidence(functional.relu(self.confidence_half(features.detach()) + context))
         # Reshaped, since ONNX Runtime would carry 15 empty channels from the convolution into the upsampling.
         confidence = confidence.float().flatten(0, 1).unsqueeze(0)

@@ -1,11 +1,11 @@
-"""MonoDepth: the left picture alone says both views' disparities, which a stereo pair can judge."""
+"""MonoDepth: the left image alone says both views' disparities, which a stereo pair can judge."""
 
 from typing import Final, final
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from leadline.models.blocks import DecoderStage, DisparityHead, Encoder, ResidualBlock, batch_conv, centred, double
+from leadline.models.blocks import DecoderStage, DisparityHead, Encoder, ResidualBlock, batch_conv, centred, upsample2x
 from leadline.models.mono.prediction import MonoPrediction
 
 _WIDTHS: Final = (32, 64, 128, 192, 256)
@@ -47,13 +47,13 @@ class MonoDepth(nn.Module):
         """Disparities of the left and of the right view as shares of the width, at 1/8, 1/4, 1/2 and 1.
 
         Args:
-            image: The left picture, RGB in [0, 1]; height and width are multiples of 32.
+            image: The left image, RGB in [0, 1]; height and width are multiples of 32.
         """
         *skips, features = self.encoder(centred(image))
         joined: list[list[Tensor]] = [[skip] for skip in reversed(skips)] + [[]]
         found: list[Tensor] = []
         for level, (stage, sides) in enumerate(zip(self.stages, joined, strict=True)):
-            features = stage(features, *sides, *(double(values) for values in found[-1:]))
+            features = stage(features, *sides, *(upsample2x(values) for values in found[-1:]))
             if level > 0:
                 found.append(self.heads[level - 1](features))
         return found

@@ -1,4 +1,4 @@
-"""What a network for single pictures returns, and the shape of one."""
+"""What a network for single images returns, and the shape of one."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -12,7 +12,7 @@ class MonoPrediction:
     """Inverse depth of one forward pass, and what else the network says.
 
     Args:
-        inverse_depth: a s/Z + t of each picture with unknown s > 0 and t, so larger is closer; of a `DistanceModel`
+        inverse_depth: a s/Z + t of each image with unknown s > 0 and t, so larger is closer; of a `DistanceModel`
             without t, > 0.
         confidence_logit: Logit of P(the depth is within 10 % of the truth once scale and shift are fitted), if the
             network judges itself.
@@ -24,18 +24,18 @@ class MonoPrediction:
 
 @runtime_checkable
 class MonoModel(Protocol):
-    """Any trainable network for single pictures."""
+    """Any trainable network for single images."""
 
     input_stride: int
 
     def __call__(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:
-        """Inverse depth of RGB pictures in [0, 1], sizes multiples of `input_stride`."""
+        """Inverse depth of RGB images in [0, 1], sizes multiples of `input_stride`."""
         ...
 
 
 @runtime_checkable
 class DistanceModel(MonoModel, Protocol):
-    """A network for single pictures whose inverse depth has no shift: its reciprocal is a distance.
+    """A network for single images whose inverse depth has no shift: its reciprocal is a distance.
 
     Where `canonical` is true that is canonical depth, which times `Pinhole.relative_focal` is in metres.
     """

@@ -116,7 +116,7 @@ class MetricBins(nn.Module):
 
 
 def _set_bias(layers: nn.Module, bias: Float[Tensor, " n"]) -> None:
-    """Begins with these values wherever the picture says nothing."""
+    """Begins with these values wherever the image says nothing."""
     last = layers[-1]  # pyright: ignore
     with torch.no_grad():
         last.weight.mul_(0.1)

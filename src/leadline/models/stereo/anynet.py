@@ -67,7 +67,7 @@ class AnyNet(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
+            right: The right image, likewise.
             stages: Stages that are computed, 1 to 4.
         Raises:
             InputError: If there are no so many stages.
@@ -84,7 +84,7 @@ class AnyNet(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         *skips, features = self.encoder(centred(torch.cat([left, right])))
         first, *matching = self.matching

@@ -79,7 +79,7 @@ class DispNetS(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 64.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         return self.expansion(self.encoder(six_channels(left, right)))
 
@@ -108,7 +108,7 @@ class DispNetC(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 64.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         half, quarter = self.views(centred(torch.cat([left, right])))
         half_left, (quarter_left, quarter_right) = half.chunk(2)[0], quarter.chunk(2)

@@ -24,7 +24,7 @@ from leadline.models.stereo.prediction import StereoPrediction
 
 
 class EdgeBranch(nn.Module):
-    """Edges of the left picture: one map from each level of its features, enlarged and weighed against each other.
+    """Edges of the left image: one map from each level of its features, enlarged and weighed against each other.
 
     Args:
         widths: Channels of the features at 1, 1/2, 1/4, ...
@@ -114,15 +114,15 @@ class EdgeStereo(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
-        pictures = centred(torch.cat([left, right]))
-        half, quarter = self.views(pictures)
-        picture, half_left = pictures.chunk(2)[0], half.chunk(2)[0]
+        images = centred(torch.cat([left, right]))
+        half, quarter = self.views(images)
+        image, half_left = images.chunk(2)[0], half.chunk(2)[0]
         quarter_left, quarter_right = quarter.chunk(2)
-        edges_logit = self.edges([picture, half_left, quarter_left])
+        edges_logit = self.edges([image, half_left, quarter_left])
         matched = self.context(self.correlation(quarter_left, quarter_right))
         eighth, sixteenth, deepest = self.encoder(matched)
-        skips = [sixteenth, eighth, matched, half_left, picture]
+        skips = [sixteenth, eighth, matched, half_left, image]
         *coarse, disparity = self.pyramid(deepest, skips, edges_logit.sigmoid())
         return StereoPrediction(disparity, coarse=tuple(coarse), edges_logit=edges_logit)

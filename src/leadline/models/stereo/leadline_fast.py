@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, double, enlarge, instance_conv, unit
+from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, enlarge, instance_conv, unit, upsample2x
 from leadline.models.stereo.prediction import StereoPrediction
 from leadline.ops import (
     convex_upsample,
@@ -54,13 +54,13 @@ class FeaturePyramid(nn.Module):
         eighth = eighth + self.eighth(eighth)
         sixteenth = self.sixteenth_down(eighth)
         sixteenth = sixteenth + self.sixteenth(sixteenth)
-        eighth = self.eighth_fuse(eighth + double(self.sixteenth_up(sixteenth)))
-        quarter = self.quarter_fuse(quarter + double(self.eighth_up(eighth)))
-        return self.half_fuse(half + double(self.quarter_up(quarter))), quarter
+        eighth = self.eighth_fuse(eighth + upsample2x(self.sixteenth_up(sixteenth)))
+        quarter = self.quarter_fuse(quarter + upsample2x(self.eighth_up(eighth)))
+        return self.half_fuse(half + upsample2x(self.quarter_up(quarter))), quarter
 
 
 class Hourglass(nn.Module):
-    """Mends a correlation volume whose disparities are channels, in 2D, gated by the left picture's features."""
+    """Mends a correlation volume whose disparities are channels, in 2D, gated by the left image's features."""
 
     def __init__(self, disparities: int, context: int, widths: tuple[int, int, int]) -> None:
         super().__init__()
@@ -91,9 +91,9 @@ class Hourglass(nn.Module):
         sixteenth = sixteenth + self.sixteenth(sixteenth)
         thirtysecond = self.thirtysecond_down(sixteenth)
         thirtysecond = thirtysecond + self.thirtysecond(thirtysecond)
-        sixteenth = self.sixteenth_fuse(sixteenth + double(self.thirtysecond_up(thirtysecond)))
-        eighth = self.eighth_fuse(eighth + double(self.sixteenth_up(sixteenth)))
-        quarter = (quarter + double(self.eighth_up(eighth))) * self.gate_out(context).sigmoid()
+        sixteenth = self.sixteenth_fuse(sixteenth + upsample2x(self.thirtysecond_up(thirtysecond)))
+        eighth = self.eighth_fuse(eighth + upsample2x(self.sixteenth_up(sixteenth)))
+        quarter = (quarter + upsample2x(self.eighth_up(eighth))) * self.gate_out(context).sigmoid()
         return self.out(self.fuse(quarter))
 
 
@@ -116,10 +116,10 @@ class Guidance(nn.Module):
         nn.init.constant_(self.out.bias, -1.0)  # pyright: ignore[reportArgumentType]
 
     @staticmethod
-    def candidates(found: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 3 h w"]:
+    def candidates(prior: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 3 h w"]:
         """What may be chosen."""
-        around = [-functional.max_pool2d(-found, 5, 1, 2), functional.max_pool2d(found, 5, 1, 2)]
-        return torch.cat([found, *around], dim=1)
+        around = [-functional.max_pool2d(-prior, 5, 1, 2), functional.max_pool2d(prior, 5, 1, 2)]
+        return torch.cat([prior, *around], dim=1)
 
 
 class Selection(nn.Module):
@@ -131,7 +131,7 @@ class Selection(nn.Module):
     def __init__(self, features: int, candidates: int, width: int, guided: bool = False) -> None:
         super().__init__()
         if guided:
-            self.guidance = Guidance(width)
+            self.sgbm_prior = Guidance(width)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.enter = conv_relu(features + 2 * candidates, width)
         self.body = conv_relu(width, width)
@@ -148,7 +148,7 @@ class Selection(nn.Module):
 
         Args:
             left: Features of the left view at 1/2.
-            candidates: Disparities in pixels of 1/2, those of the guidance last; the others are seen relative to the
+            candidates: Disparities in pixels of 1/2, those of the sgbm_prior last; the others are seen relative to the
                 first.
             similarity: How well each of them matches.
             valid: Where the guiding matcher stands by its value, if there is one.
@@ -159,11 +159,11 @@ class Selection(nn.Module):
         entered = self.enter[0](torch.cat(evidence, dim=1))
         if valid is not None:
             guiding = torch.cat([steps[:, own - 1 :], similarity[:, own:], valid], dim=1)
-            entered = entered + self.guidance.enter(guiding)
+            entered = entered + self.sgbm_prior.enter(guiding)
         hidden = self.body(functional.relu(entered))
         outs = self.out(hidden).float()
         if valid is not None:
-            outs = torch.cat([outs, self.guidance.out(hidden).float()], dim=1)
+            outs = torch.cat([outs, self.sgbm_prior.out(hidden).float()], dim=1)
         scores = self.sharpness * similarity + outs
         likelihood = (scores - scores.detach().amax(dim=1, keepdim=True)).exp()
         weights = likelihood / likelihood.sum(dim=1, keepdim=True)
@@ -252,15 +252,15 @@ class LeadlineFast(nn.Module):
         self,
         left: Float[Tensor, "b 3 h w"],
         right: Float[Tensor, "b 3 h w"],
-        found: Float[Tensor, "b 1 h w"] | None = None,
+        prior: Float[Tensor, "b 1 h w"] | None = None,
         valid: Float[Tensor, "b 1 h w"] | None = None,
     ) -> StereoPrediction:
         """Disparity and confidence of a rectified pair.
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
-            found: What another matcher found, px, filled where it found nothing; for a guided network only.
+            right: The right image, likewise.
+            prior: Disparity of another matcher, px, filled where it is invalid; for a guided network only.
             valid: 1 where that matcher stands by its value, else 0.
         """
         half, quarter = self.features(torch.cat([left, right]))
@@ -271,7 +271,7 @@ class LeadlineFast(nn.Module):
                 unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5
             ).chunk(2)
             volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
-            # A candidate beyond the right picture's border is not unlike, it is not seen: a learned similarity.
+            # A candidate beyond the right image's border is not unlike, it is not seen: a learned similarity.
             volume = volume + self.unseen * _beyond_border(volume)
         scores = self.sharpness * volume + self.hourglass(volume, context).float()
         coarse, certainty = windowed_soft_argmax(scores)
@@ -281,9 +281,9 @@ class LeadlineFast(nn.Module):
             return StereoPrediction(4.0 * enlarge(smooth, 2), scores=scores, coarse=(4.0 * coarse,))
         with torch.autocast(left.device.type, enabled=False):
             fine_left, fine_right = self.matcher(half)
-        candidates = 2.0 * torch.cat([smooth, double(_alternatives(scores.detach(), coarse.detach()))], dim=1)
-        if found is not None:
-            candidates = torch.cat([candidates, Guidance.candidates(0.5 * found[:, :, ::2, ::2])], dim=1)
+        candidates = 2.0 * torch.cat([smooth, upsample2x(_alternatives(scores.detach(), coarse.detach()))], dim=1)
+        if prior is not None:
+            candidates = torch.cat([candidates, Guidance.candidates(0.5 * prior[:, :, ::2, ::2])], dim=1)
         similarity = self.matcher.similarity(fine_left, fine_right, candidates)
         seen = None if valid is None else valid[:, :, ::2, ::2]
         chosen, best, hidden = self.selection(half_left, candidates, similarity, seen)
@@ -291,7 +291,7 @@ class LeadlineFast(nn.Module):
             return StereoPrediction(2.0 * enlarge(chosen, 2), scores=scores, coarse=(4.0 * coarse, 2.0 * chosen))
         rounded = (chosen.detach() + 0.5).floor()
         around = self.matcher.similarity(fine_left, fine_right, rounded + self.steps)
-        signs = torch.cat([double(certainty), best], dim=1)
+        signs = torch.cat([upsample2x(certainty), best], dim=1)
         refined, fine_mask, confidence = self.refinement(half_left, chosen, rounded, around, signs, hidden)
         disparity = 2.0 * convex_upsample(refined, fine_mask.float(), 2)
         # Reshaped, since ONNX Runtime would carry 15 empty channels from the convolution into the upsampling.

@@ -7,8 +7,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, double, instance_conv
-from leadline.models.stereo.deployed import padded
+from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, instance_conv, upsample2x
+from leadline.models.stereo.inference import padded
 from leadline.models.stereo.prediction import StereoPrediction
 from leadline.ops import convex_upsample
 
@@ -64,16 +64,16 @@ class _UNet(nn.Module):
         sixteenth = sixteenth + self.sixteenth(sixteenth)
         thirtysecond = self.thirtysecond_down(sixteenth)
         thirtysecond = thirtysecond + self.thirtysecond(thirtysecond)
-        sixteenth = self.sixteenth_fuse(sixteenth + double(self.thirtysecond_up(thirtysecond)))
-        eighth = self.eighth_fuse(eighth + double(self.sixteenth_up(sixteenth)))
-        quarter = self.quarter_fuse(quarter + double(self.eighth_up(eighth)))
-        return self.half_fuse(half + double(self.quarter_up(quarter))), quarter
+        sixteenth = self.sixteenth_fuse(sixteenth + upsample2x(self.thirtysecond_up(thirtysecond)))
+        eighth = self.eighth_fuse(eighth + upsample2x(self.sixteenth_up(sixteenth)))
+        quarter = self.quarter_fuse(quarter + upsample2x(self.eighth_up(eighth)))
+        return self.half_fuse(half + upsample2x(self.quarter_up(quarter))), quarter
 
 
 class LeadlineRefine(nn.Module):
-    """Chooses at 1/2 between what a matcher found, what it found nearby and a guess of its own, and corrects it.
+    """Chooses at 1/2 between a prior disparity, those around it and a guess of its own, and corrects it.
 
-    How well each of them matches is seen in the pictures. At full resolution every pixel may keep the matcher's value.
+    How well each of them matches is seen in the images. At full resolution every pixel may keep the matcher's value.
     """
 
     input_stride = 32
@@ -112,8 +112,8 @@ class LeadlineRefine(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
-            disparity: What the matcher found, px; finite, and filled somehow where it found nothing.
+            right: The right image, likewise.
+            disparity: Disparity of the matcher, px; finite, and filled where it is invalid.
             valid: 1 where the matcher stands by its value, else 0.
         """
         views = self.features(centred(torch.cat([left, right])))
@@ -121,17 +121,17 @@ class LeadlineRefine(nn.Module):
         guide = self.guide(half_left).float()
         with torch.autocast(left.device.type, enabled=False):
             matched: tuple[Tensor, Tensor] = self.matcher(views)
-            found, seen = 0.5 * disparity[:, :, ::2, ::2], valid[:, :, ::2, ::2]
-            others = _alternatives(found)
-            tried = torch.cat([_rounded(found) + self.steps, others], dim=1)
+            prior, seen = 0.5 * disparity[:, :, ::2, ::2], valid[:, :, ::2, ::2]
+            others = _alternatives(prior)
+            tried = torch.cat([_rounded(prior) + self.steps, others], dim=1)
             similarity = self.matcher.similarity(*matched, tried)
-        evidence = [half_left, similarity, ((others - found) * 0.25).tanh(), found * 0.02, seen, _inside(found)]
+        evidence = [half_left, similarity, ((others - prior) * 0.25).tanh(), prior * 0.02, seen, _inside(prior)]
         hidden, quarter = self.trunk(torch.cat(evidence, dim=1))
-        guess = functional.relu(0.5 * functional.avg_pool2d(found, 2) + 4.0 * self.guess(quarter).float())
+        guess = functional.relu(0.5 * functional.avg_pool2d(prior, 2) + 4.0 * self.guess(quarter).float())
         own = 2.0 * convex_upsample(guess, self.guess_mask(quarter).float(), 2)
-        thought = self.choice(self._judged(hidden, guide, matched, own, found, seen))
-        chosen = _mixed(self.scores(thought).float(), torch.cat([found, others, own], dim=1))
-        final = self._judged(thought, guide, matched, chosen, found, seen)
+        thought = self.choice(self._judged(hidden, guide, matched, own, prior, seen))
+        chosen = _mixed(self.scores(thought).float(), torch.cat([prior, others, own], dim=1))
+        final = self._judged(thought, guide, matched, chosen, prior, seen)
         fine = self.body(self.enter(final))
         refined = functional.relu(chosen + self.residual(fine).float())
         smooth = 2.0 * convex_upsample(refined, self.mask(fine).float(), 2)
@@ -147,13 +147,13 @@ class LeadlineRefine(nn.Module):
         guide: Float[Tensor, "b 10 h w"],
         matched: tuple[Tensor, Tensor],
         disparity: Float[Tensor, "b 1 h w"],
-        found: Float[Tensor, "b 1 h w"],
+        prior: Float[Tensor, "b 1 h w"],
         seen: Float[Tensor, "b 1 h w"],
     ) -> Float[Tensor, "b c+16 h w"]:
         """Features, and what speaks for a disparity."""
         rounded = _rounded(disparity)
         similarity = self.matcher.similarity(*matched, rounded + self.near)
-        change = ((disparity - found) * 0.25).tanh()
+        change = ((disparity - prior) * 0.25).tanh()
         return torch.cat([hidden.float(), guide, similarity, disparity - rounded, change, seen], dim=1)
 
 
@@ -169,13 +169,13 @@ def _rounded(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
 
 
 def _inside(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """1 where the partner lies within the right picture, else 0."""
+    """1 where the partner lies within the right image, else 0."""
     columns = torch.arange(disparity.shape[3], device=disparity.device, dtype=disparity.dtype)
     return (columns >= disparity).to(disparity.dtype)
 
 
 @final
-class DeployedRefine(nn.Module):
+class RefineInference(nn.Module):
     """leadline-refine with its pre- and post-processing, used alike in validation and in the exported graph.
 
     Args:
@@ -190,20 +190,20 @@ class DeployedRefine(nn.Module):
         self,
         left: UInt8[Tensor, "h w 3"],
         right: UInt8[Tensor, "h w 3"],
-        found: Float[Tensor, "h w"],
-        valid: UInt8[Tensor, "h w"],
+        prior: Float[Tensor, "h w"],
+        prior_valid: UInt8[Tensor, "h w"],
     ) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
         """Mended disparity in px and P(|error| < 1 px) in [0, 1].
 
         Args:
             left: RGB.
-            right: The right picture.
-            found: What the matcher found, px, filled where it found nothing.
-            valid: 1 where the matcher stands by its value, else 0.
+            right: The right image.
+            prior: Disparity of the matcher, px, filled where it is invalid.
+            prior_valid: 1 where the matcher stands by its value, else 0.
         """
         height, width = left.shape[0], left.shape[1]
         pair = torch.stack([left, right]).permute(0, 3, 1, 2).float() / 255.0
-        layers = torch.stack([found, valid.float()])[None]
+        layers = torch.stack([prior, prior_valid.float()])[None]
         pair, layers = padded(pair, LeadlineRefine.input_stride), padded(layers, LeadlineRefine.input_stride)
         prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:], layers[:, :1], layers[:, 1:]))
         assert prediction.confidence_logit is not None, "this network judges itself"

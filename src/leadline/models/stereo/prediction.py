@@ -17,7 +17,7 @@ class StereoPrediction:
         scores: Unnormalised log-probabilities of the disparities 0, s, 2s, ... at stride s, in input pixels, if the
             network scores them.
         coarse: Earlier disparities at lower resolution, in input pixels, coarsest first.
-        edges_logit: Logit of P(there is an edge) in the left picture, if the network looks for edges.
+        edges_logit: Logit of P(there is an edge) in the left image, if the network looks for edges.
     """
 
     disparity: Float[Tensor, "b 1 h w"]
@@ -35,5 +35,5 @@ class StereoModel(Protocol):
     input_stride: int
 
     def __call__(self, left: Float[Tensor, "b 3 h w"], right: Float[Tensor, "b 3 h w"]) -> StereoPrediction:
-        """Disparity of a rectified pair of RGB pictures in [0, 1], sizes multiples of `input_stride`."""
+        """Disparity of a rectified pair of RGB images in [0, 1], sizes multiples of `input_stride`."""
         ...

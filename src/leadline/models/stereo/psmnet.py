@@ -34,9 +34,9 @@ class PyramidFeatures(nn.Module):
         self.context = SpatialPyramidPooling(24, 8, sizes=(16, 8, 4, 2))
         self.fuse = nn.Sequential(batch_conv(self.context.outputs, 24), nn.Conv2d(24, outputs, 1, bias=False))
 
-    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c hq wq"]:
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c hq wq"]:
         """Features at 1/4."""
-        return self.fuse(self.context(self.body(centred(picture))))
+        return self.fuse(self.context(self.body(centred(image))))
 
 
 @final
@@ -68,7 +68,7 @@ class PSMNet(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 64.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         left_features, right_features = self.features(torch.cat([left, right])).chunk(2)
         volume = self.enter(concatenation_volume(left_features, right_features, self.max_disparity // 4))

@@ -35,7 +35,7 @@ class ResNetStereo(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         *_, deepest = self.encoder(self.stem(six_channels(left, right)))
         return StereoPrediction(self.head(self.decoder(deepest)))

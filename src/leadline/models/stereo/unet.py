@@ -11,7 +11,7 @@ from leadline.models.stereo.prediction import StereoPrediction
 
 @final
 class UNetStereo(nn.Module):
-    """Each stage of the decoder also sees what the encoder saw at its resolution, and the last one the pictures.
+    """Each stage of the decoder also sees what the encoder saw at its resolution, and the last one the images.
 
     So the decoder knows where edges are, and the narrowest place need only carry what is far-reaching.
 
@@ -35,7 +35,7 @@ class UNetStereo(nn.Module):
 
         Args:
             left: RGB in [0, 1]; height and width are multiples of 32.
-            right: The right picture, likewise.
+            right: The right image, likewise.
         """
         pair = six_channels(left, right)
         *finer, deepest = self.encoder(pair)

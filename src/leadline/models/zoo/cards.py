@@ -45,10 +45,10 @@ class ZooCard:
         licence: Of the weights; SPDX identifier, LicenseRef- where SPDX has none.
         restriction: What the licence forbids, if anything; then it must be accepted before the weights are loaded.
         commercial_use: Whether the licence allows it.
-        parameters_m: Trained weights that a picture passes through, in millions, rounded.
+        parameters_m: Trained weights that an image passes through, in millions, rounded.
         paper: Where it is published.
         revision: Of the repository; its main branch if absent.
-        needs_prompt: Whether it takes coarse metric depth beside the picture.
+        needs_prompt: Whether it takes coarse metric depth beside the image.
         paper_scores: Figures of the paper for these weights, of NYU and KITTI where it has them; may be empty.
     """
 
@@ -108,8 +108,8 @@ _DEPTH_ANYTHING_V2_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = Mapping
         "large": _zero_shot("NYU-D", (0.045, 0.979), (0.074, 0.946)),
     }
 )
-_NYU_PROTOCOL: Final = "654 test pictures, Eigen's crop, up to 10 m"
-_KITTI_PROTOCOL: Final = "697 test pictures, Garg's crop, up to 80 m"
+_NYU_PROTOCOL: Final = "654 test images, Eigen's crop, up to 10 m"
+_KITTI_PROTOCOL: Final = "697 test images, Garg's crop, up to 80 m"
 _ZOE_SCORES: Final[Mapping[str, tuple[PaperScore, ...]]] = MappingProxyType(
     {
         "nyu": _scores("NYU Depth v2", _NYU_PROTOCOL, 0.075, 0.955, "Table 1"),

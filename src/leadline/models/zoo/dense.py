@@ -15,7 +15,7 @@ from leadline.models.zoo.cards import Family, ZooCard
 from leadline.models.zoo.estimate import Estimate, Estimator
 from leadline.models.zoo.pretrained import load_network, load_processor
 
-# DPT's published processing; the files of its repositories squeeze every picture to a square instead.
+# DPT's published processing; the files of its repositories squeeze every image to a square instead.
 _CHANGES: Final[Mapping[Family, Mapping[str, object]]] = MappingProxyType(
     {"dpt": {"keep_aspect_ratio": True, "ensure_multiple_of": 32}}
 )
@@ -74,18 +74,18 @@ def run_network(
     pixels: Float[Tensor, "b 3 h w"],
     prompt: Float[Tensor, "b 1 _ _"] | None,
 ) -> Any:  # noqa: ANN401 - as above
-    """What a dense network says of processed pictures.
+    """What a dense network says of processed images.
 
     Args:
         network: As `load_parts` gives it.
-        pixels: Normalised pictures; sides that the network can divide.
+        pixels: Normalised images; sides that the network can divide.
         prompt: Coarse depth in metres where the network takes it.
     """
     if prompt is not None:
         return network(pixels, prompt_depth=prompt)
     if network.config.model_type != "dpt":
         return network(pixels)
-    # The library does not tell DPT's neck the grid of patches, which then takes every picture for a square.
+    # The library does not tell DPT's neck the grid of patches, which then takes every image for a square.
     grid = tuple(side // network.config.patch_size for side in pixels.shape[2:])
     handle = network.neck.register_forward_pre_hook(lambda _, args: (args[0], *grid))
     try:

@@ -78,7 +78,7 @@ def metres(
 ) -> Float[Tensor, "b h w"]:
     """Metres by the network's own field of view, as one graph.
 
-    A field of view that no picture has is held at 1 or 179 degrees, for a batch cannot be refused half-way. What is
+    A field of view that no image has is held at 1 or 179 degrees, for a batch cannot be refused half-way. What is
     resized is inverse depth: the mean of a wall's metres and the sky's is near neither.
 
     Args:
@@ -99,7 +99,7 @@ def _at(layers: Float[Tensor, "b c _ _"], size: tuple[int, int]) -> Float[Tensor
 
 
 def _metric(outputs: Any, height: int, width: int) -> Estimate:  # noqa: ANN401 - the library's output
-    """Metres, and the camera, of one picture."""
+    """Metres, and the camera, of one image."""
     angle = math.radians(float(outputs.field_of_view.reshape(-1)[0]))
     if not 0.0 < angle < math.pi:
         raise InputError(

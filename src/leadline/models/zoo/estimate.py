@@ -12,7 +12,7 @@ from leadline.geometry.camera import Pinhole
 
 
 class Estimate(NamedTuple):
-    """A network's answer at the size of the picture.
+    """A network's answer at the size of the image.
 
     Attributes:
         depth: In the unit of the card's kind.
@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
 
 
 Estimator: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "_ _"] | None], Estimate]
-"""An RGB picture, and the prompt where the network takes one, to its estimate."""
+"""An RGB image, and the prompt where the network takes one, to its estimate."""
 
 
 @dataclass(frozen=True)

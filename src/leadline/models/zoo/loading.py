@@ -1,4 +1,4 @@
-"""External networks as methods for single pictures, like leadline's own."""
+"""External networks as methods for single images, like leadline's own."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -15,7 +15,7 @@ from leadline.maps import DISTANCE_KINDS, DepthMap
 from leadline.models.zoo.cards import Family, ZooCard, zoo_card
 from leadline.models.zoo.estimate import DiffusionOptions, Estimator
 from leadline.models.zoo.source import model_folder, require_licence
-from leadline.runtime.pictures import as_rgb, require_8bit
+from leadline.runtime.images import as_rgb, require_8bit
 
 _LOADERS: Final[Mapping[Family, str]] = MappingProxyType(
     {
@@ -34,7 +34,7 @@ _MOST_ELONGATED: Final = 8
 
 @final
 class ZooDepth:
-    """An external network for single pictures, loaded once and called often.
+    """An external network for single images, loaded once and called often.
 
     Args:
         card: What is known of it.
@@ -54,7 +54,7 @@ class ZooDepth:
     def __call__(
         self, image: UInt8[np.ndarray, "h w *c"], prompt_m: Float32[np.ndarray, "_ _"] | None = None
     ) -> DepthMap:
-        """Depth of the card's kind at the size of the picture.
+        """Depth of the card's kind at the size of the image.
 
         Args:
             image: RGB or grey, 8 bit.
@@ -63,16 +63,16 @@ class ZooDepth:
             Depth, without a confidence; with a camera if the network estimates one. Distances that are not positive,
             which resizing can leave beside edges, are invalid.
         Raises:
-            InputError: If the picture is not 8-bit RGB or grey, shorter than 32 px or longer than 8 times its width;
+            InputError: If the image is not 8-bit RGB or grey, shorter than 32 px or longer than 8 times its width;
                 the prompt is missing, not wanted or not positive depth; or the network's answer is not finite.
         """
         import torch
 
-        require_8bit(image, "the picture")
+        require_8bit(image, "the image")
         height, width = image.shape[:2]
         if min(height, width) < _LEAST_SIDE_PX or max(height, width) > _MOST_ELONGATED * min(height, width):
             raise InputError(
-                f"expected a picture of at least {_LEAST_SIDE_PX} px a side and at most {_MOST_ELONGATED} times longer "
+                f"expected an image of at least {_LEAST_SIDE_PX} px a side and at most {_MOST_ELONGATED} times longer "
                 f"than wide for {self.card.name}, got {(height, width)}; crop or resize it"
             )
         self._check_prompt(prompt_m)
@@ -105,7 +105,7 @@ def load_zoo(
     device: str = "cpu",
     diffusion: DiffusionOptions | None = None,
 ) -> ZooDepth:
-    """An external network as a method for single pictures.
+    """An external network as a method for single images.
 
     Args:
         name: One of `ZOO`.

@@ -30,19 +30,19 @@ _BACKBONES: Final[Mapping[str, str]] = {
     "depth_pro": "depth_pro.encoder",
     "glpn": "glpn",
 }
-"""Family -> the part that was pretrained on far more pictures than the rest; all that can be trained."""
+"""Family -> the part that was pretrained on far more images than the rest; all that can be trained."""
 _PROCESSING: Final = "preprocessor_config.json"
 _LEAST_STD: Final = 1e-6
 
 
 @final
 class ZooNetwork(nn.Module):
-    """A network of the zoo that takes plain pictures.
+    """A network of the zoo that takes plain images.
 
     Args:
         network: The library's, perhaps with adapters.
         card: What is known of it.
-        size: At which size it wants to see a picture.
+        size: At which size it wants to see an image.
         mean: Of RGB in [0, 1], subtracted.
         std: What the difference is divided by.
     """
@@ -102,7 +102,7 @@ class ZooNetwork(nn.Module):
     def depth(
         self, image: UInt8[Tensor, "h w 3"], prompt_m: Float[Tensor, "_ _"] | None = None
     ) -> Float[Tensor, "h w"]:
-        """Numbers of the card's kind for a picture of any size, brought to the network's size as a card of ours says.
+        """Numbers of the card's kind for an image of any size, brought to the network's size as a card of ours says.
 
         Args:
             image: RGB.
@@ -121,12 +121,12 @@ class ZooNetwork(nn.Module):
         return ZooNetwork(self.network, self.card, size, self.mean, self.std)
 
     def backbone(self) -> nn.Module:
-        """The part that was pretrained on far more pictures than the rest."""
+        """The part that was pretrained on far more images than the rest."""
         return self.plain.get_submodule(_BACKBONES[self.card.family])
 
 
 def _depth_anything(network: Any, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:  # noqa: ANN401 - as above
-    """The library's own forward pass, without its rounding of sizes that no graph for all pictures can have."""
+    """The library's own forward pass, without its rounding of sizes that no graph for all images can have."""
     grid = tuple(side // network.config.patch_size for side in pixels.shape[2:])
     features = network.backbone.forward_with_filtered_kwargs(pixels).feature_maps
     head = network.head

@@ -1,4 +1,4 @@
-"""ZoeDepth: padded pictures, seen once as they are and once mirrored."""
+"""ZoeDepth: padded images, seen once as they are and once mirrored."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ def load(folder: Path, card: ZooCard, device: str) -> Estimator:
 
     def estimate(image: UInt8[np.ndarray, "h w 3"], _: Float32[np.ndarray, "_ _"] | None) -> Estimate:
         pixels = processor(image, return_tensors="pt")["pixel_values"].to(network.device)
-        # Not as one batch: the network for two domains lets all pictures of a batch vote on theirs.
+        # Not as one batch: the network for two domains lets all images of a batch vote on theirs.
         straight = network(pixels).predicted_depth[0]
         mirrored = network(torch.flip(pixels, [3])).predicted_depth[0]
         depth = (straight + torch.flip(mirrored, [1])) / 2.0
@@ -49,7 +49,7 @@ def _padding(side: int) -> int:
 
 @contextmanager
 def traceable(network: Any) -> Generator[None]:  # noqa: ANN401 - the library's classes have no common type
-    """Inside the block a network gives the same by operations that one graph can hold, for one size of picture.
+    """Inside the block a network gives the same by operations that one graph can hold, for one size of image.
 
     Args:
         network: The library's.

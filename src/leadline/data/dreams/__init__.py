@@ -1,1 +1,0 @@
-"""Dreamed scenes: pictures rendered from a seed, with exact truth."""

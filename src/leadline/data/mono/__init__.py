@@ -1,0 +1,1 @@
+"""Samples of single images with depth: shards, augmentation and streams."""

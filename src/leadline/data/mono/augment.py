@@ -1,0 +1,127 @@
+"""Augmentation of single images with depth: a pure function of a sample and a random generator."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from leadline.data.samples import DepthSample
+from leadline.data.tone import apply_tone, random_tone
+from leadline.geometry.camera import Pinhole
+
+
+@dataclass(frozen=True)
+class MonoAugmentation:
+    """How far training samples may be changed.
+
+    Args:
+        crop: Height and width of what the network sees.
+        scale: The cut window has this share of the largest window's sides, drawn from this range.
+        log2_stretch: The window's shape departs from the crop's by 2 to the power of up to this.
+        flip: Probability of mirroring the image.
+        tone: Probability of changing gain, gamma, offset and colour cast.
+        grey: Probability of taking the colour away.
+        saturation: Probability of making colours weaker or stronger.
+        blur: Probability of Gaussian blur.
+        noise: Probability of noise.
+        jpeg: Probability of compressing as JPEG.
+    """
+
+    crop: tuple[int, int] = (192, 256)
+    scale: tuple[float, float] = (0.6, 1.0)
+    log2_stretch: float = 0.2
+    flip: float = 0.5
+    tone: float = 0.8
+    grey: float = 0.18
+    saturation: float = 0.3
+    blur: float = 0.25
+    noise: float = 0.35
+    jpeg: float = 0.3
+
+
+def augment_mono(sample: DepthSample, options: MonoAugmentation, rng: np.random.Generator) -> DepthSample:
+    """A changed copy of a sample, of the crop's size; its camera, if known, is the one that would have seen it.
+
+    Depth stays what it was. Who learns metres has to take the focal length out of it afterwards; who learns inverse
+    depth up to a scale and a shift need not.
+    """
+    sample = _resized_crop(sample, options, rng)
+    if rng.random() < options.flip:
+        layers = (np.ascontiguousarray(np.fliplr(layer)) for layer in (sample.image, sample.depth, sample.valid))
+        image, depth, valid = layers
+        sample = replace(sample, image=image, depth=depth, valid=valid, camera=_mirrored(sample.camera))
+    return replace(sample, image=photometric(sample.image, options, rng))
+
+
+def photometric(
+    image: UInt8[np.ndarray, "h w 3"], options: MonoAugmentation, rng: np.random.Generator
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Another light, colour and camera: blur comes before noise, and compression last, as in a camera."""
+    if rng.random() < options.tone:
+        image = apply_tone(image, random_tone(rng, 1.0))
+    saturation = 2.0 ** rng.normal(0.0, 0.6) if rng.random() < options.saturation else 1.0
+    if rng.random() < options.grey:
+        saturation = 0.0
+    if saturation != 1.0:
+        image = _saturated(image, saturation)
+    if rng.random() < options.blur:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6)))
+    if rng.random() < options.noise:
+        image = _noisy(image, rng)
+    if rng.random() < options.jpeg:
+        _, code = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))))
+        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))
+    return image
+
+
+def _resized_crop(sample: DepthSample, options: MonoAugmentation, rng: np.random.Generator) -> DepthSample:
+    height, width = sample.image.shape[:2]
+    crop_height, crop_width = options.crop
+    shape = crop_width / crop_height * 2.0 ** rng.uniform(-options.log2_stretch, options.log2_stretch)
+    share = rng.uniform(*options.scale)
+    columns = max(1, min(width, round(share * min(width, height * shape))))
+    rows = max(1, min(height, round(columns / shape)))
+    top, first = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    window = np.s_[top : top + rows, first : first + columns]
+    size = (crop_width, crop_height)
+    shrinks = columns > crop_width or rows > crop_height
+    image = cv2.resize(sample.image[window], size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def truth(layer: np.ndarray) -> Float32[np.ndarray, "h w"]:
+        return np.asarray(cv2.resize(layer[window].astype(np.float32), size, interpolation=cv2.INTER_NEAREST_EXACT))
+
+    return replace(
+        sample,
+        image=np.asarray(image),
+        depth=truth(sample.depth),
+        valid=truth(sample.valid) > 0.5,
+        camera=sample.camera and _cut(sample.camera, top, first, rows, columns).scaled(crop_height, crop_width),
+    )
+
+
+def _mirrored(camera: Pinhole | None) -> Pinhole | None:
+    return camera and replace(camera, center_x_px=camera.width - 1 - camera.center_x_px)
+
+
+def _cut(camera: Pinhole, top: int, first: int, rows: int, columns: int) -> Pinhole:
+    """The camera that sees a window of the image only."""
+    return Pinhole(
+        camera.focal_x_px,
+        camera.focal_y_px,
+        camera.center_x_px - first,
+        camera.center_y_px - top,
+        rows,
+        columns,
+    )
+
+
+def _saturated(image: UInt8[np.ndarray, "h w 3"], saturation: float) -> UInt8[np.ndarray, "h w 3"]:
+    grey = np.repeat(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
+    return np.asarray(cv2.addWeighted(image, saturation, grey, 1.0 - saturation, 0.0))
+
+
+def _noisy(image: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    sigma = 255.0 * rng.uniform(0.005, 0.05)
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)
+    return np.clip(np.round(image + noise), 0, 255).astype(np.uint8)

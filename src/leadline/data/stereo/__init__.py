@@ -1,0 +1,1 @@
+"""Stereo samples: files, shards, augmentation and streams."""

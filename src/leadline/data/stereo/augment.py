@@ -1,0 +1,124 @@
+"""Augmentation of training samples: pure functions of a sample and a random generator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.data.samples import StereoSample
+from leadline.data.tone import apply_tone, random_tone
+from leadline.errors import InputError
+
+
+@dataclass(frozen=True)
+class StereoAugmentation:
+    """How far training samples may be changed.
+
+    Args:
+        crop: Height and width of what the network sees.
+        log2_scale: The image is scaled by 2 to the power of a value drawn from this range.
+        log2_stretch: Extra horizontal scale, likewise, symmetric around 0.
+        flip_views: Probability of mirroring the pair, which swaps the views.
+        flip_rows: Probability of turning the pair upside down.
+        photometric: Probability of changing light and colour of both views alike.
+        asymmetric: Probability of changing them differently.
+        erase: Probability of covering patches of the right view with its mean colour.
+    """
+
+    crop: tuple[int, int] = (256, 448)
+    log2_scale: tuple[float, float] = (-0.3, 0.6)
+    log2_stretch: float = 0.15
+    flip_views: float = 0.5
+    flip_rows: float = 0.1
+    photometric: float = 0.7
+    asymmetric: float = 0.3
+    erase: float = 0.3
+
+
+def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
+    """A changed copy of a sample, of the crop's size; its truth changes with it."""
+    if rng.random() < options.flip_views and sample.right_disparity is not None:
+        sample = mirror(sample)
+    sample = _scale_crop(sample, options, rng)
+    if rng.random() < options.flip_rows:
+        sample = _map_layers(sample, np.flipud)
+    left, right = sample.left, sample.right
+    if rng.random() < options.photometric:
+        table = random_tone(rng, 1.0)
+        left, right = apply_tone(left, table), apply_tone(right, table)
+    if rng.random() < options.asymmetric:
+        right = apply_tone(right, random_tone(rng, 0.5))
+    if rng.random() < options.erase:
+        right = _erase(right, rng)
+    return replace(sample, left=np.ascontiguousarray(left), right=np.ascontiguousarray(right))
+
+
+def mirror(sample: StereoSample) -> StereoSample:
+    """The pair seen in a mirror: left becomes right, so the right view's truth becomes the left one's.
+
+    Raises:
+        InputError: If the sample lacks the right view's truth.
+    """
+    if sample.right_disparity is None or sample.right_valid is None or sample.right_occluded is None:
+        raise InputError("expected a sample with the right view's truth, got one without; mirror only such samples")
+    swapped = StereoSample(
+        sample.right,
+        sample.left,
+        sample.right_disparity,
+        sample.right_valid,
+        sample.right_occluded,
+        sample.disparity,
+        sample.valid,
+        sample.occluded,
+    )
+    return _map_layers(swapped, np.fliplr)
+
+
+def _map_layers(sample: StereoSample, change: Callable[[np.ndarray], np.ndarray]) -> StereoSample:
+    layers = {name: getattr(sample, name) for name in StereoSample.__dataclass_fields__}
+    changed: dict[str, Any] = {name: None if layer is None else change(layer) for name, layer in layers.items()}
+    return StereoSample(**changed)
+
+
+def _scale_crop(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
+    """Scales and crops in one step: only the wanted window is resampled. Drops the right view's truth."""
+    height, width = sample.left.shape[:2]
+    crop_height, crop_width = options.crop
+    scale_y = 2.0 ** rng.uniform(*options.log2_scale)
+    scale_x = scale_y * 2.0 ** rng.uniform(-options.log2_stretch, options.log2_stretch)
+    scale_y, scale_x = max(scale_y, crop_height / height), max(scale_x, crop_width / width)
+    rows, columns = min(round(crop_height / scale_y), height), min(round(crop_width / scale_x), width)
+    scale_x = crop_width / columns
+    top, first = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    window = np.s_[top : top + rows, first : first + columns]
+    size = (crop_width, crop_height)
+
+    def image(layer: np.ndarray) -> np.ndarray:
+        shrinks = columns > crop_width or rows > crop_height
+        return cv2.resize(layer[window], size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def truth(layer: np.ndarray) -> np.ndarray:
+        return cv2.resize(layer[window].astype(np.float32), size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+    return StereoSample(
+        image(sample.left),
+        image(sample.right),
+        truth(sample.disparity) * np.float32(scale_x),
+        truth(sample.valid) > 0.5,
+        truth(sample.occluded) > 0.5,
+    )
+
+
+def _erase(image: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    """Occluders that only one view sees."""
+    height, width = image.shape[:2]
+    erased = image.copy()
+    color = image.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+    for _ in range(int(rng.integers(1, 4))):
+        rows, columns = rng.integers(16, 72, 2)
+        top, first = int(rng.integers(max(height - rows, 1))), int(rng.integers(max(width - columns, 1)))
+        erased[top : top + rows, first : first + columns] = color
+    return erased

@@ -1,0 +1,1 @@
+"""Rendered scenes: images rendered from a seed, with exact truth."""

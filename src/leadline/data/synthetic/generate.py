@@ -1,0 +1,237 @@
+"""Render many pairs or single images into shards or scene folders, with several processes."""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from leadline.data.mono.shards import write_depth_shard
+from leadline.data.samples import DepthSample, StereoSample
+from leadline.data.stereo.scenes import write_stereo_scene
+from leadline.data.stereo.shards import write_stereo_shard
+from leadline.data.synthetic.mono import render_mono
+from leadline.data.synthetic.stereo import RenderedRig, render_stereo
+from leadline.geometry.camera import Pinhole
+from leadline.geometry.rig import StereoRig
+from leadline.io.atomic import make_output_folder
+from leadline.io.shards import ShardReader
+from leadline.visual.colormap import plasma
+from leadline.visual.sheet import Panel, sheet
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Pairs or images that become one shard, or one pair that becomes a scene folder."""
+
+    path: Path
+    first: int
+    count: int
+    size: tuple[int, int]
+    sensor: bool
+
+
+def generate_stereo(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (320, 640),
+    shard_size: int = 100,
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` pairs; finished shards are kept, so an interrupted run goes on where it stopped.
+
+    Args:
+        count: How many pairs.
+        seed: Seed of the first pair; the others follow one by one.
+        output: Folder for the shards.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        shard_size: Pairs a shard.
+        sensor: Whether to add the faults of real cameras.
+    Returns:
+        All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged.
+    """
+    tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor)
+    _run(_render_shard, _unfinished(tasks), workers, count, "rendering pairs")
+    return [task.path for task in tasks]
+
+
+def generate_mono(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (288, 384),
+    shard_size: int = 100,
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` images with metric depth; finished shards are kept, as by ``generate_stereo``.
+
+    Args:
+        count: How many images.
+        seed: Seed of the first image; the others follow one by one.
+        output: Folder for the shards.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        shard_size: Images a shard.
+        sensor: Whether to add the faults of real cameras.
+    Returns:
+        All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged.
+    """
+    tasks = _shard_tasks("mono", count, seed, output, size, shard_size, sensor)
+    _run(_render_mono_shard, _unfinished(tasks), workers, count, "rendering images")
+    return [task.path for task in tasks]
+
+
+def _shard_tasks(
+    stem: str, count: int, seed: int, output: Path | str, size: tuple[int, int], shard_size: int, sensor: bool
+) -> list[_Task]:
+    folder = make_output_folder(output)
+    return [
+        _Task(folder / f"{stem}-{seed + start:08d}.tar", seed + start, min(shard_size, count - start), size, sensor)
+        for start in range(0, count, shard_size)
+    ]
+
+
+def _unfinished(tasks: Sequence[_Task]) -> list[_Task]:
+    # The last shard of a shorter run holds fewer samples.
+    return [task for task in tasks if not task.path.exists() or len(ShardReader([task.path])) != task.count]
+
+
+def generate_stereo_scenes(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (320, 640),
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` pairs into folders in Middlebury's layout, to evaluate on; finished ones are kept.
+
+    Args:
+        count: How many pairs.
+        seed: Seed of the first pair; the others follow one by one.
+        output: Folder for the scene folders, which are named by their seeds.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        sensor: Whether to add the faults of real cameras.
+    Returns:
+        All scene folders, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    folder = make_output_folder(output)
+    tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor) for one in range(seed, seed + count)]
+    _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count, "rendering pairs")
+    return [task.path for task in tasks]
+
+
+def _run(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int, count: int, title: str) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        finished = count - sum(task.count for task in tasks)
+        bar = progress.add_task(title, total=count, completed=finished)
+        for done in _map(render, tasks, workers):
+            progress.advance(bar, done)
+
+
+def _map(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int) -> Iterator[int]:
+    if workers == 0 or not tasks:
+        yield from map(render, tasks)
+        return
+    # Spawned, not forked: the progress display runs a thread.
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks)), _start_worker) as pool:
+        yield from pool.imap_unordered(render, tasks)
+        # Leaving the block ends workers by a signal, which one that waits for its next task may miss.
+        pool.close()
+        pool.join()
+
+
+def _start_worker() -> None:
+    """Leaves Ctrl-C to the parent; when that ends a worker, the worker still removes its unfinished file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    cv2.setNumThreads(1)
+
+
+def _render_shard(task: _Task) -> int:
+    write_stereo_shard(task.path, _pairs(task))
+    return task.count
+
+
+def _pairs(task: _Task) -> Iterator[tuple[str, StereoSample, dict[str, object]]]:
+    for seed in range(task.first, task.first + task.count):
+        sample, rig = render_stereo(seed, task.size, task.sensor)
+        yield f"{seed:08d}", sample, asdict(rig)
+
+
+def _render_mono_shard(task: _Task) -> int:
+    write_depth_shard(task.path, _images(task))
+    return task.count
+
+
+def _images(task: _Task) -> Iterator[tuple[DepthSample, dict[str, object]]]:
+    for seed in range(task.first, task.first + task.count):
+        sample, view = render_mono(seed, task.size, task.sensor)
+        yield sample, asdict(view)
+
+
+def _render_scene(task: _Task) -> int:
+    sample, rig = render_stereo(task.first, task.size, task.sensor)
+    write_stereo_scene(task.path, sample, _cameras(rig, task.size))
+    return task.count
+
+
+def _cameras(rig: RenderedRig, size: tuple[int, int]) -> StereoRig:
+    camera = Pinhole(rig.focal_px, rig.focal_px, *rig.centre_px, *size)
+    return StereoRig(camera, camera, rig.baseline_m)
+
+
+def contact_sheet(
+    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Left, right, disparity and occlusion of some seeds, a row each."""
+    rows: list[list[Panel]] = []
+    for seed in seeds:
+        sample, rig = render_stereo(seed, size, sensor)
+        hidden = np.repeat(sample.occluded[..., None].astype(np.uint8) * 255, 3, -1)
+        top = float(np.quantile(sample.disparity, 0.995))
+        rows.append(
+            [
+                Panel(f"{seed}, {rig.world}: left", sample.left, photo=True),
+                Panel("right", sample.right, photo=True),
+                Panel(f"disparity, up to {top:.0f} px", plasma(sample.disparity, sample.valid)),
+                Panel("hidden from the right view (white)", hidden),
+            ]
+        )
+    return sheet(rows, panel_width=min(size[1], 480))
+
+
+def mono_contact_sheet(
+    seeds: Sequence[int], size: tuple[int, int] = (288, 384), sensor: bool = True, across: int = 3
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Images of some seeds, each beside its inverse depth (bright is near, black is unknown), some across."""
+    panels: list[Panel] = []
+    for seed in seeds:
+        sample, view = render_mono(seed, size, sensor)
+        inverse = np.where(sample.valid, 1.0 / np.where(sample.valid, sample.depth, 1.0), 0.0)
+        near, far = np.quantile(sample.depth[sample.valid], [0.01, 0.99])
+        panels.append(Panel(f"{seed}, {view.world}", sample.image, photo=True))
+        panels.append(Panel(f"{near:.1f} to {far:.1f} m", plasma(inverse, sample.valid)))
+    rows = [panels[i : i + 2 * across] for i in range(0, len(panels), 2 * across)]
+    return sheet(rows, panel_width=min(size[1], 320))

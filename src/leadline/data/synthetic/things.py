@@ -1,0 +1,37 @@
+"""A thing: meshes with the names of their surfaces, standing on its own origin."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from leadline.data.synthetic.shapes import Mesh
+from leadline.data.synthetic.solids import Real
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something of plausible size; its front faces -z and its foot is at y = 0, in the middle of its footprint.
+
+    Attributes:
+        parts: Meshes in metres with the names of their surfaces (see ``surfaces.surface``).
+        width_m: Extent along x.
+        depth_m: Extent along z.
+        height_m: Extent upwards.
+        top: Whether other things may stand on its top, at ``height_m``.
+    """
+
+    parts: tuple[tuple[Mesh, str], ...]
+    width_m: Real
+    depth_m: Real
+    height_m: Real
+    top: bool = False
+
+
+Maker = Callable[[np.random.Generator], Thing]
+
+
+def pick(rng: np.random.Generator, makers: tuple[tuple[Maker, float], ...]) -> Thing:
+    """A thing of a kind drawn by weight."""
+    weights = np.array([w for _, w in makers])
+    return makers[int(rng.choice(len(makers), p=weights / weights.sum()))][0](rng)

@@ -1,0 +1,221 @@
+"""What an image file says of itself, checked before a decoder allocates anything.
+
+OpenCV's decoders differ by version in what they do with a file that is cut off, and trust the size in its header. Here
+the structure is walked first: an image that ends early, or whose header claims more pixels than its bytes can hold, is
+refused in one line.
+"""
+
+import re
+import struct
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from leadline.errors import InputError
+from leadline.io.jpeg import scan_jpeg
+
+MAX_PIXELS = 2**28
+"""Largest image that is read: 268 megapixels, 805 MB as 8-bit RGB."""
+
+# How many bytes (PNG, TIFF: raw samples) or pixels (JPEG) one byte of file can stand for at the very most. Deflate
+# reaches 1032; TIFF also has codecs that squeeze flat images harder; a JPEG spends at least 6 bits on 256 pixels.
+_PNG_RATIO, _TIFF_RATIO, _JPEG_RATIO = 1100, 20_000, 1024
+
+# Blanks and comments may stand between the numbers; exactly one blank stands before the data.
+_GAP = rb"(?:\s|#[^\n]*\n)+"
+_PPM = re.compile(rb"P([56])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,5})\s")
+_LONGEST_PPM_HEADER = 4096
+_TIFF_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What is known of an image before it is decoded.
+
+    Args:
+        kind: The file format.
+        height: Rows as stored (before any EXIF orientation).
+        width: Columns as stored.
+        alpha: Whether it has an alpha channel.
+        full_scale: The sample that OpenCV returns for white; None where a 16-bit file does not say.
+        unassociated_alpha_at: Where a TIFF's ExtraSamples value stands if it is 2 (see `images`), else None.
+    """
+
+    kind: Literal["PNG", "JPEG", "TIFF", "PPM"]
+    height: int
+    width: int
+    alpha: bool = False
+    full_scale: int | None = 255
+    unassociated_alpha_at: int | None = None
+
+
+def inspect_image(data: bytes, name: str) -> ImageHeader:
+    """Reads the header and checks that the file is whole.
+
+    Args:
+        data: The whole file.
+        name: The file, for messages.
+    Raises:
+        InputError: If it is not a PNG, JPEG, TIFF or binary PPM/PGM, is cut off, has a size of zero or an absurd one,
+            or has samples that cannot be shown in 8 bits (float, signed, 32-bit).
+    """
+    try:
+        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            header = _inspect_png(data, name)
+        elif data.startswith(b"\xff\xd8\xff"):
+            found = scan_jpeg(data, name)
+            header = ImageHeader("JPEG", found.height, found.width)
+            _check_size(header, len(data) * _JPEG_RATIO, name)
+        elif data.startswith(_TIFF_MAGICS):
+            header = _inspect_tiff(data, name)
+        elif (ppm := _PPM.match(data, 0, _LONGEST_PPM_HEADER)) is not None:
+            header = _inspect_ppm(data, ppm, name)
+        else:
+            raise InputError(f"expected a PNG, JPEG, TIFF or binary PPM/PGM image, got other bytes in {name}")
+    except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
+        raise InputError(f"expected a whole image, got a damaged header in {name}; fetch it again") from error
+    return header
+
+
+def _check_size(header: ImageHeader, most_pixels: int, name: str) -> None:
+    pixels = header.height * header.width
+    if pixels == 0:
+        raise InputError(f"expected an image with pixels, got {header.width}x{header.height} in {name}")
+    if pixels > MAX_PIXELS:
+        raise InputError(
+            f"expected at most {MAX_PIXELS} pixels, got {header.width}x{header.height} in {name}; make it smaller first"
+        )
+    if pixels > most_pixels:
+        raise InputError(
+            f"expected a whole image, got a header that claims {header.width}x{header.height}, more than the file "
+            f"{name} can hold; it is damaged: fetch it again"
+        )
+
+
+def _inspect_png(data: bytes, name: str) -> ImageHeader:
+    """Source: PNG specification, third edition, 5.3 and 11."""
+    header: ImageHeader | None = None
+    bits_per_pixel, compressed, position = 8, 0, 8
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        start, end = position + 8, position + 8 + length
+        if end + 4 > len(data):
+            break
+        if kind == b"IHDR":
+            width, height, bits, color = struct.unpack_from(">IIBB", data, start)
+            if bits not in (1, 2, 4, 8, 16):
+                raise ValueError("no such bit depth")
+            bits_per_pixel = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+            header = ImageHeader("PNG", height, width, color in (4, 6), None if bits == 16 else 255)
+        elif header is None:
+            raise ValueError("IHDR must come first")
+        elif kind == b"tRNS":
+            header = replace(header, alpha=True)
+        elif kind == b"IDAT":
+            compressed += length
+        elif kind == b"IEND":
+            _check_size(header, compressed * _PNG_RATIO * 8 // bits_per_pixel, name)
+            return header
+        position = end + 4
+    raise InputError(f"expected a whole PNG, got one that ends early in {name}; it is cut off: fetch it again")
+
+
+def _inspect_ppm(data: bytes, found: "re.Match[bytes]", name: str) -> ImageHeader:
+    """Source: Netpbm ppm(5) and pgm(5)."""
+    width, height, white = int(found[2]), int(found[3]), int(found[4])
+    if not 0 < white < 65536:
+        raise InputError(f"expected a largest value from 1 to 65535, got {white} in {name}; write it again")
+    # Cameras of 10 to 14 bits are often saved with 65535 here whatever they fill: then it says nothing.
+    header = ImageHeader("PPM", height, width, False, None if white == 65535 else white)
+    sample_bytes = (3 if found[1] == b"6" else 1) * (2 if white > 255 else 1)
+    got = len(data) - found.end()
+    if got < width * height * sample_bytes:
+        raise InputError(
+            f"expected {width * height * sample_bytes} bytes of data for {width}x{height}, got {got} in {name}; "
+            "it is cut off: fetch it again"
+        )
+    _check_size(header, MAX_PIXELS, name)
+    return header
+
+
+def _inspect_tiff(data: bytes, name: str) -> ImageHeader:
+    """Source: TIFF 6.0, and the BigTIFF design note for its wider offsets."""
+    tags = _TiffTags(data)
+    height, width = tags.number(257, 0), tags.number(256, 0)
+    bits, samples = tags.number(258, 1), tags.number(277, 1)
+    photometric = tags.number(262, 1)
+    if tags.number(339, 1) not in (1, 4) or bits > 16:
+        raise InputError(
+            f"expected 8- or 16-bit unsigned samples, got {bits}-bit float or signed ones in {name}; "
+            "convert it to 8 or 16 bit"
+        )
+    if photometric not in (0, 1, 2, 3, 6) or (bits > 8 and (photometric not in (1, 2) or samples == 2)):
+        raise InputError(f"expected a grey or RGB TIFF, got another colour form in {name}; convert it to RGB")
+    for starts, counts in ((273, 279), (324, 325)):
+        if tags.largest_end(starts, counts) > len(data):
+            raise InputError(f"expected a whole TIFF, got one that ends early in {name}; it is cut off: fetch it again")
+    if not (tags.has(273) or tags.has(324)):
+        raise ValueError("no image data")
+    extra_at = tags.value_at(338) if tags.number(338, 0) == 2 else None
+    # OpenCV shifts packed 10-, 12- and 14-bit samples to the top of 16 bits.
+    full_scale = 255 if bits <= 8 else None if bits == 16 else ((1 << bits) - 1) << (16 - bits)
+    header = ImageHeader("TIFF", height, width, tags.has(338) or (photometric == 2 and samples == 4), full_scale)
+    _check_size(header, len(data) * _TIFF_RATIO * 8 // max(bits * samples, 1), name)
+    return replace(header, unassociated_alpha_at=extra_at)
+
+
+class _TiffTags:
+    """The first directory of a TIFF or BigTIFF."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises struct.error or ValueError where the directory is not inside the file."""
+        self._data = data
+        self._order = "<" if data[:2] == b"II" else ">"
+        self._big = data[2:4] in (b"+\0", b"\0+")
+        offset_format, count_format, entry_bytes = ("Q", "Q", 20) if self._big else ("I", "H", 12)
+        (directory,) = struct.unpack_from(self._order + offset_format, data, 8 if self._big else 4)
+        (count,) = struct.unpack_from(self._order + count_format, data, directory)
+        if count > 65535:
+            raise ValueError("absurd number of tags")
+        first = directory + struct.calcsize("<" + count_format)
+        self._entries: dict[int, tuple[str, int, int]] = {}
+        for entry in range(first, first + count * entry_bytes, entry_bytes):
+            tag, kind, values = struct.unpack_from(self._order + "HH" + offset_format, data, entry)
+            if kind in _TIFF_FORMATS:
+                self._entries[tag] = (_TIFF_FORMATS[kind], values, self._place(entry, kind, values, offset_format))
+
+    def _place(self, entry: int, kind: int, values: int, offset_format: str) -> int:
+        """Where an entry's values stand: in the entry itself if they fit, else at the offset it holds."""
+        here = entry + 4 + struct.calcsize("<" + offset_format)
+        if values * struct.calcsize("<" + _TIFF_FORMATS[kind]) <= struct.calcsize("<" + offset_format):
+            return here
+        return struct.unpack_from(self._order + offset_format, self._data, here)[0]
+
+    def has(self, tag: int) -> bool:
+        return tag in self._entries
+
+    def value_at(self, tag: int) -> int:
+        return self._entries[tag][2]
+
+    def number(self, tag: int, default: int) -> int:
+        """The first value of a tag."""
+        if tag not in self._entries:
+            return default
+        kind, _, place = self._entries[tag]
+        return struct.unpack_from(self._order + kind, self._data, place)[0]
+
+    def largest_end(self, starts: int, counts: int) -> int:
+        """Where the last strip or tile ends; 0 where there are none."""
+        if starts not in self._entries:
+            return 0
+        ends = self._numbers(starts)
+        if counts in self._entries:
+            ends = ends + self._numbers(counts)[: len(ends)]
+        return int(ends.max(initial=0))
+
+    def _numbers(self, tag: int) -> "np.ndarray":
+        kind, count, place = self._entries[tag]
+        size = struct.calcsize("<" + kind)
+        return np.frombuffer(self._data, f"{self._order}u{size}", count, place).astype(np.float64)

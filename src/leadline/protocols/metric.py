@@ -1,0 +1,29 @@
+"""What the protocols of all tasks are made of: metrics, their units, and how scenes are averaged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+Unit = Literal["%", "px", "m", "1"]
+
+SceneAveraging = Literal["mean-over-scenes", "pixel-pooled"]
+"""mean-over-scenes: each scene weighs the same. pixel-pooled: each scored pixel weighs the same."""
+
+
+PixelsT = TypeVar("PixelsT")
+"""What a metric is given: the scored pixels of one scene."""
+
+
+@dataclass(frozen=True)
+class Metric(Generic[PixelsT]):
+    """One number of a protocol.
+
+    Args:
+        name: As the protocol publishes it.
+        unit: Of the value; "1" has none.
+        score: The value on one scene; None where it is undefined there and the scene must be left out.
+    """
+
+    name: str
+    unit: Unit
+    score: Callable[[PixelsT], float | None]

@@ -1,0 +1,179 @@
+"""Finding and loading single images with depth, as RGB-D cameras give them."""
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.io.calib_values import ImageSize, numbers, pinhole
+from leadline.io.files import read_bytes
+from leadline.io.images import decode_image, read_image
+from leadline.maps import DepthMap
+
+_IMAGE_FOLDERS: Final = ("images", "color", "rgb")
+_IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".ppm")
+_DEPTH_SUFFIXES: Final = (".png", ".pgm")
+_DEPTH_FOLDER: Final = "depth"
+_INTRINSICS: Final = "K.txt"
+_ARCHIVE: Final = "data.npz"
+_MILLIMETRES: Final = np.float32(1000.0)
+
+
+@dataclass(frozen=True, eq=False)
+class DepthScene:
+    """An image and what is known about its depth.
+
+    Args:
+        name: Short name for tables.
+        image: RGB.
+        truth: True metric depth, valid where known; None if there is none.
+        camera: Who saw it, if known.
+    Raises:
+        InputError: If the truth or the camera has another size, or the truth is not metric.
+    """
+
+    name: str
+    image: UInt8[np.ndarray, "h w 3"]
+    truth: DepthMap | None = None
+    camera: Pinhole | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the image's size."""
+        size = self.image.shape[:2]
+        truth = None if self.truth is None else self.truth.depth.shape
+        camera = None if self.camera is None else (self.camera.height, self.camera.width)
+        for found, label in ((truth, "truth"), (camera, "camera")):
+            if found is not None and found != size:
+                raise InputError(
+                    f"expected a {label} of the image's (height, width) {size} for scene {self.name}, got {found}; "
+                    "register the depth to the image, or scale both together"
+                )
+        if self.truth is not None and self.truth.kind != "metric":
+            raise InputError(f"expected metric truth for scene {self.name}, got {self.truth.kind}; give it in metres")
+
+
+@dataclass(frozen=True)
+class DepthFiles:
+    """Where the files of one scene are.
+
+    Args:
+        name: The folder and, where it holds several images, the image.
+        image: The image, or an archive of image and depth.
+        depth: Its depth, if there is any; None beside an archive, which holds its own.
+        intrinsics: K.txt, if there is one.
+    """
+
+    name: str
+    image: Path
+    depth: Path | None = None
+    intrinsics: Path | None = None
+
+    def load(self) -> DepthScene:
+        """Reads the files.
+
+        Raises:
+            InputError: If a file cannot be read or the sizes differ.
+            CalibrationError: If K.txt is no intrinsic matrix.
+        """
+        if self.image.name == _ARCHIVE:
+            image, metres = _read_archive(self.image)
+        else:
+            image, metres = read_image(self.image).pixels, None if self.depth is None else _read_depth(self.depth)
+        camera = None if self.intrinsics is None else _read_intrinsics(self.intrinsics, image.shape[:2])
+        truth = None if metres is None else DepthMap(metres, metres > 0, "metric", camera=camera)
+        return DepthScene(self.name, image, truth, camera)
+
+
+def find_depth_scenes(root: Path) -> tuple[DepthFiles, ...]:
+    """The images with depth under a folder, in the order of their names.
+
+    Args:
+        root: One RGB-D folder, or a folder of such folders. An RGB-D folder has either
+
+            - images in images, color or rgb, and depth in depth under the same name but for the suffix: grey 16-bit
+              PNG or PGM in millimetres, 0 where unknown, registered to the image; optionally K.txt, the nine numbers
+              of the intrinsic matrix. An image without depth is a scene without truth; or
+            - data.npz with the arrays rgb (height, width, 3; uint8) and depth (height, width; metres; NaN, inf or not
+              positive where unknown).
+    Raises:
+        InputError: If there is no such image.
+    """
+    if not root.is_dir():
+        raise InputError(f"expected a folder of images with depth, got {root}, which is no folder; check the path")
+    found = _scenes_of(root) or [files for folder in sorted(root.iterdir()) for files in _scenes_of(folder)]
+    if not found:
+        raise InputError(
+            f"expected folders with {', '.join(_IMAGE_FOLDERS[:-1])} or {_IMAGE_FOLDERS[-1]} beside {_DEPTH_FOLDER}, "
+            f"or with {_ARCHIVE}, found none in {root}; check the path"
+        )
+    return tuple(found)
+
+
+def load_depth_scenes(root: Path) -> Iterator[DepthScene]:
+    """The scenes under a folder, each read from disk when its turn comes.
+
+    Args:
+        root: As for `find_depth_scenes`.
+    Raises:
+        InputError: If there is no scene, or a file cannot be read.
+        CalibrationError: If K.txt is no intrinsic matrix.
+    """
+    return (files.load() for files in find_depth_scenes(root))
+
+
+def _scenes_of(folder: Path) -> list[DepthFiles]:
+    """The images of one RGB-D folder; none if it is something else."""
+    name = folder.resolve().name
+    if (folder / _ARCHIVE).is_file():
+        return [DepthFiles(name, folder / _ARCHIVE)]
+    images = next((folder / child for child in _IMAGE_FOLDERS if (folder / child).is_dir()), None)
+    if images is None or not (folder / _DEPTH_FOLDER).is_dir():
+        return []
+    depths = {path.stem: path for path in _files_in(folder / _DEPTH_FOLDER, _DEPTH_SUFFIXES)}
+    intrinsics = folder / _INTRINSICS if (folder / _INTRINSICS).is_file() else None
+    return [
+        DepthFiles(f"{name}-{path.stem}", path, depths.get(path.stem), intrinsics)
+        for path in _files_in(images, _IMAGE_SUFFIXES)
+    ]
+
+
+def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+
+
+def _read_depth(path: Path) -> Float32[np.ndarray, "h w"]:
+    """Metres, 0 where unknown."""
+    samples = decode_image(read_bytes(path, "a depth image"), str(path)).samples
+    if samples.dtype != np.uint16 or (samples != samples[..., :1]).any():
+        raise InputError(f"expected a grey 16-bit image of depth in millimetres, got another image in {path}")
+    return samples[..., 0].astype(np.float32) / _MILLIMETRES
+
+
+def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h2 w2"]]:
+    """Image, and metres, 0 where unknown."""
+    arrays: Mapping[str, np.ndarray]
+    try:
+        with np.load(io.BytesIO(read_bytes(path, "an archive of image and depth")), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in ("rgb", "depth")}
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"expected an .npz archive with arrays rgb and depth, got another file in {path}") from error
+    image, depth = arrays["rgb"], arrays["depth"]
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or depth.dtype.kind != "f" or depth.ndim != 2:
+        raise InputError(
+            f"expected rgb as uint8 (height, width, 3) and depth as floats (height, width) in {path}, "
+            f"got {image.dtype} {image.shape} and {depth.dtype} {depth.shape}"
+        )
+    known: Bool[np.ndarray, "h w"] = np.isfinite(depth) & (depth > 0)
+    return image, np.where(known, depth, 0.0).astype(np.float32)
+
+
+def _read_intrinsics(path: Path, size: ImageSize) -> Pinhole:
+    text = read_bytes(path, "an intrinsic matrix").decode("utf-8", errors="replace")
+    return pinhole(np.reshape(numbers(text, str(path), (9,)), (3, 3)), size, str(path))

@@ -1,0 +1,30 @@
+"""Which pixels with truth count, what a missing prediction means, and why a scene may be left out."""
+
+from typing import Literal
+
+Mask = Literal["all", "noc"]
+"""all: every pixel with truth. noc: those of them that both cameras see (not occluded)."""
+
+Crop = Literal["no-crop", "garg-crop", "eigen-crop", "nyu-crop"]
+"""no-crop: the whole image. garg-crop, eigen-crop: KITTI, by shares of the size. nyu-crop: NYU, by pixels."""
+
+Region = Mask | Crop
+"""Which pixels with truth count: a mask for stereo, a crop for depth from a single image."""
+
+Rule = Literal["dense", "sparse", "background-interpolated"]
+"""What a missing prediction means.
+
+- dense: every pixel with truth counts, and invalid pixels count with the method's guess. Where there is none either,
+  the prediction is missing: an outlier at every threshold, and with the error of disparity 0, a point at infinity,
+  where errors are averaged or ranked.
+- sparse: only pixels on which the method is valid count; the density says how many of the pixels with truth those are.
+- background-interpolated: missing predictions are filled from the background first, as the KITTI devkit does; then
+  dense.
+"""
+
+NO_TRUTH = "no truth"
+NO_OCCLUSION_MASK = "no occlusion mask"
+NO_PIXEL = "no pixel with truth"
+NOTHING_PREDICTED = "nothing predicted where truth is known"
+SCENE_REASONS = frozenset({NO_TRUTH, NO_OCCLUSION_MASK, NO_PIXEL})
+"""Reasons to leave a scene out that lie in the scene and not in the method."""

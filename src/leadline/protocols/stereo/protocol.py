@@ -1,0 +1,51 @@
+"""What a published stereo protocol is made of."""
+
+from dataclasses import dataclass
+
+from leadline.metrics.disparity import avgerr, bad, error_quantile, rms
+from leadline.protocols.metric import Metric, SceneAveraging
+from leadline.protocols.rules import Mask, Rule
+from leadline.protocols.stereo.scored import ScoredPixels
+
+
+@dataclass(frozen=True)
+class StereoProtocol:
+    """How a published benchmark turns disparity maps into numbers.
+
+    Args:
+        name: Short name that every score carries.
+        metrics: What is measured.
+        masks: On which pixels with truth.
+        rules: Under which treatments of missing predictions.
+        averaging: How scenes become one number. Pooled metrics must be means over pixels.
+        source: Where the protocol is published.
+    """
+
+    name: str
+    metrics: tuple[Metric[ScoredPixels], ...]
+    masks: tuple[Mask, ...]
+    rules: tuple[Rule, ...]
+    averaging: SceneAveraging
+    source: str
+
+
+def bad_metric(threshold_px: float, prefix: str = "bad") -> Metric[ScoredPixels]:
+    """Per cent of pixels with an error above a threshold, e.g. bad-2 or bad-0.5."""
+    return Metric(
+        f"{prefix}-{threshold_px:g}", "%", lambda pixels: 100.0 * bad(pixels.outlier_error, pixels.mask, threshold_px)
+    )
+
+
+def avgerr_metric(name: str = "avgerr") -> Metric[ScoredPixels]:
+    """Mean absolute error in pixels."""
+    return Metric(name, "px", lambda pixels: avgerr(pixels.error, pixels.mask))
+
+
+def rms_metric() -> Metric[ScoredPixels]:
+    """Root mean squared error in pixels."""
+    return Metric("rms", "px", lambda pixels: rms(pixels.error, pixels.mask))
+
+
+def quantile_metric(percent: int) -> Metric[ScoredPixels]:
+    """Error quantile in pixels, e.g. A90."""
+    return Metric(f"A{percent}", "px", lambda pixels: error_quantile(pixels.error, pixels.mask, percent / 100.0))

@@ -1,0 +1,99 @@
+"""From images to a summarised disparity map, as the command line does it."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.errors import InputError
+from leadline.geometry.check import PairCheck, check_pair
+from leadline.geometry.rig import StereoRig
+from leadline.maps import CONFIDENT, DisparityMap
+from leadline.results.stereo import describe_method, describe_rig, versions
+from leadline.runtime.images import check_images
+from leadline.runtime.stereo import StereoMethod
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedPair:
+    """What a method and the check of the pair say.
+
+    Args:
+        disparity: Of the left image.
+        seconds: Matching alone, without reading, checking and writing.
+        check: Whether the pair was fit for it.
+    """
+
+    disparity: DisparityMap
+    seconds: float
+    check: PairCheck
+
+
+def refuse_hopeless(left: Image, right: Image) -> None:
+    """Refuses images that no method can match.
+
+    Raises:
+        InputError: If the sizes differ, an image is tiny or of one flat colour, or both are the same image.
+    """
+    check_images(left, right)
+    for image, name in ((left, "left"), (right, "right")):
+        if int(np.ptp(image)) <= 1:
+            raise InputError(
+                f"expected images with texture, got a {name} image of one flat colour; take the image again"
+            )
+    if np.array_equal(left, right):
+        raise InputError(
+            "expected two views of a scene, got one image twice; give the left and the right image of a pair"
+        )
+
+
+def match_pair(method: StereoMethod, left: Image, right: Image) -> MatchedPair:
+    """Checks and matches a pair.
+
+    Raises:
+        InputError: If the images are hopeless.
+    """
+    refuse_hopeless(left, right)
+    check = check_pair(left, right)
+    start = time.perf_counter()
+    disparity = method(left, right)
+    return MatchedPair(disparity, time.perf_counter() - start, check)
+
+
+def warnings(check: PairCheck) -> tuple[str, ...]:
+    """What the user must know before trusting the result: nothing, or one line."""
+    if check.swapped:
+        return (f"WARNING: THE VIEWS SEEM SWAPPED, the result is worthless if so: {check.verdict}; {check.mend}",)
+    return () if check.fine else (f"warning: {check.verdict}; {check.mend}",)
+
+
+def summarize(
+    matched: MatchedPair, method: StereoMethod, name: str, rig: StereoRig | None, notes: tuple[str, ...]
+) -> dict[str, Any]:
+    """What summary.json says about how a result came about.
+
+    Args:
+        matched: The result.
+        method: Who matched.
+        name: Under which name.
+        rig: The cameras, if known.
+        notes: What was assumed or changed on the way.
+    """
+    if matched.disparity.confidence is None:
+        notes += (f"{name} gives no confidence: no confidence files, and the cloud has every valid pixel",)
+    height, width = matched.disparity.disparity.shape
+    return {
+        **describe_method(method, name),
+        "height": height,
+        "width": width,
+        "seconds": matched.seconds,
+        "cloud_min_confidence": None if matched.disparity.confidence is None else CONFIDENT,
+        "rig": None if rig is None else describe_rig(rig),
+        "check": asdict(matched.check),
+        "notes": list(notes),
+        "versions": versions(),
+    }

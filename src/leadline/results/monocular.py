@@ -1,0 +1,191 @@
+"""From an image to its summarised depth, as the command line does it."""
+
+import time
+from dataclasses import asdict, dataclass
+from math import radians, tan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, field_of_view_deg, read_exif_focal
+from leadline.io.rigs import rectified_rig
+from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.results.stereo import versions
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.mono import MonoMethod, MonoSession
+from leadline.scale.fit import MetricFit, to_metric
+from leadline.scale.sources import ScaleSource
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+
+@dataclass(frozen=True)
+class CameraSource:
+    """Where the focal length comes from; from the image's EXIF data if nothing is given.
+
+    Args:
+        focal_px: Pixels of the image.
+        fov_deg: Field of view across the width.
+        calibration: A calibration file; its left camera counts.
+    Raises:
+        InputError: If more than one is given, or one is out of range.
+    """
+
+    focal_px: float | None = None
+    fov_deg: float | None = None
+    calibration: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what contradicts itself before any image is read."""
+        given = [value for value in (self.focal_px, self.fov_deg, self.calibration) if value is not None]
+        if len(given) > 1:
+            raise InputError("expected one of --focal-px, --fov and --calibration, got several; leave the others out")
+        if self.focal_px is not None and not (np.isfinite(self.focal_px) and self.focal_px > 0):
+            raise InputError(f"expected a focal length above 0 px, got {self.focal_px:g}")
+        if self.fov_deg is not None and not NARROWEST_DEG <= self.fov_deg <= WIDEST_DEG:
+            raise InputError(
+                f"expected a field of view from {NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees, got {self.fov_deg:g}"
+            )
+
+    def camera(self, path: Path, height: int, width: int) -> "FoundCamera":
+        """The camera of one image.
+
+        Args:
+            path: The image.
+            height: Its rows when it is upright.
+            width: Its columns.
+        Raises:
+            InputError: If a given focal length is absurd for this image, or the calibration is of another shape.
+            CalibrationError: If the calibration file is unusable.
+        """
+        if self.calibration is not None:
+            rig, notes = rectified_rig(self.calibration, (height, width))
+            return FoundCamera(rig.left, f"left camera of {self.calibration}", notes)
+        if self.focal_px is not None:
+            angle = field_of_view_deg(self.focal_px, float(np.hypot(height, width)))
+            if not NARROWEST_DEG <= angle <= WIDEST_DEG:
+                raise InputError(
+                    f"expected a focal length in pixels of the image, got {self.focal_px:g} px: a field of view of "
+                    f"{angle:.1f} degrees in {width}x{height}; it is not in mm"
+                )
+            return FoundCamera(_centred(self.focal_px, height, width), f"--focal-px {self.focal_px:g}")
+        if self.fov_deg is not None:
+            focal_px = width / (2.0 * tan(radians(self.fov_deg) / 2.0))
+            return FoundCamera(_centred(focal_px, height, width), f"--fov {self.fov_deg:g} degrees across the width")
+        found = read_exif_focal(path, height, width)
+        if found.focal_px is None:
+            return FoundCamera(None, found.source, (found.source,) if found.refused else ())
+        return FoundCamera(_centred(found.focal_px, height, width), found.source)
+
+
+@dataclass(frozen=True)
+class FoundCamera:
+    """An image's camera, where it comes from, and what the user should know of it.
+
+    Args:
+        camera: None if the focal length is not known.
+        source: In words.
+        notes: For the user.
+    """
+
+    camera: Pinhole | None
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class MonoDepth:
+    """What a method, and whatever made it metric, say of one image.
+
+    Args:
+        depth: Metric if there was something to make it so, else of the method's kind.
+        model_kind: The method's kind.
+        seconds: Of the method alone.
+        found: The camera.
+        fit: What made it metric.
+        notes: What the user should know.
+    """
+
+    depth: DepthMap
+    model_kind: DepthKind
+    seconds: float
+    found: FoundCamera
+    fit: MetricFit | None
+    notes: tuple[str, ...]
+
+
+def estimate_depth(
+    method: MonoMethod, image: Image, found: FoundCamera, scale: ScaleSource | None, name: str
+) -> MonoDepth:
+    """Depth of one image, metric if it is asked for.
+
+    Args:
+        method: What `mono_method` made.
+        image: The image, upright.
+        found: Its camera.
+        scale: What makes the depth metric.
+        name: The image's, for folders of known distances.
+    Raises:
+        InputError: If the image is too small, or a scale is asked for and cannot be found.
+    """
+    start = time.perf_counter()
+    relative = method(image)
+    seconds = time.perf_counter() - start
+    if found.camera is None and relative.camera is not None:
+        found = FoundCamera(relative.camera, "the model's own estimate", found.notes)
+    if scale is None and found.camera is not None and isinstance(method, MonoSession):
+        relative = method.with_camera(relative, found.camera)
+    fit = None if scale is None else scale.fit(relative, found.camera, name)
+    depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
+    if scale is not None and fit is not None:
+        depth = to_metric(relative, fit, found.camera)
+        if not depth.valid.any():
+            raise InputError(
+                f"expected depth within 1000 m, got none from --scale-from {scale.text}; check its numbers"
+            )
+    notes = found.notes
+    if depth.kind == "affine_inverse":
+        notes += ("no cloud.ply: inverse depth of unknown scale and shift; --scale-from makes it metric",)
+    elif depth.kind == "affine_depth":
+        notes += ("no cloud.ply: depth of unknown scale and shift; --scale-from makes it metric",)
+    elif found.camera is None:
+        notes += (f"no cloud.ply: {found.source}; give --focal-px, --fov or --calibration",)
+    return MonoDepth(depth, relative.kind, seconds, found, fit, notes)
+
+
+def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None) -> dict[str, Any]:
+    """What summary.json says about how a result came about.
+
+    Args:
+        result: The result.
+        method: Who made it.
+        name: Under which name.
+        scale: What made it metric.
+    """
+    card, camera = bundled_cards("mono").get(name), result.found.camera
+    described: dict[str, Any] = getattr(method, "description", {"model": name})
+    height, width = result.depth.depth.shape
+    has_cloud = camera is not None and result.depth.kind in DISTANCE_KINDS
+    return {
+        **described,
+        "model_sha256": card and card.sha256,
+        "kind": result.depth.kind,
+        "model_kind": result.model_kind,
+        "height": height,
+        "width": width,
+        "seconds": result.seconds,
+        "camera": {"source": result.found.source, **({} if camera is None else asdict(camera))},
+        "scale_from": None if scale is None or result.fit is None else {"source": scale.text, **asdict(result.fit)},
+        "cloud_min_confidence": CONFIDENT if has_cloud and result.depth.confidence is not None else None,
+        "notes": list(result.notes),
+        "versions": versions(),
+    }
+
+
+def _centred(focal_px: float, height: int, width: int) -> Pinhole:
+    """A camera with square pixels that looks through the middle of its image."""
+    return Pinhole(focal_px, focal_px, (width - 1) / 2.0, (height - 1) / 2.0, height, width)

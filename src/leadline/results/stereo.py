@@ -1,0 +1,228 @@
+"""The folder of files that a result becomes, and its summary."""
+
+import json
+import platform
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+from jaxtyping import Float32, UInt8
+
+from leadline.classical import ClassicalStereo
+from leadline.errors import OutputError
+from leadline.geometry.rig import StereoRig
+from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.images import write_depth_mm_png, write_image
+from leadline.io.pfm import write_pfm
+from leadline.io.ply import write_ply
+from leadline.maps import CONFIDENT, DisparityMap, expected_error_px
+from leadline.metrics.disparity import has_prediction
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.refine import RefinedMatcher
+from leadline.runtime.stereo import StereoMethod, StereoSession, WithNegative
+from leadline.visual.colormap import confidence_grey, plasma
+
+SUMMARY_FILE: Final = "summary.json"
+"""Written last: a folder that has it is finished."""
+RESULT_FILES: Final = (
+    "disparity.pfm",
+    "valid.png",
+    "disparity_plasma.png",
+    "confidence.png",
+    "confidence.pfm",
+    "expected_error.pfm",
+    "depth.pfm",
+    "depth_mm.png",
+    "cloud.ply",
+    SUMMARY_FILE,
+)
+_UNITS: Final = {
+    "disparity.pfm": "px of the left image, x_right = x_left - disparity; dense, see valid.png",
+    "valid.png": "255 where the method stands by its value, else 0",
+    "disparity_plasma.png": "colours of disparity.pfm, hotter is closer",
+    "confidence.pfm": "probability in [0, 1] that the error is below 1 px",
+    "confidence.png": "the same times 255",
+    "expected_error.pfm": "px, mean absolute error of disparity.pfm that the confidence stands for",
+    "depth.pfm": "m along the left optical axis, inf where unknown",
+    "depth_mm.png": "mm, 16 bit, 0 where unknown or beyond 65.535 m",
+    "cloud.ply": "m in the left camera's frame, x right, y down, z forward",
+}
+
+
+def refuse_existing(folder: Path, names: Iterable[str], overwrite: bool) -> None:
+    """Refuses to write over files of an earlier run.
+
+    Args:
+        folder: Where they would be written.
+        names: What would be written.
+        overwrite: Whether the user allows it.
+    Raises:
+        OutputError: If one of the files exists and may not be replaced.
+    """
+    found = [] if overwrite else [name for name in names if (folder / name).exists()]
+    if found:
+        raise OutputError(
+            f"expected an output folder without earlier results, got {folder / found[0]}; choose another --output, or "
+            "pass --overwrite"
+        )
+
+
+def remove_files(folder: Path, names: Iterable[str]) -> None:
+    """Removes files of an earlier run, where they exist.
+
+    Raises:
+        OutputError: If one cannot be removed.
+    """
+    for name in names:
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"expected to replace {folder / name}, got {(error.strerror or '').lower()}; choose another --output"
+            ) from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file, whole or not at all.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    with atomic_write(path) as file:
+        file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_confidence(folder: Path, confidence: Float32[np.ndarray, "h w"]) -> None:
+    """Writes confidence.png and confidence.pfm.
+
+    Args:
+        folder: Where.
+        confidence: In [0, 1].
+    Raises:
+        OutputError: If they cannot be written.
+    """
+    write_image(folder / "confidence.png", confidence_grey(confidence)[..., 0])
+    write_pfm(folder / "confidence.pfm", confidence)
+
+
+@contextmanager
+def whole_result(folder: Path, names: Sequence[str]) -> Generator[None]:
+    """Makes a folder for a block that writes files into it; after a failure or Ctrl-C none of them remains.
+
+    Files of an earlier result in the same folder are removed first, so that nothing of it can be taken for new.
+
+    Args:
+        folder: Made if need be.
+        names: All that the block may write, the summary last.
+    Raises:
+        OutputError: If the folder cannot be made or an earlier file cannot be removed.
+    """
+    make_output_folder(folder)
+    remove_files(folder, reversed(names))
+    try:
+        yield
+    except BaseException:
+        with suppress(OutputError):
+            remove_files(folder, names)
+        raise
+
+
+def write_result(
+    folder: Path,
+    left: UInt8[np.ndarray, "h w 3"],
+    disparity: DisparityMap,
+    rig: StereoRig | None,
+    summary: Mapping[str, Any],
+) -> None:
+    """Writes all files of one pair, the summary last, as `whole_result` does.
+
+    Args:
+        folder: Made if need be.
+        left: The left image, for the colours of the point cloud.
+        disparity: What the method found.
+        rig: Cameras of this image size; without them there is no depth.
+        summary: What goes into summary.json, before what the files themselves say.
+    Raises:
+        OutputError: If something cannot be written.
+    """
+    with whole_result(folder, RESULT_FILES):
+        _write_disparity(folder, disparity)
+        points = None if rig is None else _write_depth(folder, left, disparity, rig)
+        written = {name: unit for name, unit in _UNITS.items() if (folder / name).exists()}
+        write_json(folder / SUMMARY_FILE, {**summary, **_shares(disparity), "points": points, "units": written})
+
+
+def _write_disparity(folder: Path, disparity: DisparityMap) -> None:
+    write_pfm(folder / "disparity.pfm", disparity.disparity)
+    write_image(folder / "valid.png", disparity.valid.astype(np.uint8) * np.uint8(255))
+    write_image(folder / "disparity_plasma.png", plasma(disparity.disparity, has_prediction(disparity)))
+    if disparity.confidence is not None:
+        write_confidence(folder, disparity.confidence)
+        write_pfm(folder / "expected_error.pfm", expected_error_px(disparity.confidence))
+
+
+def _write_depth(folder: Path, left: UInt8[np.ndarray, "h w 3"], disparity: DisparityMap, rig: StereoRig) -> int:
+    """Depth and point cloud; returns the number of points."""
+    depth = disparity.to_depth(rig)
+    write_pfm(folder / "depth.pfm", np.where(depth.valid, depth.depth, np.float32(np.inf)))
+    write_depth_mm_png(folder / "depth_mm.png", depth.depth, depth.valid)
+    cloud = depth.to_cloud(left, min_confidence=CONFIDENT)
+    write_ply(folder / "cloud.ply", cloud)
+    return len(cloud.points)
+
+
+def _shares(disparity: DisparityMap) -> dict[str, float | None]:
+    confidence = disparity.confidence
+    return {
+        "valid_share": float(disparity.valid.mean()),
+        f"share_above_confidence_{CONFIDENT}": None if confidence is None else float((confidence > CONFIDENT).mean()),
+    }
+
+
+def describe_method(method: StereoMethod, name: str) -> dict[str, Any]:
+    """What a summary says about who matched.
+
+    Args:
+        method: What `stereo_method` made.
+        name: Under which name.
+    """
+    if isinstance(method, WithNegative):
+        described = describe_method(method.method, name)
+        reach, smallest = described["max_disparity_px"], method.min_disparity
+        largest = None if reach is None else reach + smallest
+        return {**described, "max_disparity_px": largest, "min_disparity_px": smallest}
+    if isinstance(method, StereoSession | RefinedMatcher):
+        card = bundled_cards().get(name)
+        largest = method.max_disparity
+        return {**method.description, "model_sha256": card and card.sha256, "max_disparity_px": largest}
+    largest = method.max_disparity if isinstance(method, ClassicalStereo) else None
+    threads = cv2.getNumThreads()
+    return {
+        "model": name,
+        "provider": "cpu",
+        "threads": threads,
+        "model_sha256": None,
+        "max_disparity_px": largest,
+    }
+
+
+def describe_rig(rig: StereoRig) -> dict[str, Any]:
+    """What a summary says about the cameras."""
+    return {"baseline_m": rig.baseline_m, "doffs_px": rig.doffs_px, "left": asdict(rig.left)}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what took part in a result."""
+    return {
+        "leadline": version("leadline"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }

@@ -1,0 +1,332 @@
+"""Making one image's relative depth metric, from a few known distances or from the camera's height over the ground.
+
+`align` judges: it may use all of the truth. This module is for use: it has little to go by, which may be wrong in
+places, and says how far its answer can be trusted. Everything is fitted in float64.
+"""
+
+from dataclasses import dataclass
+from math import asin, cos, degrees, radians, sin
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.maps import DISTANCE_KINDS, DepthMap
+from leadline.scale.consensus import RobustFit, consensus_fit
+
+FARTHEST_M: Final = 1000.0
+"""What would be farther is unknown: there the shift's error is larger than the inverse depth itself."""
+_MOST_PIXELS: Final = 4096
+"""Of the ground that are fitted: more would only cost time, as neighbours err alike."""
+_LEAST_RISE_SIGMAS: Final = 4.0
+"""How far a plane's inverse depth must rise over the fitted rows, in standard deviations, to be ground at all."""
+_ROUNDING: Final = 1e-6
+_FAR_SHARE: Final = 0.01
+"""Of an image's pixels that are taken for infinitely far where nothing else tells the shift."""
+
+
+@dataclass(frozen=True, eq=False)
+class KnownDepths:
+    """Distances that are known at some places of an image, along the optical axis.
+
+    Args:
+        values: What the relative depth map has there, in its own unit.
+        depths_m: Metres, > 0.
+    """
+
+    values: Float64[np.ndarray, " n"]
+    depths_m: Float64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class MetricFit:
+    """What turns relative depth into metres, and how far to trust it.
+
+    Args:
+        space: What scale and shift give: depth (metres = scale d + shift) or inverse_depth (1/metres likewise).
+        scale: > 0.
+        shift: In m or 1/m.
+        points: Data that were given.
+        inlier_share: Share of them that the fit rests on.
+        median_relative_residual: Median over all data of |fitted / known - 1|, of depth or of inverse depth.
+        scale_sigma: One standard deviation of the scale, as if the data's errors were independent; None where there
+            are too few data to see any error.
+        shift_sigma: Of the shift; likewise, and None where the shift is not fitted to known distances.
+        assumption: What was taken for granted, in words.
+    """
+
+    space: Literal["depth", "inverse_depth"]
+    scale: float
+    shift: float
+    points: int
+    inlier_share: float
+    median_relative_residual: float
+    scale_sigma: float | None
+    shift_sigma: float | None
+    assumption: str
+
+
+def fit_known_depths(relative: DepthMap, known: KnownDepths, assumption: str) -> MetricFit:
+    """The scale, and for depth of unknown shift the shift, that known distances ask for.
+
+    With a shift (affine_inverse, affine_depth) it takes at least 2 distances, which differ; without, 1. An error bar
+    takes one more, and outliers can be told from 6 on, or from 3 on.
+
+    Args:
+        relative: The depth; only its kind is read.
+        known: Distances at some of its pixels.
+        assumption: For the result.
+    Raises:
+        InputError: If there are too few distances, they are alike, or near and far contradict the depth.
+    """
+    if relative.kind not in DISTANCE_KINDS:
+        return _fit_line(relative, known, assumption)
+    if len(known.values) < 1:
+        raise InputError("expected at least 1 known distance where the image has depth, got none; give more")
+    ratios = known.depths_m / known.values
+    fit = consensus_fit(np.ones((len(ratios), 1)), ratios)
+    scale = float(fit.coefficients[0])
+    residual = np.abs(scale / ratios - 1.0)
+    return _result("depth", (scale, 0.0), fit, (_sigma(fit, 0), None), residual, assumption)
+
+
+def _fit_line(relative: DepthMap, known: KnownDepths, assumption: str) -> MetricFit:
+    if len(known.values) < 2:
+        raise InputError(
+            f"expected at least 2 known distances for depth of unknown scale and shift, got {len(known.values)} where "
+            "the image has depth; give more"
+        )
+    inverse = relative.kind == "affine_inverse"
+    wanted = 1.0 / known.depths_m if inverse else known.depths_m
+    fit = consensus_fit(np.stack([known.values, np.ones_like(known.values)], axis=1), wanted)
+    scale, shift = (float(value) for value in fit.coefficients)
+    if scale <= 0.0:
+        raise InputError(
+            f"expected known distances that are smaller where the image looks closer, got a scale of {scale:.3g}; "
+            "check which distance belongs to which place"
+        )
+    residual = np.abs((scale * known.values + shift) / wanted - 1.0)
+    space = "inverse_depth" if inverse else "depth"
+    return _result(space, (scale, shift), fit, (_sigma(fit, 0), _sigma(fit, 1)), residual, assumption)
+
+
+def fit_camera_height(
+    relative: DepthMap, camera: Pinhole, height_m: float, pitch_deg: float | None = None
+) -> MetricFit:
+    """The scale, and for affine-inverse depth the shift, that the camera's height over flat ground asks for.
+
+    A plane n . P = h, with unit normal n, has the inverse depth (n_x u + n_y v + n_z) / h at u = (x - c_x) / f_x and
+    v = (y - c_y) / f_y. A plane A u + B v + C is fitted robustly to the relative inverse depth of the lower half.
+
+    - up to scale: s (n_x, n_y, n_z) / h = (A, B, C), so the scale is s = h |(A, B, C)|, whatever the camera's tilt.
+    - affine-inverse, a/Z + t: (A, B) = a (n_x, n_y) / h and C = a n_z / h + t. The unknown shift t hides n_z = sin of
+      the pitch, which must therefore be known: a = h |(A, B)| / cos(pitch), t = C - a sin(pitch) / h. With pitch 0 the
+      horizon passes through the principal point. Roll is found, not assumed.
+
+    Args:
+        relative: Any kind but affine_depth, in which a plane is no plane.
+        camera: Of the same size.
+        height_m: Of the camera over the ground, > 0.
+        pitch_deg: How far the camera looks down, for affine-inverse depth only; level if absent.
+    Raises:
+        InputError: If the kind is affine_depth, height or pitch are out of range, the pitch is given but not needed,
+            the camera has another size, or the lower half shows no ground below the horizon.
+    Source: Follows from the plane's equation and the pinhole camera.
+    """
+    _check_height(relative, camera, height_m, pitch_deg)
+    plane = _fit_ground(relative, camera)
+    if relative.kind != "affine_inverse":
+        return _ground_scale(plane, height_m, 0.0, _flat(height_m), inverse=False)
+    pitch, fit = radians(pitch_deg or 0.0), plane.fit
+    length = float(np.linalg.norm(fit.coefficients[:2]))
+    # C = a sin(pitch) / h + t with a = h length / cos(pitch).
+    unknown = float(fit.coefficients[2]) - length * sin(pitch) / cos(pitch)
+    assumption = (
+        f"{_flat(height_m)}, which looks {pitch_deg or 0.0:g} degrees down; each degree that this is wrong by moves "
+        f"1/Z by {radians(1.0) / height_m:.3g} 1/m"
+    )
+    along = np.array([*(fit.coefficients[:2] / length), 0.0])
+    scale = cos(pitch) / (height_m * length)
+    sigmas = (_sigma_along(fit, along, scale / length), None)
+    residual = _ground_residual(plane, -unknown)
+    return _result("inverse_depth", (scale, -scale * unknown), fit, sigmas, residual, assumption)
+
+
+def fit_ground(relative: DepthMap, camera: Pinhole, height_m: float) -> MetricFit:
+    """The scale, and for affine-inverse depth the shift, of flat ground under a camera whose tilt is not known.
+
+    As `fit_camera_height`, but for affine-inverse depth a/Z + t the shift t comes from the farthest things: the value
+    that the least one per cent of all pixels stay below is taken for infinity, as it is under an open sky or down a
+    long street. The plane A u + B v + C then says a = h |(A, B, C - t)| and pitch = asin((C - t) / |(A, B, C - t)|).
+
+    Args:
+        relative: Any kind but affine_depth, in which a plane is no plane.
+        camera: Of the same size.
+        height_m: Of the camera over the ground, > 0.
+    Raises:
+        InputError: As `fit_camera_height`.
+    Source: Follows from the plane's equation and the pinhole camera.
+    """
+    _check_height(relative, camera, height_m, None)
+    plane = _fit_ground(relative, camera)
+    if relative.kind != "affine_inverse":
+        return _ground_scale(plane, height_m, 0.0, _flat(height_m), inverse=False)
+    unknown = float(np.quantile(relative.depth[relative.valid].astype(np.float64), _FAR_SHARE))
+    normal = plane.fit.coefficients - (0.0, 0.0, unknown)
+    pitch_deg = degrees(asin(float(normal[2]) / float(np.linalg.norm(normal))))
+    assumption = (
+        f"{_flat(height_m)}; the farthest {100.0 * _FAR_SHARE:g} % of the image is infinitely far, so that the camera"
+        f" looks {pitch_deg:.1f} degrees down; if it is at Z metres, all 1/Z are too small by about as much"
+    )
+    return _ground_scale(plane, height_m, unknown, assumption, inverse=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """A plane in relative inverse depth, and what it was fitted to."""
+
+    fit: RobustFit
+    design: Float64[np.ndarray, "n 3"]
+    values: Float64[np.ndarray, " n"]
+
+
+def _flat(height_m: float) -> str:
+    return f"the lower half is mostly flat ground, {height_m:g} m below the camera"
+
+
+def _fit_ground(relative: DepthMap, camera: Pinhole) -> _Ground:
+    design, values = _lower_half(relative, camera)
+    fit = consensus_fit(design, values)
+    rise = float(fit.coefficients[1]) * float(np.ptp(design[:, 1]))
+    if rise <= max(_LEAST_RISE_SIGMAS * fit.sigma, _ROUNDING * float(np.abs(values).max())):
+        raise InputError(
+            "expected ground that comes closer towards the image's lower border, got none in the lower half; take "
+            "another way to make depth metric"
+        )
+    return _Ground(fit, design, values)
+
+
+def _ground_scale(plane: _Ground, height_m: float, unknown: float, assumption: str, inverse: bool) -> MetricFit:
+    """From a plane whose shift is known: depth s = h |n|, or inverse depth 1 / (h |n|), with n = (A, B, C - t)."""
+    normal = plane.fit.coefficients - (0.0, 0.0, unknown)
+    length = float(np.linalg.norm(normal))
+    scale = 1.0 / (height_m * length) if inverse else height_m * length
+    sigmas = (_sigma_along(plane.fit, normal / length, scale / length), None)
+    residual = _ground_residual(plane, -unknown)
+    line = (scale, -scale * unknown if inverse else 0.0)
+    return _result("inverse_depth" if inverse else "depth", line, plane.fit, sigmas, residual, assumption)
+
+
+def _sigma_along(fit: RobustFit, along: Float64[np.ndarray, "3"], factor: float) -> float | None:
+    """To first order: the scale goes with the normal's length, or with its inverse."""
+    return None if fit.covariance is None else factor * float(np.sqrt(along @ fit.covariance @ along))
+
+
+def _ground_residual(plane: _Ground, offset: float) -> Float64[np.ndarray, " n"]:
+    """|value / fitted - 1| where both are inverse depth but for a factor."""
+    fitted, values = plane.design @ plane.fit.coefficients, plane.values
+    below_horizon = fitted + offset > 0
+    if below_horizon.mean() < 0.5:
+        raise InputError("expected ground below the horizon, got most of the lower half above it; correct the pitch")
+    fitted, values = fitted[below_horizon] + offset, values[below_horizon] + offset
+    return np.abs(values / fitted - 1.0)
+
+
+def to_metric(relative: DepthMap, fit: MetricFit, camera: Pinhole | None = None) -> DepthMap:
+    """Metric depth from relative depth.
+
+    Args:
+        relative: What the fit was made for.
+        fit: Scale and shift.
+        camera: The camera that saw it, if known.
+    Returns:
+        Metres; invalid where the fit puts a pixel behind the camera or farther than 1000 m.
+    """
+    depth = fit.scale * np.where(relative.valid, relative.depth, 0.0).astype(np.float64) + fit.shift
+    if fit.space == "inverse_depth":
+        valid = relative.valid & (depth >= 1.0 / FARTHEST_M)
+        depth = 1.0 / np.where(valid, depth, 1.0)
+    else:
+        valid = relative.valid & (depth > 0.0) & (depth <= FARTHEST_M)
+    depth = np.where(valid, depth, 0.0)
+    return DepthMap(depth.astype(np.float32), valid, "metric", relative.confidence, camera)
+
+
+def _check_height(relative: DepthMap, camera: Pinhole, height_m: float, pitch_deg: float | None) -> None:
+    if relative.kind == "affine_depth":
+        raise InputError(
+            "expected inverse depth, or depth up to a scale, to find the ground in, got affine_depth; take another way "
+            "to make it metric"
+        )
+    if not (np.isfinite(height_m) and height_m > 0):
+        raise InputError(f"expected a camera height above 0 m, got {height_m:g}")
+    if pitch_deg is not None and not abs(pitch_deg) <= 60.0:
+        raise InputError(f"expected a pitch from -60 to 60 degrees, got {pitch_deg:g}")
+    if pitch_deg is not None and relative.kind != "affine_inverse":
+        raise InputError(f"expected no pitch for depth of kind {relative.kind}, which shows it; leave it out")
+    if (camera.height, camera.width) != relative.depth.shape:
+        raise InputError(
+            f"expected a camera for images of {relative.depth.shape} (height, width), got "
+            f"{(camera.height, camera.width)}; use camera.scaled(height, width)"
+        )
+
+
+def _lower_half(relative: DepthMap, camera: Pinhole) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, " n"]]:
+    """(u, v, 1) and relative inverse depth of valid pixels, evenly taken from the lower half."""
+    usable = relative.valid if relative.kind == "affine_inverse" else relative.valid & (relative.depth > 0)
+    top = relative.depth.shape[0] // 2
+    rows, columns = np.nonzero(usable[top:])
+    chosen = np.unique(np.linspace(0, max(len(rows) - 1, 0), min(len(rows), _MOST_PIXELS)).round().astype(np.int64))
+    rows, columns = rows[chosen] + top, columns[chosen]
+    if len(rows) < 3:
+        raise InputError("expected depth in the image's lower half, got none; take another way to make it metric")
+    values = relative.depth[rows, columns].astype(np.float64)
+    u = (columns - camera.center_x_px) / camera.focal_x_px
+    v = (rows - camera.center_y_px) / camera.focal_y_px
+    design = np.stack([u, v, np.ones_like(u)], axis=1)
+    return design, values if relative.kind == "affine_inverse" else 1.0 / values
+
+
+def _sigma(fit: RobustFit, index: int) -> float | None:
+    return None if fit.covariance is None else float(fit.covariance[index, index] ** 0.5)
+
+
+def _result(
+    space: Literal["depth", "inverse_depth"],
+    line: tuple[float, float],
+    fit: RobustFit,
+    sigmas: tuple[float | None, float | None],
+    residual: Float64[np.ndarray, " n"],
+    assumption: str,
+) -> MetricFit:
+    return MetricFit(
+        space=space,
+        scale=line[0],
+        shift=line[1],
+        points=len(fit.inliers),
+        inlier_share=float(fit.inliers.mean()),
+        median_relative_residual=float(np.median(residual)),
+        scale_sigma=sigmas[0],
+        shift_sigma=sigmas[1],
+        assumption=assumption,
+    )
+
+
+def sample_nearest(
+    relative: DepthMap, columns_px: Float64[np.ndarray, " n"], rows_px: Float64[np.ndarray, " n"]
+) -> Float32[np.ndarray, " n"]:
+    """The depth map's values at the pixels nearest to some places; NaN where it is invalid.
+
+    Nearest, not interpolated: between a near and a far surface there is nothing.
+
+    Args:
+        relative: Any kind.
+        columns_px: Within half a pixel of the image.
+        rows_px: Likewise.
+    """
+    height, width = relative.depth.shape
+    rows = np.clip(np.rint(rows_px).astype(np.int64), 0, height - 1)
+    columns = np.clip(np.rint(columns_px).astype(np.int64), 0, width - 1)
+    return np.where(relative.valid[rows, columns], relative.depth[rows, columns], np.float32(np.nan))

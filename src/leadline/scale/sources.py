@@ -1,0 +1,195 @@
+"""What `--scale-from` names: known distances, a stereo result, a time-of-flight frame, or the camera's height."""
+
+from dataclasses import dataclass
+from math import radians, tan
+from pathlib import Path
+from typing import Final, Literal, cast, get_args
+
+import numpy as np
+from jaxtyping import Float64
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.io.known_depths import ZONES, read_known_points, read_tof_zones
+from leadline.io.pfm import read_pfm
+from leadline.maps import CONFIDENT, DepthMap
+from leadline.scale.fit import (
+    KnownDepths,
+    MetricFit,
+    fit_camera_height,
+    fit_ground,
+    fit_known_depths,
+    sample_nearest,
+)
+
+Form = Literal["points", "stereo", "tof", "ground", "height"]
+
+_FORMS: Final = (
+    "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], ground:METRES, or height:METRES[@PITCH]"
+)
+_MOST_PIXELS: Final = 4096
+"""Of a stereo result that are fitted: neighbours err alike, so more would only feign certainty."""
+
+
+@dataclass(frozen=True)
+class ScaleSource:
+    """One way to make relative depth metric.
+
+    Args:
+        text: As it was given.
+        form: Which way.
+        path: The file or folder, if it takes one.
+        number: Metres of height; degrees of a time-of-flight sensor, if given.
+        pitch_deg: How far the camera looks down, if given.
+    """
+
+    text: str
+    form: Form
+    path: Path | None = None
+    number: float | None = None
+    pitch_deg: float | None = None
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether the focal length must be known."""
+        return self.form in ("ground", "height") or (self.form == "tof" and self.number is not None)
+
+    def fit(self, relative: DepthMap, camera: Pinhole | None, name: str) -> MetricFit:
+        """The scale, and the shift if need be, of one image's depth.
+
+        Args:
+            relative: What a network found.
+            camera: The image's, if known.
+            name: The image's, for folders that hold one file or folder for each image.
+        Raises:
+            InputError: If the camera is needed and not known, a file is missing or does not fit, or the distances do
+                not determine the scale.
+        """
+        if self.needs_camera and camera is None:
+            raise InputError(
+                f"expected a known focal length for --scale-from {self.text}, got none; give --focal-px, --fov or "
+                "--calibration"
+            )
+        if self.form == "height":
+            assert camera is not None
+            assert self.number is not None
+            return fit_camera_height(relative, camera, self.number, self.pitch_deg)
+        if self.form == "ground":
+            assert camera is not None
+            assert self.number is not None
+            return fit_ground(relative, camera, self.number)
+        assert self.path is not None
+        if self.form == "points":
+            known, assumption = _points(relative, _own(self.path, f"{name}.csv"))
+        elif self.form == "stereo":
+            known, assumption = _stereo(relative, self.path, name)
+        else:
+            known, assumption = _zones(relative, _own(self.path, f"{name}.csv"), camera, self.number)
+        return fit_known_depths(relative, known, assumption)
+
+
+def parse_scale_source(text: str) -> ScaleSource:
+    """What a word such as points:FILE.csv or height:1.5@10 means.
+
+    Raises:
+        InputError: If it has no such form.
+    """
+    form, _, rest = text.partition(":")
+    body, _, tail = rest.rpartition("@")
+    extra = _float(tail) if body else None
+    if form == "height":
+        height = _float(body or rest)
+        if height is None or (body and extra is None) or not (np.isfinite(height) and height > 0):
+            raise InputError(f"expected height:METRES or height:METRES@PITCH, got {text!r}")
+        return ScaleSource(text, "height", None, height, extra)
+    if form == "ground":
+        height = _float(rest)
+        if height is None or not (np.isfinite(height) and height > 0):
+            raise InputError(
+                f"expected ground:METRES, the camera's height over the ground, got {text!r}; measure it: nothing in a "
+                "image tells it"
+            )
+        return ScaleSource(text, "ground", None, height)
+    if form not in get_args(Form) or not rest:
+        raise InputError(f"expected {_FORMS} as --scale-from, got {text!r}")
+    if form == "tof" and extra is not None:
+        if not 1.0 <= extra <= 170.0:
+            raise InputError(f"expected a sensor's field of view from 1 to 170 degrees, got {text!r}")
+        return ScaleSource(text, "tof", Path(body), extra)
+    return ScaleSource(text, cast(Form, form), Path(rest))
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _own(path: Path, name: str) -> Path:
+    """The image's own file in a folder, or the file that serves all."""
+    return path / name if path.is_dir() else path
+
+
+def _known(values: np.ndarray, depths_m: np.ndarray) -> KnownDepths:
+    usable = np.isfinite(values) & np.isfinite(depths_m)
+    return KnownDepths(values[usable].astype(np.float64), depths_m[usable].astype(np.float64))
+
+
+def _points(relative: DepthMap, path: Path) -> tuple[KnownDepths, str]:
+    points = read_known_points(path, *relative.depth.shape)
+    values = sample_nearest(relative, points[:, 0], points[:, 1])
+    return _known(values, points[:, 2]), "the points' metres are along the optical axis"
+
+
+def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str]:
+    if path.is_dir():
+        folder = path / name if (path / name / "depth.pfm").exists() else path
+        path = folder / "depth.pfm"
+    depth = read_pfm(path)
+    usable = np.isfinite(depth) & (depth > 0)
+    confidence = path.with_name("confidence.pfm")
+    if path.name == "depth.pfm" and confidence.is_file():
+        sure = read_pfm(confidence)
+        if sure.shape != depth.shape:
+            raise InputError(f"expected {confidence} of the size of {path}, got {sure.shape} and {depth.shape}")
+        usable &= sure >= CONFIDENT
+    (height, width), (rows, columns) = relative.depth.shape, depth.shape
+    # Resizing rounds a side to whole pixels.
+    if abs(rows * width / columns - height) > max(1.0, width / columns):
+        raise InputError(f"expected depth of the image's shape {width}x{height}, got {columns}x{rows} in {path}")
+    y, x = np.nonzero(usable)
+    chosen = np.unique(np.linspace(0, max(len(y) - 1, 0), min(len(y), _MOST_PIXELS)).round().astype(np.int64))
+    y, x = y[chosen], x[chosen]
+    values = sample_nearest(relative, (x + 0.5) * (width / columns) - 0.5, (y + 0.5) * (height / rows) - 0.5)
+    return _known(values, depth[y, x]), f"{path} is the depth of this very image in metres"
+
+
+def _zones(relative: DepthMap, path: Path, camera: Pinhole | None, field_deg: float | None) -> tuple[KnownDepths, str]:
+    metres = read_tof_zones(path)
+    height, width = relative.depth.shape
+    rows: Float64[np.ndarray, " n"] = np.linspace(-0.5, height - 0.5, ZONES + 1)
+    columns: Float64[np.ndarray, " n"] = np.linspace(-0.5, width - 0.5, ZONES + 1)
+    field = "the whole image"
+    if field_deg is not None:
+        assert camera is not None
+        edges = np.linspace(-1.0, 1.0, ZONES + 1) * tan(radians(field_deg) / 2.0)
+        rows = camera.center_y_px + edges * camera.focal_y_px
+        columns = camera.center_x_px + edges * camera.focal_x_px
+        field = f"a square field of {field_deg:g} degrees around the optical axis"
+    values = np.array(
+        [[_zone_median(relative, rows[i : i + 2], columns[j : j + 2]) for j in range(ZONES)] for i in range(ZONES)]
+    )
+    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis"
+    return _known(values.ravel(), metres.ravel()), assumption
+
+
+def _zone_median(relative: DepthMap, rows: Float64[np.ndarray, "2"], columns: Float64[np.ndarray, "2"]) -> float:
+    """Median of the valid depth in a zone; NaN where most of it lies outside of the image or nothing is valid."""
+    height, width = relative.depth.shape
+    (top, bottom), (first, last) = np.ceil(rows).astype(int), np.ceil(columns).astype(int)
+    view = np.s_[max(top, 0) : max(min(bottom, height), 0), max(first, 0) : max(min(last, width), 0)]
+    seen = relative.depth[view]
+    if seen.size < 0.5 * (bottom - top) * (last - first) or not relative.valid[view].any():
+        return float("nan")
+    return float(np.median(seen[relative.valid[view]]))

@@ -1,0 +1,1 @@
+"""Ablations: single changes of a recipe, compared at equal budget."""

@@ -1,0 +1,1 @@
+"""Ablation plans that leadline brings."""

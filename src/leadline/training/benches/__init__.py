@@ -1,1 +1,0 @@
-"""Ablation benches that leadline brings."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of the networks of the zoo."""

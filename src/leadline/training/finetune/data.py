@@ -1,0 +1,171 @@
+"""What a network is fine-tuned on: our shards, or a user's own images with depth at some of their pixels."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, final
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from leadline.data.mono.shards import DepthShards
+from leadline.data.mono.stream import DepthSource
+from leadline.data.samples import DepthSample
+from leadline.errors import InputError
+from leadline.io.remote import is_remote
+from leadline.maps import DepthMap
+from leadline.protocols.mono.scenes import DepthScene, find_depth_scenes
+from leadline.training.mono.validation import MonoValidationItem
+
+_HELD_BACK: Final = 10
+"""Where nothing else is given to validate on, one of so many images is held back."""
+_SHOWN: Final = 4
+
+
+@final
+class DepthFolder:
+    """Random access to the images with depth of a folder, as `leadline eval mono` takes it; unknown is invalid.
+
+    Args:
+        root: As for `find_depth_scenes`; images without a file of depth are left out.
+    Raises:
+        InputError: If there is no such image.
+    """
+
+    def __init__(self, root: Path) -> None:
+        found = find_depth_scenes(root)
+        self._files = [files for files in found if files.depth is not None or files.image.suffix == ".npz"]
+        if not self._files:
+            raise InputError(
+                f"expected depth for some of the {len(found)} images in {root}, got none; put it into depth under "
+                "the image's name, as 16-bit PNG in millimetres, 0 where unknown"
+            )
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._files)
+
+    def read(self, index: int) -> DepthSample:
+        """One image.
+
+        Args:
+            index: From 0 to ``len(self) - 1``.
+        Raises:
+            InputError: If a file cannot be read or its size differs.
+        """
+        scene = self._files[index].load()
+        assert scene.truth is not None, "those without were left out"
+        return DepthSample(scene.image, scene.truth.depth, scene.truth.valid, "metric", scene.name, scene.camera)
+
+
+@final
+class DepthPart:
+    """Some samples of a source, with depth beyond a bound counted as unknown.
+
+    Args:
+        source: Where they lie.
+        places: Which of them.
+        farthest_m: The bound, if there is one: a network that ends at 20 m cannot learn 50 m.
+    """
+
+    def __init__(self, source: DepthSource, places: Sequence[int], farthest_m: float | None = None) -> None:
+        self._source, self._places, self._farthest_m = source, places, farthest_m
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self._places)
+
+    def read(self, index: int) -> DepthSample:
+        """One sample."""
+        sample = self._source.read(self._places[index])
+        within = np.inf if self._farthest_m is None else np.float32(self._farthest_m)
+        return replace(sample, valid=sample.valid & (sample.depth <= within))
+
+
+def open_depth(place: str) -> DepthSource:
+    """Samples with metric depth.
+
+    Args:
+        place: Folder or address of shards, as `leadline render mono` writes them, or a folder as for `DepthFolder`.
+    Raises:
+        InputError: If it is neither.
+    """
+    if is_remote(place) or any(Path(place).glob("*.tar")):
+        return DepthShards(place)
+    try:
+        return DepthFolder(Path(place))
+    except InputError as error:
+        raise InputError(f"expected shards (*.tar), or images with depth, in {place}: {error}") from None
+
+
+def split(data: str, validation: str, farthest_m: float | None) -> tuple[DepthPart, DepthPart]:
+    """Samples to learn from, and samples to judge by.
+
+    Args:
+        data: As for `open_depth`.
+        validation: Likewise; if empty, every tenth of the data is held back, at least one if there are two.
+        farthest_m: Depth beyond it is not learned.
+    Raises:
+        InputError: If one of them cannot be read, or holds no known depth.
+    """
+    source = open_depth(data)
+    places = range(len(source))
+    if validation:
+        judge = open_depth(validation)
+        learned, judged = DepthPart(source, places, farthest_m), DepthPart(judge, range(len(judge)))
+    else:
+        # The only image there is has to do both.
+        held = [place for place in places if place % _HELD_BACK == _HELD_BACK - 1] or [len(source) - 1]
+        kept = [place for place in places if place not in set(held)] or held
+        learned, judged = DepthPart(source, kept, farthest_m), DepthPart(source, held)
+    _require_truth(learned, data, farthest_m)
+    _require_truth(judged, validation or data, None)
+    return learned, judged
+
+
+def _require_truth(part: DepthPart, data: str, farthest_m: float | None) -> None:
+    if not any(part.read(index).valid.any() for index in range(len(part))):
+        bound = "" if farthest_m is None else f" up to the network's {farthest_m:g} m"
+        raise InputError(
+            f"expected known depth{bound} in {data}, got none in {len(part)} images; unknown is 0, and PNG files are "
+            "in millimetres"
+        )
+
+
+@final
+class FinetuneValidation(Dataset[MonoValidationItem]):
+    """Whole images to judge by, evenly spaced ones if there are many.
+
+    Args:
+        part: Where they lie.
+        most: How many are looked at.
+    """
+
+    def __init__(self, part: DepthPart, most: int) -> None:
+        self._part = part
+        step = max(1, len(part) // max(1, most))
+        self._places = range(0, len(part), step)[: max(1, most)]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._places)
+
+    def scene(self, index: int) -> DepthScene:
+        """One image with its truth."""
+        sample = self._part.read(self._places[index])
+        # Two folders may name two images alike.
+        name = f"{index}-{sample.key}"
+        return DepthScene(name, sample.image, DepthMap(sample.depth, sample.valid, "metric"))
+
+    def __getitem__(self, index: int) -> MonoValidationItem:
+        """One image as tensors."""
+        sample = self._part.read(self._places[index])
+        return {
+            "group": "validation",
+            "name": f"{index}-{sample.key}",
+            "shown": index < _SHOWN,
+            "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
+            "depth": torch.from_numpy(np.ascontiguousarray(sample.depth)),
+            "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
+        }
