@@ -15,7 +15,7 @@ KEYS = "model height width max_disparity threads seconds_median seconds_spread p
 
 def test_rows_hold_what_is_promised(tmp_path, capsys):
     rows_file = tmp_path / "rows.json"
-    words = ["bench", "stereo", "--sizes", "64x96", "--models", "leadline-fast,bm", "--max-disparity", "48"]
+    words = ["bench", "stereo", "--sizes", "96x64", "--models", "leadline-fast,bm", "--max-disparity", "48"]
     assert main([*words, "--threads", "1", "--repeats", "2", "--json", str(rows_file)]) == 0
     network, matcher = json.loads(rows_file.read_text())
     for row, name in ((network, "leadline-fast"), (matcher, "bm")):
@@ -31,7 +31,7 @@ def test_rows_hold_what_is_promised(tmp_path, capsys):
 
 def test_rows_of_single_images(tmp_path, capsys, mono_graph):
     rows_file, model = tmp_path / "rows.json", str(mono_graph())
-    words = ["bench", "mono", "--sizes", "32x48", "--models", model, "--threads", "1", "--repeats", "2"]
+    words = ["bench", "mono", "--sizes", "48x32", "--models", model, "--threads", "1", "--repeats", "2"]
     assert main([*words, "--json", str(rows_file)]) == 0
     (row,) = json.loads(rows_file.read_text())
     assert list(row) == [key for key in KEYS if key != "max_disparity"]
@@ -75,14 +75,14 @@ def test_a_child_that_fails_is_told(monkeypatch):
     done = subprocess.CompletedProcess([], -9, "", "")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(LeadlineError, match="process of its own, got: exit code -9"):
-        stereo_bench(sizes="32x48", models="bm", repeats=1, threads=1)
+        stereo_bench(sizes="48x32", models="bm", repeats=1, threads=1)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--sizes", "480"], "HEIGHTxWIDTH"),
-        (["--sizes", "0x5"], "HEIGHTxWIDTH"),
+        (["--sizes", "480"], "WIDTHxHEIGHT"),
+        (["--sizes", "0x5"], "WIDTHxHEIGHT"),
         (["--repeats", "0"], "--repeats"),
         (["--models", "nonsense"], "sgbm-3way"),
         (["--threads", "0"], "at least 1"),

@@ -370,25 +370,25 @@ def test_one_calibration_that_fails_stops_the_batch(mono, halves, floor, tmp_pat
 
 
 def test_memory_that_runs_out_fails_one_image(mono, halves, floor, monkeypatch):
-    from leadline.apps import monocular
+    from leadline import loading
 
     def greedy(_image):
         raise MemoryError
 
-    monkeypatch.setattr(monocular, "mono_method", lambda *_: greedy)
+    monkeypatch.setattr(loading, "mono_method", lambda *_: greedy)
     done = mono(halves, floor)
     assert (done.code, done.err.count("not enough free memory")) == (2, 2)
 
     def buggy(_image):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(monocular, "mono_method", lambda *_: buggy)
+    monkeypatch.setattr(loading, "mono_method", lambda *_: buggy)
     with pytest.raises(ZeroDivisionError):
         mono(halves, floor)
 
 
 def test_nothing_half_written_stays(mono, halves, tmp_path, monkeypatch):
-    from leadline.apps import mono_results
+    from leadline.results import mono as mono_results
 
     def full(*_):
         raise OutputError("expected space, got none")

@@ -105,14 +105,14 @@ def test_several_are_evaluated_each_from_its_source(leadline, scene, depth_anyth
 
 def test_a_licence_is_asked_for_everywhere(leadline, scene, depth_anything):
     words = ["depth-anything-v2-large", "--source", depth_anything[RELATIVE]]
-    for command in (("eval", "mono", scene[0], "--models"), ("bench", "mono", "--sizes", "60x92", "--models")):
+    for command in (("eval", "mono", scene[0], "--models"), ("bench", "mono", "--sizes", "92x60", "--models")):
         done = leadline(*command, *words)
         assert (done.code, "pass accept_licence=True (--accept-licence)" in done.err) == (2, True)
     assert leadline("eval", "mono", scene[0], "--models", *words, "--accept-licence").code == 0
 
 
 def test_one_is_measured(leadline, depth_anything, tmp_path):
-    words = ["--sizes", "60x92", "--models", METRIC, "--source", f"{METRIC}={depth_anything[METRIC]}", "--threads", 1]
+    words = ["--sizes", "92x60", "--models", METRIC, "--source", f"{METRIC}={depth_anything[METRIC]}", "--threads", 1]
     done = leadline("bench", "mono", *words, "--repeats", 1, "--json", tmp_path / "rows.json")
     assert done.code == 0, done.err
     (row,) = json.loads((tmp_path / "rows.json").read_text())

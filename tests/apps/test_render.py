@@ -16,7 +16,7 @@ from leadline.io.calib import read_calibration
 from leadline.io.images import read_image
 from leadline.protocols.stereo.scenes import load_scenes
 
-SMALL = ["render", "stereo", "--size", "32x64", "--workers", "0"]
+SMALL = ["render", "stereo", "--size", "64x32", "--workers", "0"]
 
 
 def test_shards_hold_the_pairs_of_the_seeds(tmp_path):
@@ -56,8 +56,8 @@ def test_scenes_are_what_eval_reads(tmp_path):
         (["--count", "0"], "--count of at least 1"),
         (["--seed", "-1"], "--seed"),
         (["--workers", "-1"], "--workers"),
-        (["--size", "64"], "HEIGHTxWIDTH"),
-        (["--size", "16x64"], "at least 32 px"),
+        (["--size", "64"], "WIDTHxHEIGHT"),
+        (["--size", "64x16"], "at least 32 px"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, capsys, words, message):
@@ -91,11 +91,11 @@ def test_only_what_is_not_ours_is_an_extra():
 
 @pytest.mark.parametrize("word", ["640", "64x", "axb", "0x4", "4x4x4", "-4x4"])
 def test_what_is_no_size_is_refused(word):
-    with pytest.raises(InputError, match="480x640"):
+    with pytest.raises(InputError, match="640x480"):
         parse_size(word)
 
 
-MONO = ["render", "mono", "--size", "32x48", "--workers", "0"]
+MONO = ["render", "mono", "--size", "48x32", "--workers", "0"]
 
 
 def test_mono_shards_hold_the_images_of_the_seeds(tmp_path, capsys):
@@ -113,8 +113,8 @@ def test_mono_shards_hold_the_images_of_the_seeds(tmp_path, capsys):
         (["--count", "0"], "--count of at least 1"),
         (["--seed", "-1"], "--seed"),
         (["--workers", "-1"], "--workers"),
-        (["--size", "288"], "HEIGHTxWIDTH"),
-        (["--size", "16x48"], "at least 32 px"),
+        (["--size", "288"], "WIDTHxHEIGHT"),
+        (["--size", "48x16"], "at least 32 px"),
     ],
 )
 def test_mono_mistakes_are_told_in_one_line(tmp_path, capsys, words, message):

@@ -103,7 +103,7 @@ def test_the_command_says_how_to_use_it(save, tmp_path):
     source = save("prompt_depth_anything", depth_estimation_type="metric")
     out = tmp_path / "out"
     words = ["finetune", NAME, str(tmp_path / "data"), "--source", str(source), "--output", str(out)]
-    words += ["--steps", "3", "--batch-size", "2", "--prompt-grid", "8", "8", "--lora", "2"]
+    words += ["--steps", "3", "--batch-size", "2", "--prompt-grid", "8x8", "--lora", "2"]
     code = "import sys; from leadline.apps.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -68,7 +68,7 @@ class BenchRow:
 
 def stereo_bench(
     *,
-    sizes: str = "500x741,480x640",
+    sizes: str = "741x500,640x480",
     models: str | None = None,
     max_disparity: int = 96,
     threads: int | None = None,
@@ -81,7 +81,7 @@ def stereo_bench(
     Memory is measured in a process of its own for each.
 
     Args:
-        sizes: Height x width of the pair (Middlebury's Motorcycle, resized); several are separated by commas.
+        sizes: WIDTHxHEIGHT of the pair (Middlebury's Motorcycle, resized); several are separated by commas.
         models: Methods, separated by commas; every bundled network and classical matcher if absent.
         max_disparity: Largest disparity to look for, px.
         threads: Threads to use; all processors if absent.
@@ -97,7 +97,7 @@ def stereo_bench(
 
 def mono_bench(
     *,
-    sizes: str = "480x640",
+    sizes: str = "640x480",
     models: str | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
@@ -111,7 +111,7 @@ def mono_bench(
     Memory is measured in a process of its own for each.
 
     Args:
-        sizes: Height x width of the image (Middlebury's Motorcycle, left view, resized); several are separated by
+        sizes: WIDTHxHEIGHT of the image (Middlebury's Motorcycle, left view, resized); several are separated by
             commas.
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, or networks of the zoo
             (leadline[zoo]), separated by commas; every bundled network if absent.
@@ -301,13 +301,13 @@ def _table(rows: Sequence[BenchRow], repeats: int) -> Table:
         caption_justify="left",
     )
     table.add_column("model", no_wrap=True)
-    for label in ("height x width", "s median", "s spread", "peak MB", "GFLOP", "GFLOP/s"):
+    for label in ("size", "s median", "s spread", "peak MB", "GFLOP", "GFLOP/s"):
         table.add_column(label, justify="right")
     for row in rows:
         rate = None if row.gflop is None else row.gflop / row.seconds_median
         table.add_row(
             row.model,
-            f"{row.height}x{row.width}",
+            f"{row.width}x{row.height}",
             f"{row.seconds_median:.4f}",
             f"{row.seconds_spread:.4f}",
             f"{row.peak_mb:.0f}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from leadline.apps.cli.extras import needs_extra
+from leadline.apps.cli.sizes import parse_size
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, write_json
@@ -28,8 +29,8 @@ def finetune(
     learning_rate: float | None = None,
     batch_size: int = 4,
     loss: Literal["scale-shift-invariant", "trimmed-scale-shift-invariant", "silog", "squared-silog"] | None = None,
-    crop: tuple[int, int] | None = None,
-    prompt_grid: tuple[int, int] = (24, 24),
+    crop: str | None = None,
+    prompt_grid: str = "24x24",
     seed: int = 1,
     workers: int = 0,
     output: Path | None = None,
@@ -58,8 +59,8 @@ def finetune(
             fine-tuning.
         batch_size: Images a step.
         loss: What suits the network's kind if absent: scale-shift-invariant for affine_inverse, silog for metric.
-        crop: Height and width of what the network sees in training; what it will see of the first image if absent.
-        prompt_grid: Rows and columns of the coarse sensor whose depth a network that takes a prompt is given; made from
+        crop: WIDTHxHEIGHT of the network's input in training; what it will see of the first image if absent.
+        prompt_grid: COLUMNSxROWS of the coarse sensor whose depth a network that takes a prompt is given; made from
             the mean true depth in each cell, in training and for the scores.
         seed: Of the order of images and their augmentation.
         workers: Processes that load and augment; 0 does it in the training process.
@@ -78,12 +79,12 @@ def finetune(
     values: dict[str, object] = {
         "model": model, "data": data, "validation": validation, "source": source, "lora": lora, "steps": steps,
         "learning_rate": (_LORA_RATE if lora else _FULL_RATE) if learning_rate is None else learning_rate,
-        "batch_size": batch_size, "loss": loss, "prompt_grid": list(prompt_grid), "seed": seed, "workers": workers,
-        "accept_licence": accept_licence,
+        "batch_size": batch_size, "loss": loss, "prompt_grid": list(parse_size(prompt_grid)), "seed": seed,
+        "workers": workers, "accept_licence": accept_licence,
         "warmup_steps": max(1, min(_WARMUP_STEPS, steps // 10)), "decay_steps": max(1, steps // 2),
         "epoch_steps": min(_EPOCH_STEPS, steps),
     }  # fmt: skip
-    recipe = _with_views(values, crop)
+    recipe = _with_views(values, None if crop is None else parse_size(crop))
     make_output_folder(folder)
     checkpoint = folder / CHECKPOINT_NAME
     if overwrite:

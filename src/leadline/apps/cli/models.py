@@ -44,7 +44,7 @@ def _overview(cards: list[ModelCard]) -> Table:
     table.add_column("model", no_wrap=True)
     for label in ("for", "what it is", "licence"):
         table.add_column(label)
-    for label in ("parameters", "GFLOP 480x640", "disparities px"):
+    for label in ("parameters", "GFLOP 640x480", "disparities px"):
         table.add_column(label, justify="right")
     for card in cards:
         size = f"{card.parameters / 1e6:.2f} M"
@@ -88,7 +88,7 @@ def _print_card(card: ModelCard) -> None:
     facts.add_row("licence", card.licence)
     facts.add_row("weights", f"{card.weights}, sha256 {card.sha256}")
     facts.add_row("parameters", f"{card.parameters}")
-    facts.add_row("work", f"{card.gflop:g} GFLOP at 480x640")
+    facts.add_row("work", f"{card.gflop:g} GFLOP at 640x480")
     if card.task == "stereo":
         facts.add_row("disparities", f"up to {card.max_disparity} px in one pass")
     for key, value in card.training.items():

@@ -18,7 +18,7 @@ def stereo_render(
     count: int,
     seed: int,
     output: Path,
-    size: str = "320x640",
+    size: str = "640x320",
     workers: int = 2,
     format: Literal["shards", "scenes"] = "shards",
 ) -> None:
@@ -31,7 +31,7 @@ def stereo_render(
         count: How many pairs.
         seed: Seed of the first pair; the others follow one by one.
         output: Output folder.
-        size: Height x width in pixels.
+        size: WIDTHxHEIGHT in pixels.
         workers: Processes that render; 0 renders in this one.
         format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
     """
@@ -45,7 +45,7 @@ def stereo_render(
     print(f"{output}: {count} pairs in {len(paths)} {format}; look at {sheet}")
 
 
-def mono_render(*, count: int, seed: int, output: Path, size: str = "288x384", workers: int = 2) -> None:
+def mono_render(*, count: int, seed: int, output: Path, size: str = "384x288", workers: int = 2) -> None:
     """Render single images with exact metric depth: rooms, desks, corridors, streets, landscapes.
 
     A seed gives the same image on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
@@ -55,7 +55,7 @@ def mono_render(*, count: int, seed: int, output: Path, size: str = "288x384", w
         count: How many images.
         seed: Seed of the first image; the others follow one by one.
         output: Output folder for the shards.
-        size: Height x width in pixels.
+        size: WIDTHxHEIGHT in pixels.
         workers: Processes that render; 0 renders in this one.
     """
     height, width = _checked(count, seed, workers, size)

@@ -65,7 +65,7 @@ def markdown(plan: Plan, found: Sequence[Measured]) -> str:
     note = (
         f"Seeds: {len(found[0].runs)}; mean and standard deviation. "
         "Against base: the difference from its run with the same seed. "
-        f"GFLOP: forward, one pair of {height} x {width} px. Scores: all pixels with truth, mean over images."
+        f"GFLOP: forward, one pair of {width}x{height} px. Scores: all pixels with truth, mean over images."
     )
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([f"# {plan.title}", "", *lines, "", note, ""])
