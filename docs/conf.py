@@ -1,38 +1,44 @@
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 project = "leadline"
 author = "the leadline authors"
 release = version = installed_version("leadline")
 
-extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "what-each-trick-buys/results.md"]
-myst_heading_anchors = 3
-myst_enable_extensions = ["dollarmath"]
+sys.path.insert(0, str(Path(__file__).parent))  # docs/mathml.py and docs/reference.py
 
-unlisted = (
-    "apps",
-    "data/augment",
-    "data/rendered",
-    "data/stereo_",
-    "data/torch_",
-    "export",
-    "models",
-    "training",
-)
-# The reference is what a user of depth calls, and what someone who trains takes out one by one: operations, losses and
-# data sets. The rest of the torch side is read in its sources.
+extensions = [
+    "myst_parser",
+    "sphinx.ext.apidoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "reference",
+]
+exclude_patterns = ["_build", "ablation/results.md"]
+myst_heading_anchors = 3
+myst_enable_extensions = ["attrs_block", "colon_fence", "dollarmath"]
+html_math_renderer = "mathml"
+
+# The reference holds every module but the command line's, whose reference is the commands' own help.
 apidoc_modules = [
     {
         "path": "../src/leadline",
         "destination": "api",
-        "exclude_patterns": [f"**/{place}*" for place in unlisted],
+        "exclude_patterns": ["**/apps*"],
         "separate_modules": True,
         "module_first": True,
         "no_headings": False,
     }
 ]
-autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
+autodoc_default_options = {
+    "members": True,
+    "special-members": "__call__",
+    "show-inheritance": True,
+    "ignore-module-all": True,
+}
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -40,7 +46,14 @@ napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 
 html_theme = "alabaster"
-html_theme_options = {"description": "Learned depth that people can trust", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Learned depth that people can trust",
+    "fixed_sidebar": True,
+    "page_width": "1100px",
+    "body_max_width": "820px",
+}
+html_static_path = ["_static"]
+html_css_files = ["leadline.css"]
 
 
 def escape_mathematics(_app, _what, _name, _obj, _options, lines):

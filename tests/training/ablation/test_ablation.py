@@ -28,7 +28,7 @@ def folders(toy_recipe: StereoRecipe, monkeypatch) -> dict[str, str]:
     return {"data": toy_recipe.data, "validation": toy_recipe.validation}
 
 
-@pytest.mark.parametrize("name", ["toy", "what-each-trick-buys"])
+@pytest.mark.parametrize("name", ["toy", "stereo-components"])
 def test_bundled_benches_change_one_key_each_and_their_networks_can_be_built(name: str):
     plan = load_plan(name)
     assert len({entry.name for entry in plan.entries}) == len(plan.entries) >= 4
@@ -84,7 +84,7 @@ def test_names_that_no_entry_has_are_refused(tmp_path: Path):
         load_plan("toy").only(["plain", "x"])
     with pytest.raises(InputError, match="at least 1 seed"):
         run_plan(load_plan("toy"), tmp_path, 0)
-    with pytest.raises(InputError, match="plan file or one of toy, what-each-trick-buys"):
+    with pytest.raises(InputError, match="plan file or one of stereo-components, toy"):
         load_plan("nowhere")
 
 

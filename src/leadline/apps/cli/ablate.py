@@ -26,7 +26,7 @@ def ablate(
     stopped. Results are results.json, results.md and results.png in the output folder.
 
     Args:
-        plan: Name of a bundled plan (what-each-trick-buys, toy), or a YAML file.
+        plan: Name of a bundled plan (stereo-components, toy), or a YAML file.
         output: Folder of the results, with a folder for each run.
         entries: Names of the entries to run beside the base, with commas between them; all if absent.
         seeds: Runs of each entry, with seeds that count up from the base recipe's.
