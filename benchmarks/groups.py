@@ -36,7 +36,7 @@ def find_groups(folders: list[Path], rendered: Path | None, pairs: int) -> dict[
         else:
             groups[_group(files)].append(files.load)
     if rendered is not None:
-        shards = StereoShards(rendered)
+        shards = StereoShards(rendered, right_truth=False)
         groups["rendered"] = [partial(_rendered, shards, index) for index in range(min(pairs, len(shards)))]
     absent = [name for name, loaders in groups.items() if not loaders]
     if absent:
@@ -59,6 +59,6 @@ def _group(files: SceneFiles) -> str:
 
 
 def _rendered(shards: StereoShards, index: int) -> StereoScene:
-    sample = shards.read(index, right_truth=False)
+    sample = shards[index]
     truth = DisparityMap(sample.disparity, sample.valid)
     return StereoScene(shards.key(index), sample.left, sample.right, truth, ~sample.occluded)

@@ -103,7 +103,7 @@ def test_mono_shards_hold_the_images_of_the_seeds(tmp_path, capsys):
     assert "2 images in 1 shards" in capsys.readouterr().out
     shards = DepthShards(tmp_path)
     assert [shards.notes(i)["seed"] for i in range(len(shards))] == [5, 6]
-    assert shards.read(0).image.shape == (32, 48, 3)
+    assert shards[0].image.shape == (32, 48, 3)
     assert read_image(tmp_path / "contact_sheet.png").pixels.shape[1] > 4 * 48
 
 

@@ -10,7 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leadline.data.samples import StereoSample
-from leadline.data.stereo.stream import StereoStream
+from leadline.data.stream import Stream
 from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.stereo import LeadlineFast
@@ -32,15 +32,15 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(
     toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     straight = weights(train(toy_recipe, tmp_path / "straight"))
-    read = StereoStream.__getitem__
+    read = Stream.__getitem__
 
-    def power_cut(self: StereoStream, index: int) -> dict[str, torch.Tensor]:
+    def power_cut(self: Stream, index: int) -> dict[str, torch.Tensor]:
         if self.start > 0:
             raise ConnectionAbortedError
         return read(self, index)
 
     with monkeypatch.context() as patched:
-        patched.setattr(StereoStream, "__getitem__", power_cut)
+        patched.setattr(Stream, "__getitem__", power_cut)
         with pytest.raises(ConnectionAbortedError):
             train(toy_recipe, tmp_path / "cut")
     half_way = weights(tmp_path / "cut" / "last.ckpt")
@@ -85,10 +85,10 @@ def test_a_loss_that_is_not_finite_ends_the_run(toy_recipe: StereoRecipe, tmp_pa
 
 
 def test_ctrl_c_stays_ctrl_c(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
-    def interrupted(self: StereoStream, index: int) -> StereoSample:
+    def interrupted(self: Stream, index: int) -> StereoSample:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(StereoStream, "__getitem__", interrupted)
+    monkeypatch.setattr(Stream, "__getitem__", interrupted)
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):

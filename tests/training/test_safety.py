@@ -24,18 +24,18 @@ from leadline.training.stereo.recipe import StereoRecipe
 DYING = """
 import os, signal, sys
 from leadline.apps.cli.main import main
-from leadline.data.stereo.stream import StereoStream
+from leadline.data.stream import Stream
 
 number, deadly = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell are started without
-read = StereoStream.__getitem__
+read = Stream.__getitem__
 
 def dying(self, index):
     if self.start + index == number:
         os.kill(os.getpid(), deadly)
     return read(self, index)
 
-StereoStream.__getitem__ = dying
+Stream.__getitem__ = dying
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -13,6 +13,7 @@ from typing import final
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.remote import is_remote, local_shards
+from leadline.io.tar_index import tar_entries
 
 
 def write_shard(path: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> None:
@@ -77,15 +78,35 @@ class ShardReader:
         Args:
             index: From 0 to ``len(self) - 1``.
             names: Extensions, each of which the sample must have.
+        Raises:
+            InputError: If the sample lacks one, or the shard has changed or cannot be read any more.
         """
-        path, _, files = self._samples[index]
+        path, key, files = self._samples[index]
+        wanted = list(names)
+        if missing := [name for name in wanted if name not in files]:
+            raise InputError(
+                f"expected {', '.join(wanted)} for each sample, got {', '.join(sorted(files))} for {key} in {path}: "
+                f"{missing[0]} is missing; it is another program's shard or one of another kind"
+            )
         found: dict[str, bytes] = {}
-        with path.open("rb") as stream:
-            for name in names:
-                start, size = files[name]
-                stream.seek(start)
-                found[name] = stream.read(size)
+        try:
+            with path.open("rb") as stream:
+                for name in wanted:
+                    start, size = files[name]
+                    stream.seek(start)
+                    found[name] = stream.read(size)
+        except OSError as error:
+            raise InputError(
+                f"expected a shard at {path}, could not read it: {error.strerror}; fetch it again"
+            ) from None
+        if any(len(found[name]) != files[name][1] for name in wanted):
+            raise InputError(f"expected a whole shard at {path}, got one that was cut off meanwhile; fetch it again")
         return found
+
+    def place(self, index: int) -> str:
+        """Key and shard of a sample, for messages."""
+        path, key, _ = self._samples[index]
+        return f"sample {key} of {path}"
 
 
 def _paths(source: Path | str | Iterable[Path]) -> list[Path]:
@@ -97,14 +118,9 @@ def _paths(source: Path | str | Iterable[Path]) -> list[Path]:
 def _index(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
     """Offsets and sizes of the files of each sample in a shard."""
     samples: dict[str, dict[str, tuple[int, int]]] = {}
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for entry in tar:
-                folder, slash, file = entry.name.rpartition("/")
-                key, dot, name = file.partition(".")
-                if entry.isfile() and key and dot:
-                    samples.setdefault(f"{folder}{slash}{key}", {})[name] = (entry.offset_data, entry.size)
-    except (OSError, tarfile.TarError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"expected a shard (a tar file) at {path}, got {reason}; write or fetch it again") from error
+    for entry in tar_entries(path):
+        folder, slash, file = entry.name.rpartition("/")
+        key, dot, name = file.partition(".")
+        if key and dot:
+            samples.setdefault(f"{folder}{slash}{key}", {})[name] = (entry.start, entry.size)
     return samples

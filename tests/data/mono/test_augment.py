@@ -9,8 +9,9 @@ import torch
 
 from leadline.data.mono.augment import MonoAugmentation, augment_mono, photometric
 from leadline.data.mono.shards import DepthShards, write_depth_shard
-from leadline.data.mono.stream import MonoStream, to_tensors
+from leadline.data.mono.stream import mono_stream, to_tensors
 from leadline.data.samples import DepthSample
+from leadline.data.stream import Stream
 
 STILL = MonoAugmentation(
     (48, 64), (1.0, 1.0), log2_stretch=0.0, flip=0.0, tone=0.0, grey=0.0, saturation=0.0, blur=0.0, noise=0.0, jpeg=0.0
@@ -77,25 +78,25 @@ def sources(tmp_path: Path) -> list[DepthShards]:
     return [DepthShards(tmp_path / name) for name in "ab"]
 
 
-def firsts(stream: MonoStream) -> list[int]:
+def firsts(stream: Stream) -> list[int]:
     """Depth in the first column tells which sample it is."""
     return [round(float(1.0 / stream[n]["inverse_depth"][10, 0])) for n in range(len(stream))]
 
 
 def test_one_source_is_read_whole_before_it_comes_again(sources):
-    seen = firsts(MonoStream(sources[:1], [1.0], STILL, 5, 0, 6))
+    seen = firsts(mono_stream(sources[:1], [1.0], STILL, 5, 0, 6))
     assert sorted(seen[:3]) == sorted(seen[3:]) == [1, 2, 3]
 
 
 def test_a_sample_depends_on_its_number_alone(sources):
-    whole = MonoStream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 0, 8)
-    rest = MonoStream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 5, 3)
+    whole = mono_stream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 0, 8)
+    rest = mono_stream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 5, 3)
     for index in range(3):
         for name, value in rest[index].items():
             assert torch.equal(whole[5 + index][name], value)
 
 
 def test_sources_are_drawn_by_their_shares(sources):
-    seen = firsts(MonoStream(sources, [1.0, 3.0], STILL, 5, 0, 200))
+    seen = firsts(mono_stream(sources, [1.0, 3.0], STILL, 5, 0, 200))
     # 150 expected; four standard deviations of sqrt(200 * 3 / 16) = 6.1.
     assert abs(sum(first > 50 for first in seen) - 150) < 25

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from leadline.data.mono.augment_fov import FovAugmentation, augment_fov, nearest_filled, tan_half_fov, through_window
-from leadline.data.mono.fov_stream import FovStream
 from leadline.data.mono.shards import FARTHEST_M
+from leadline.data.mono.stream import fov_stream
 from leadline.data.samples import DepthSample
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 
@@ -104,12 +105,15 @@ def test_a_sample_is_a_function_of_its_number():
         def __len__(self) -> int:
             return 3
 
-        def read(self, index: int) -> DepthSample:
+        def key(self, index: int) -> str:
+            return "s"
+
+        def __getitem__(self, index: int) -> DepthSample:
             whole = sample()
             return DepthSample(whole.image, whole.depth + index, whole.valid, "metric", "s", whole.camera)
 
-    def stream(start: int) -> FovStream:
-        return FovStream(Source(), FovAugmentation((32, 40)), 1, start, 6)
+    def stream(start: int) -> Stream:
+        return fov_stream(Source(), FovAugmentation((32, 40)), 1, start, 6)
 
     for name, value in stream(0)[4].items():
         assert (value == stream(4)[0][name]).all()

@@ -29,14 +29,14 @@ def test_samples_come_back_in_any_order(tmp_path: Path) -> None:
     shards = DepthShards(tmp_path)
     assert len(shards) == 4
     for i in (3, 0, 2, 1):
-        back, truth = shards.read(i), written[i]
+        back, truth = shards[i], written[i]
         assert shards.key(i) == back.key == f"k{i}"
         assert back.annotation == "metric"
         np.testing.assert_array_equal(back.image, truth.image)
         np.testing.assert_array_equal(back.valid, truth.valid)
         np.testing.assert_allclose(back.depth[truth.valid], truth.depth[truth.valid], rtol=1e-4)
         assert np.isfinite(back.depth).all()
-    assert [shards.read(i).camera for i in range(4)] == [s.camera for s in written[:3]] + [None]
+    assert [shards[i].camera for i in range(4)] == [s.camera for s in written[:3]] + [None]
     assert [shards.notes(i) for i in (1, 3)] == [{"world": "w1"}, {}]
 
 
@@ -69,4 +69,4 @@ def test_damaged_images_are_told(tmp_path: Path) -> None:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     with pytest.raises(InputError, match="damaged bytes"):
-        DepthShards(tmp_path).read(0)
+        DepthShards(tmp_path)[0]

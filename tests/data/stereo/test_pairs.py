@@ -28,12 +28,12 @@ def test_two_folders_are_paired_in_the_order_of_names(tmp_path: Path, names: tup
         ("a.png", names[1]),
         ("b.png", names[1]),
     ]
-    sample = StereoPairs(found).read(0)
+    sample = StereoPairs(found)[0]
     assert (sample.left[0, 0, 0], sample.right[0, 0, 0]) == (2, 4)
     assert not sample.valid.any()
     assert sample.right_valid is not None
     assert not sample.right_valid.any()
-    assert StereoPairs(found).read(0, right_truth=False).right_valid is None
+    assert StereoPairs(found, right_truth=False)[0].right_valid is None
     assert StereoPairs(found).key(1) == str(tmp_path / names[0] / "b.png")
 
 
@@ -52,15 +52,15 @@ def test_files_that_hold_both_views_are_pairs(tmp_path: Path):
     both = np.hstack([np.full((8, 10, 3), 200, np.uint8), np.full((8, 10, 3), 50, np.uint8)])
     assert cv2.imwrite(str(tmp_path / "a.jpg"), both)
     (tmp_path / "a.jpg").rename(tmp_path / "a.jps")
-    sample = StereoPairs(find_stereo_pairs(tmp_path)).read(0)
+    sample = StereoPairs(find_stereo_pairs(tmp_path))[0]
     # A .jps without its own header is right eye first.
     assert (sample.left.shape, sample.left.mean() < 60, sample.right.mean() > 190) == ((8, 10, 3), True, True)
 
 
 def test_wide_pairs_are_shrunk(tmp_path: Path):
     files = [(write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2))]
-    assert StereoPairs(files, max_width=15).read(0).left.shape == (10, 15, 3)
-    assert StereoPairs(files, max_width=30).read(0).right.shape == (20, 30, 3)
+    assert StereoPairs(files, max_width=15)[0].left.shape == (10, 15, 3)
+    assert StereoPairs(files, max_width=30)[0].right.shape == (20, 30, 3)
 
 
 def test_no_pairs_and_lonely_images_are_refused(tmp_path: Path):
@@ -77,7 +77,7 @@ def test_no_pairs_and_lonely_images_are_refused(tmp_path: Path):
 def test_views_of_two_sizes_are_refused(tmp_path: Path):
     pairs = StereoPairs([(write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2, (20, 28)))])
     with pytest.raises(InputError, match=r"one size in .*l.png, got \(20, 30\) and \(20, 28\)"):
-        pairs.read(0)
+        pairs[0]
 
 
 def test_a_folder_of_shards_is_opened_as_such(tmp_path: Path):

@@ -23,20 +23,20 @@ def test_samples_come_back_exactly_in_any_order(tmp_path: Path) -> None:
     reader = StereoShards(tmp_path)
     assert len(reader) == 5
     for i in (4, 0, 2, 3, 1):
-        back, truth = reader.read(i), written[i]
+        back, truth = reader[i], written[i]
         assert reader.key(i) == f"k{i}"
         assert reader.notes(i) == {"seed": i}
         for name in ("left", "right", "valid", "occluded", "right_valid", "right_occluded"):
             np.testing.assert_array_equal(getattr(back, name), getattr(truth, name))
         np.testing.assert_array_equal(back.disparity[truth.valid], truth.disparity[truth.valid])
-    assert reader.read(0, right_truth=False).right_disparity is None
+    assert StereoShards(tmp_path, right_truth=False)[0].right_disparity is None
 
 
 def test_a_disparity_of_zero_stays_known(tmp_path: Path) -> None:
     zero = np.zeros((4, 6), np.float32)
     image, known = np.zeros((4, 6, 3), np.uint8), np.ones((4, 6), bool)
     write_stereo_shard(tmp_path / "a.tar", [("k", StereoSample(image, image, zero, known, ~known), {})])
-    back = StereoShards([tmp_path / "a.tar"]).read(0)
+    back = StereoShards([tmp_path / "a.tar"])[0]
     assert back.valid.all()
     assert back.disparity.max() <= 1 / 256
     assert back.right_disparity is None

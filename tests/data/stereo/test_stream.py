@@ -11,7 +11,8 @@ from leadline.data.samples import StereoSample
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import PriorStream
 from leadline.data.stereo.shards import StereoShards, write_stereo_shard
-from leadline.data.stereo.stream import MixedStream, StereoStream
+from leadline.data.stereo.stream import stereo_stream
+from leadline.data.stream import Stream
 from leadline.runtime.prior import sgbm_prior
 
 PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -30,27 +31,29 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> StereoShards:
     return StereoShards([path])
 
 
-def seen(stream: StereoStream) -> list[int]:
+def seen(stream: Stream) -> list[int]:
     return [int(stream[i]["left"][0, 0, 0]) // 10 for i in range(len(stream))]
 
 
 def test_every_sample_comes_once_a_turn_in_a_new_order(shards: StereoShards):
-    turns = np.array(seen(StereoStream(shards, PLAIN, 1, 0, 20))).reshape(4, 5)
+    turns = np.array(seen(stereo_stream([shards], [1.0], PLAIN, 1, 0, 20))).reshape(4, 5)
     assert all(sorted(turn) == [0, 1, 2, 3, 4] for turn in turns.tolist())
     assert len({tuple(turn) for turn in turns.tolist()}) > 1
 
 
 def test_an_epoch_that_starts_later_sees_what_the_stream_would_have_shown(shards: StereoShards):
     options = StereoAugmentation((24, 32))
-    whole = StereoStream(shards, options, 7, 0, 9)
-    later = StereoStream(shards, options, 7, 6, 3)
+    whole = stereo_stream([shards], [1.0], options, 7, 0, 9)
+    later = stereo_stream([shards], [1.0], options, 7, 6, 3)
     for index in range(3):
         for name, value in later[index].items():
             assert torch.equal(value, whole[6 + index][name])
 
 
 def test_the_seed_decides_the_order(shards: StereoShards):
-    assert seen(StereoStream(shards, PLAIN, 1, 0, 20)) != seen(StereoStream(shards, PLAIN, 2, 0, 20))
+    assert seen(stereo_stream([shards], [1.0], PLAIN, 1, 0, 20)) != seen(
+        stereo_stream([shards], [1.0], PLAIN, 2, 0, 20)
+    )
 
 
 def test_a_mixture_is_drawn_by_weight_and_by_number_alone(shards: StereoShards):
@@ -60,13 +63,15 @@ def test_a_mixture_is_drawn_by_weight_and_by_number_alone(shards: StereoShards):
         def __len__(self) -> int:
             return 3
 
-        def read(self, index: int, right_truth: bool = True) -> StereoSample:
-            sample = shards.read(0, right_truth)
+        def key(self, index: int) -> str:
+            return f"white-{index}"
+
+        def __getitem__(self, index: int) -> StereoSample:
+            sample = shards[0]
             return replace(sample, left=np.full_like(sample.left, 100 + 10 * index))
 
     def mixed(start: int, count: int) -> list[int]:
-        streams = [StereoStream(source, PLAIN, 4, start, count) for source in (shards, Whites())]
-        return seen(MixedStream(streams, (1.0, 3.0)))
+        return seen(stereo_stream([shards, Whites()], (1.0, 3.0), PLAIN, 4, start, count))
 
     drawn = mixed(0, 400)
     white = [number for number in drawn if number >= 10]
@@ -83,7 +88,7 @@ def test_what_guides_is_found_in_smaller_images_and_counted_in_pixels_of_the_lar
     truth, known = np.full(left.shape[:2], 27.0, np.float32), np.ones(left.shape[:2], bool)
     write_stereo_shard(tmp_path / "a.tar", [("k", StereoSample(left, right, truth, known, ~known), {})])
     plain = replace(PLAIN, crop=truth.shape)
-    stream = StereoStream(StereoShards([tmp_path / "a.tar"]), plain, 1, 6, 4)
+    stream = stereo_stream([StereoShards([tmp_path / "a.tar"])], [1.0], plain, 1, 6, 4)
     guided = PriorStream(stream, 6, 3, 60, enlarge)
     *alone, sample = (guided[index] for index in range(4))
     assert not any("prior" in other for other in alone)  # numbers 6 to 8 are the third batch

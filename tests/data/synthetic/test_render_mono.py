@@ -144,7 +144,7 @@ def test_generated_shards_are_readable_and_kept(tmp_path: Path) -> None:
     shards = DepthShards(tmp_path)
     assert [shards.notes(i)["seed"] for i in range(3)] == [5, 6, 7]
     again, view = render_mono(7, (32, 48))
-    back = shards.read(2)
+    back = shards[2]
     np.testing.assert_array_equal(back.image, again.image)
     np.testing.assert_allclose(back.depth[again.valid], again.depth[again.valid], rtol=1e-4)
     assert back.camera == again.camera

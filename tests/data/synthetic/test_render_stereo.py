@@ -210,4 +210,4 @@ def test_generated_shards_are_readable_and_kept(tmp_path: Path) -> None:
     shards = StereoShards(tmp_path)
     assert [shards.notes(i)["seed"] for i in range(3)] == [5, 6, 7]
     again, _ = render_stereo(7, (32, 64))
-    np.testing.assert_array_equal(shards.read(2).left, again.left)
+    np.testing.assert_array_equal(shards[2].left, again.left)

@@ -15,8 +15,8 @@ import torch
 from leadline.apps.cli.main import main
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.mono.stream import MonoStream
 from leadline.data.samples import DepthSample
+from leadline.data.stream import Stream
 from leadline.errors import InputError, MissingExtraError
 from leadline.export import zoo as export
 from leadline.models.zoo import trainable as zoo
@@ -192,15 +192,15 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(recipe, tmp_path, mon
         return torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
     straight = weights(train(recipe, tmp_path / "straight"))
-    read = MonoStream.__getitem__
+    read = Stream.__getitem__
 
-    def power_cut(self: MonoStream, index: int) -> dict[str, torch.Tensor]:
+    def power_cut(self: Stream, index: int) -> dict[str, torch.Tensor]:
         if self.start > 0:
             raise ConnectionAbortedError
         return read(self, index)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MonoStream, "__getitem__", power_cut)
+        patched.setattr(Stream, "__getitem__", power_cut)
         with pytest.raises(ConnectionAbortedError):
             train(recipe, tmp_path / "cut")
     half_way = weights(tmp_path / "cut" / "last.ckpt")
@@ -235,12 +235,12 @@ def test_data_comes_from_shards_and_from_images(data, tmp_path):
     assert (len(learned), len(judged)) == (18, 2)
     learned, judged = split(str(tmp_path), str(data), None)
     assert (len(learned), len(judged)) == (20, 3)
-    found = judged.read(0)
+    found = judged[0]
     np.testing.assert_allclose(found.depth, metres)
     assert (found.valid == (depth > 0)).all()
     near = DepthPart(open_depth(str(data)), [0], farthest_m=1.5)
     # Row r is at 1 + r / 30 m, so that 1.5 m is row 15.
-    assert near.read(0).valid.any(axis=1).tolist() == [row <= 15 for row in range(60)]
+    assert near[0].valid.any(axis=1).tolist() == [row <= 15 for row in range(60)]
 
 
 def test_data_without_truth_is_refused(data, tmp_path):

@@ -94,10 +94,10 @@ def test_views_are_whole_images(save):
     network = zoo.load_trainable(save("depth_pro"), CARD)
     part = DepthPart(Source(), [0])
     assert usual_augmentation(network, part) == MonoAugmentation((40, 56), (1.0, 1.0), 0.0)
-    pixels = torch.from_numpy(part.read(0).image).permute(2, 0, 1)[None] / 255.0
+    pixels = torch.from_numpy(part[0].image).permute(2, 0, 1)[None] / 255.0
     with torch.no_grad():
         assert network(pixels).shape == (1, 40, 56)
-        torch.testing.assert_close(network.depth(torch.from_numpy(part.read(0).image)), network(pixels)[0])
+        torch.testing.assert_close(network.depth(torch.from_numpy(part[0].image)), network(pixels)[0])
 
 
 def test_as_a_learner_its_encoders_learn_slower(save, tmp_path):

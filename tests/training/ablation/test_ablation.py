@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from leadline.apps.cli.main import main
-from leadline.data.stereo.stream import StereoStream
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoModel
@@ -91,16 +91,16 @@ def test_names_that_no_entry_has_are_refused(tmp_path: Path):
 def test_a_bench_goes_on_where_it_was_stopped(folders, tmp_path: Path, monkeypatch, capsys):
     words = ["ablate", "toy", "--output", str(tmp_path), "--entries", "no-volume-loss", "--seeds", "2"]
     words += ["--data", folders["data"], "--validation", folders["validation"]]
-    read = StereoStream.__getitem__
+    read = Stream.__getitem__
     seen: list[tuple[int, int]] = []
 
-    def cut(self: StereoStream, index: int) -> dict[str, torch.Tensor]:
+    def cut(self: Stream, index: int) -> dict[str, torch.Tensor]:
         seen.append((self.seed, self.start + index))
         if len(seen) == 15:  # eight samples of the base, then seven of the entry's: in its second epoch
             raise ConnectionAbortedError
         return read(self, index)
 
-    monkeypatch.setattr(StereoStream, "__getitem__", cut)
+    monkeypatch.setattr(Stream, "__getitem__", cut)
     with pytest.raises(ConnectionAbortedError):
         main(words)
     assert (tmp_path / "base" / "seed-1" / "result.json").exists()

@@ -9,9 +9,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leadline.data.mono.augment_fov import FovAugmentation, through_window
-from leadline.data.mono.fov_stream import FovStream, to_tensors
 from leadline.data.mono.shards import write_depth_shard
+from leadline.data.mono.stream import to_fov_tensors
 from leadline.data.samples import DepthSample
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
@@ -85,7 +86,7 @@ def test_an_overfit_image_is_drawn_in_metres(recipe: DiffusionRecipe, tmp_path: 
     events = EventAccumulator(str(tmp_path / "run" / LOGS_NAME)).Reload()
     loss = [event.value for event in events.Scalars("train/loss")]
     seen = through_window(sample(), 1.0, (16, 24), "farthest", np.random.default_rng(0))
-    alike = {name: value.expand(64, *value.shape) for name, value in to_tensors(seen).items()}
+    alike = {name: value.expand(64, *value.shape) for name, value in to_fov_tensors(seen).items()}
     (nothing,) = diffusion_terms(Constant(0.0), noise_schedule(), alike, many, torch.Generator()).values()
     assert np.mean(loss[-4:]) < 0.5 * float(nothing)
     depth = load_diffusion_sampler(checkpoint, DiffusionOptions(4, 3))(sample().image, CAMERA)
@@ -101,15 +102,15 @@ def test_an_overfit_image_is_drawn_in_metres(recipe: DiffusionRecipe, tmp_path: 
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(recipe: DiffusionRecipe, tmp_path: Path, monkeypatch):
     varied = replace(recipe, unroll=0.5, augmentation=FovAugmentation((16, 24)))
     straight = weights(train(varied, tmp_path / "straight"))
-    read = FovStream.__getitem__
+    read = Stream.__getitem__
 
-    def power_cut(self: FovStream, index: int) -> dict[str, torch.Tensor]:
+    def power_cut(self: Stream, index: int) -> dict[str, torch.Tensor]:
         if self.start > 0:
             raise ConnectionAbortedError
         return read(self, index)
 
     with monkeypatch.context() as patched:
-        patched.setattr(FovStream, "__getitem__", power_cut)
+        patched.setattr(Stream, "__getitem__", power_cut)
         with pytest.raises(ConnectionAbortedError):
             train(varied, tmp_path / "cut")
     resumed = weights(train(varied, tmp_path / "cut"))

@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.mono.stream import MonoStream
 from leadline.data.samples import DepthSample
+from leadline.data.stream import Stream
 from leadline.errors import InputError, MissingExtraError
 from leadline.models import extras
 from leadline.models.mono.intrinsic_lora import IntrinsicLora, load_adapters, read_notes, write_adapters
@@ -221,15 +221,15 @@ def test_a_run_that_was_cut_off_ends_with_the_same_adapters(recipe: IntrinsicLor
         return torch.load(checkpoint, weights_only=True)["state_dict"]
 
     straight = weights(train(varied, tmp_path / "straight"))
-    read = MonoStream.__getitem__
+    read = Stream.__getitem__
 
-    def power_cut(self: MonoStream, index: int) -> dict[str, torch.Tensor]:
+    def power_cut(self: Stream, index: int) -> dict[str, torch.Tensor]:
         if self.start > 0:
             raise ConnectionAbortedError
         return read(self, index)
 
     with monkeypatch.context() as patched:
-        patched.setattr(MonoStream, "__getitem__", power_cut)
+        patched.setattr(Stream, "__getitem__", power_cut)
         with pytest.raises(ConnectionAbortedError):
             train(varied, tmp_path / "cut")
     assert not (tmp_path / "cut" / ADAPTERS_NAME).exists()

@@ -16,7 +16,7 @@ from leadline.classical import ClassicalStereo
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import CachedPriorStream
 from leadline.data.stereo.shards import StereoShards
-from leadline.data.stereo.stream import StereoStream
+from leadline.data.stereo.stream import stereo_stream
 from leadline.errors import InputError
 from leadline.models.stereo.leadline_refine import LeadlineRefine, RefineInference
 from leadline.runtime.refine import RefineSession
@@ -48,7 +48,7 @@ def recipe(toy_recipe: StereoRecipe, tmp_path: Path) -> RefineRecipe:
 
 
 def stream(recipe: RefineRecipe, start: int, count: int) -> CachedPriorStream:
-    samples = StereoStream(StereoShards(recipe.data), recipe.augmentation, recipe.seed, 0, recipe.samples)
+    samples = stereo_stream([StereoShards(recipe.data)], [1.0], recipe.augmentation, recipe.seed, 0, recipe.samples)
     cache = Path(recipe.prior_cache)
     cache.mkdir(exist_ok=True)
     return CachedPriorStream(samples, cache, start, count)

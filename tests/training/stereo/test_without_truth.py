@@ -34,7 +34,7 @@ def pairs(toy_recipe: StereoRecipe, tmp_path_factory: pytest.TempPathFactory) ->
     """The toy's images without their truth."""
     folder, shards = tmp_path_factory.mktemp("pairs"), StereoShards(toy_recipe.data)
     for index in range(len(shards)):
-        sample = shards.read(index)
+        sample = shards[index]
         for side in ("left", "right"):
             (folder / side).mkdir(exist_ok=True)
             path = folder / side / f"{index}.png"

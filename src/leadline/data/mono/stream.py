@@ -1,31 +1,20 @@
-"""Single images with depth as torch batches."""
+"""Single images with depth as torch batches, and the streams of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypedDict, final, runtime_checkable
+from functools import partial
+from typing import TypedDict
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from leadline.data.mono.augment import MonoAugmentation, augment_mono
+from leadline.data.mono.augment_fov import FovAugmentation, FovSample, augment_fov, tan_half_fov
 from leadline.data.samples import DepthSample
+from leadline.data.source import Source
+from leadline.data.stream import Stream, draw_fov, draw_mono
 from leadline.errors import InputError
-
-
-@runtime_checkable
-class DepthSource(Protocol):
-    """Random access to samples with metric depth, such as `DepthShards`."""
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        ...
-
-    def read(self, index: int) -> DepthSample:
-        """One sample."""
-        ...
 
 
 class MonoBatch(TypedDict):
@@ -42,6 +31,16 @@ class CanonicalBatch(TypedDict):
     image: UInt8[Tensor, "b h w 3"]
     canonical_depth: Float[Tensor, "b h w"]
     valid: Bool[Tensor, "b h w"]
+
+
+class FovBatch(TypedDict):
+    """A collated batch of `FovSample`, depth in metres."""
+
+    image: UInt8[Tensor, "b h w 3"]
+    depth: Float[Tensor, "b h w"]
+    valid: Bool[Tensor, "b h w"]
+    inside: Bool[Tensor, "b h w"]
+    tan_half_fov: Float[Tensor, " b"]
 
 
 def to_tensors(sample: DepthSample) -> dict[str, Tensor]:
@@ -76,49 +75,29 @@ def to_canonical_tensors(sample: DepthSample) -> dict[str, Tensor]:
     }
 
 
-@final
-class MonoStream(Dataset[dict[str, Tensor]]):
-    """The training samples of one epoch, out of one endless stream.
+def to_fov_tensors(sample: FovSample) -> dict[str, Tensor]:
+    """A sample as tensors; collate them into a `FovBatch`."""
+    layers = {name: torch.from_numpy(getattr(sample, name)) for name in ("image", "depth", "valid", "inside")}
+    return {**layers, "tan_half_fov": torch.tensor(tan_half_fov(sample.camera), dtype=torch.float32)}
 
-    Sample number n of the stream is a pure function of the seed and n: it draws a source, and is what comes n-th when
-    this source alone is read in shuffled order, over and over. So training resumes exactly, and no state of a loader
-    needs to be saved.
 
-    Args:
-        sources: Where samples are read.
-        shares: How often each of them is drawn, relative to the others; positive.
-        augmentation: How samples are changed.
-        seed: Seeds order and augmentation.
-        start: Number of the epoch's first sample in the stream.
-        count: Samples in the epoch.
-        convert: Makes tensors of an augmented sample.
-    """
+def mono_stream(
+    sources: Sequence[Source[DepthSample]],
+    shares: Sequence[float],
+    augmentation: MonoAugmentation,
+    seed: int,
+    start: int,
+    count: int,
+    convert: Callable[[DepthSample], dict[str, Tensor]] = to_tensors,
+) -> Stream[DepthSample]:
+    """The samples of one epoch with depth from single images; arguments as for `Stream`."""
+    augment = partial(augment_mono, options=augmentation)
+    return Stream(sources, shares, augment, convert, draw_mono, seed, start, count)
 
-    def __init__(
-        self,
-        sources: Sequence[DepthSource],
-        shares: Sequence[float],
-        augmentation: MonoAugmentation,
-        seed: int,
-        start: int,
-        count: int,
-        convert: Callable[[DepthSample], dict[str, Tensor]] = to_tensors,
-    ) -> None:
-        self.sources, self.augmentation, self.seed, self.start, self.count = sources, augmentation, seed, start, count
-        self.shares = np.asarray(shares, np.float64) / np.sum(shares)
-        self.convert = convert
 
-    def __len__(self) -> int:
-        """Samples in the epoch."""
-        return self.count
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """One augmented sample."""
-        cv2.setNumThreads(1)
-        number = self.start + index
-        rng = np.random.default_rng((self.seed, 1, number))
-        chosen = int(rng.choice(len(self.sources), p=self.shares))
-        source = self.sources[chosen]
-        turn, place = divmod(number, len(source))
-        order = np.random.default_rng((self.seed, 2, chosen, turn)).permutation(len(source))
-        return self.convert(augment_mono(source.read(int(order[place])), self.augmentation, rng))
+def fov_stream(
+    source: Source[DepthSample], augmentation: FovAugmentation, seed: int, start: int, count: int
+) -> Stream[DepthSample]:
+    """The samples of one epoch with metric depth and a known field of view; arguments as for `Stream`."""
+    augment = partial(augment_fov, options=augmentation)
+    return Stream([source], [1.0], augment, to_fov_tensors, draw_fov, seed, start, count)

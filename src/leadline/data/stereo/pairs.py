@@ -75,25 +75,25 @@ class StereoPairs:
     Args:
         files: Left and right image of each pair, or one file with both and None.
         max_width: Wider images are shrunk to so many columns.
+        right_truth: Whether to say of the right view too that nothing is known, so that a pair can be mirrored.
     """
 
-    def __init__(self, files: Sequence[PairPaths], max_width: int | None = None) -> None:
-        self._files, self._max_width = list(files), max_width
+    def __init__(self, files: Sequence[PairPaths], max_width: int | None = None, right_truth: bool = True) -> None:
+        self._files, self._max_width, self._right_truth = list(files), max_width, right_truth
 
     def __len__(self) -> int:
         """Number of pairs."""
         return len(self._files)
 
-    def key(self, index: int) -> str:
+    def key(self, index: int, /) -> str:
         """Path of the left image."""
         return str(self._files[index][0])
 
-    def read(self, index: int, right_truth: bool = True) -> StereoSample:
-        """Reads one pair; nothing is valid in it, nor in the right view if that is wanted.
+    def __getitem__(self, index: int, /) -> StereoSample:
+        """Reads one pair; nothing is valid in it.
 
         Args:
             index: From 0 to ``len(self) - 1``.
-            right_truth: Whether to say of the right view too that nothing is known, so that the pair can be mirrored.
         Raises:
             InputError: If an image cannot be read, or the views differ in size.
         """
@@ -106,7 +106,7 @@ class StereoPairs:
         left, right = self._shrunk(pair)
         nothing, nowhere = np.zeros(left.shape[:2], np.float32), np.zeros(left.shape[:2], bool)
         sample = StereoSample(left, right, nothing, nowhere, nowhere)
-        if not right_truth:
+        if not self._right_truth:
             return sample
         return replace(sample, right_disparity=nothing, right_valid=nowhere, right_occluded=nowhere)
 

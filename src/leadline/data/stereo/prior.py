@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.classical import ClassicalStereo
-from leadline.data.stereo.stream import StereoBatch, StereoStream
+from leadline.data.samples import StereoSample
+from leadline.data.stereo.stream import StereoBatch
+from leadline.data.stream import Stream
 from leadline.io.atomic import atomic_write
 from leadline.maps import DisparityMap
 from leadline.runtime.prior import sgbm_prior
@@ -40,7 +42,7 @@ class CachedPriorStream(Dataset[dict[str, Tensor]]):
         count: How many.
     """
 
-    def __init__(self, stream: StereoStream, cache: Path, start: int, count: int) -> None:
+    def __init__(self, stream: Stream[StereoSample], cache: Path, start: int, count: int) -> None:
         self.stream, self.cache, self.start, self.count = stream, cache, start, count
 
     def __len__(self) -> int:

@@ -6,26 +6,29 @@ from the right view, bit 1 for right pixels hidden from the left) and ``json``.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt16
 
 from leadline.data.samples import StereoSample
-from leadline.errors import InputError
-from leadline.io.shards import ShardReader, write_shard
+from leadline.data.shards import Shards, decode_png, decode_rgb, encode_png, require_sizes
+from leadline.io.shards import write_shard
 
-#: Fast to write and to read; the images are noisy, so harder compression gains little.
-_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+_RIGHT = "right_disparity.png"
+_REQUIRED = ("left.png", "right.png", "disparity.png", "occluded.png")
 
 
 def encode_disparity(
     disparity: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]
 ) -> UInt16[np.ndarray, "h w"]:
     """Disparity in 1/256 px with 0 for unknown; a known disparity below 1/256 px becomes 1/256 px.
+
+    Example:
+        >>> encode_disparity(np.array([[2.5, 0.0, 9.0]], np.float32), np.array([[True, True, False]])).tolist()
+        [[640, 1, 0]]
 
     Source: KITTI stereo 2015 development kit.
     """
@@ -34,85 +37,58 @@ def encode_disparity(
 
 
 def write_stereo_shard(path: Path, samples: Iterable[tuple[str, StereoSample, dict[str, object]]]) -> None:
-    """Write samples (key, sample, notes) to a shard that appears only when it is complete."""
+    """Writes samples (key, sample, notes) to a shard that appears only when it is complete.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
     write_shard(path, ((key, dict(_files(sample, notes))) for key, sample, notes in samples))
 
 
 def _files(sample: StereoSample, notes: dict[str, object]) -> Iterator[tuple[str, bytes]]:
-    yield "left.png", _png(sample.left[..., ::-1])
-    yield "right.png", _png(sample.right[..., ::-1])
-    yield "disparity.png", _png(encode_disparity(sample.disparity, sample.valid))
+    yield "left.png", encode_png(sample.left[..., ::-1])
+    yield "right.png", encode_png(sample.right[..., ::-1])
+    yield "disparity.png", encode_png(encode_disparity(sample.disparity, sample.valid))
     hidden = sample.occluded.astype(np.uint8)
     if sample.right_disparity is not None and sample.right_valid is not None:
-        yield "right_disparity.png", _png(encode_disparity(sample.right_disparity, sample.right_valid))
+        yield _RIGHT, encode_png(encode_disparity(sample.right_disparity, sample.right_valid))
     if sample.right_occluded is not None:
         hidden = hidden | (sample.right_occluded.astype(np.uint8) << 1)
-    yield "occluded.png", _png(hidden)
+    yield "occluded.png", encode_png(hidden)
     yield "json", json.dumps(notes, sort_keys=True).encode()
 
 
-def _png(image: np.ndarray) -> bytes:
-    done, code = cv2.imencode(".png", np.ascontiguousarray(image), _PNG_OPTIONS)
-    assert done, "OpenCV refuses only what the types exclude"
-    return code.tobytes()
-
-
 @final
-class StereoShards:
-    """Random access to the stereo samples of a folder of shards, or of given shard files."""
+class StereoShards(Shards[StereoSample]):
+    """Random access to the stereo samples of a folder of shards, or of given shard files.
 
-    def __init__(self, source: Path | str | Iterable[Path]) -> None:
-        """Index the shards.
+    Args:
+        source: As for `Shards`.
+        right_truth: Whether to decode the right view's disparity too, where there is one.
+    """
 
-        Args:
-            source: A folder with ``*.tar`` files, or the files; or an address (``s3://``, ``https://`` ...) whose
-                shards are fetched once, see `leadline.io.remote.local_shards`.
-        Raises:
-            InputError: If there is no shard, or one is no whole tar file or cannot be fetched.
-            MissingExtraError: If the address needs a package that is not installed.
-        """
-        self._reader = ShardReader(source)
+    def __init__(self, source: Path | str | Iterable[Path], right_truth: bool = True) -> None:
+        super().__init__(source)
+        self._right_truth = right_truth
 
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self._reader)
+    def _names(self, present: tuple[str, ...]) -> list[str]:
+        return [*_REQUIRED, _RIGHT] if self._right_truth and _RIGHT in present else list(_REQUIRED)
 
-    def key(self, index: int) -> str:
-        """Name of a sample."""
-        return self._reader.key(index)
+    def _notes(self, values: Mapping[str, Any]) -> dict[str, object]:
+        return dict(values)
 
-    def notes(self, index: int) -> dict[str, object]:
-        """What was written beside a sample: seed and rig."""
-        return json.loads(self._reader.read(index, ["json"])["json"])
-
-    def read(self, index: int, right_truth: bool = True) -> StereoSample:
-        """Read and decode one sample.
-
-        Args:
-            index: From 0 to ``len(self) - 1``.
-            right_truth: Whether to decode the right view's disparity too, where there is one.
-        Raises:
-            InputError: If an image is damaged.
-        """
-        names = ["left.png", "right.png", "disparity.png", "occluded.png"]
-        both = right_truth and "right_disparity.png" in self._reader.names(index)
-        found = self._reader.read(index, [*names, "right_disparity.png"] if both else names)
-        left, right = (_decode(found[name], cv2.IMREAD_COLOR_RGB) for name in names[:2])
-        truth = _decode_disparity(found["disparity.png"])
-        hidden = _decode(found["occluded.png"])
-        if not both:
+    def _decoded(self, found: Mapping[str, bytes], key: str) -> StereoSample:
+        left, right = decode_rgb(found["left.png"]), decode_rgb(found["right.png"])
+        layers = {name: decode_png(found[name], np.uint16) for name in found if name.endswith("disparity.png")}
+        hidden = decode_png(found["occluded.png"], np.uint8)
+        require_sizes(left, {"right.png": right, "occluded.png": hidden, **layers})
+        truth = _decode_disparity(layers["disparity.png"])
+        if _RIGHT not in layers:
             return StereoSample(left, right, *truth, (hidden & 1) > 0)
-        right_truth_maps = _decode_disparity(found["right_disparity.png"])
-        return StereoSample(left, right, *truth, (hidden & 1) > 0, *right_truth_maps, (hidden & 2) > 0)
+        return StereoSample(left, right, *truth, (hidden & 1) > 0, *_decode_disparity(layers[_RIGHT]), (hidden & 2) > 0)
 
 
-def _decode(content: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if image is None:
-        raise InputError("expected a readable PNG in the shard, got damaged bytes; write or fetch the shard again")
-    return np.asarray(image)
-
-
-def _decode_disparity(content: bytes) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    coded = _decode(content)
+def _decode_disparity(
+    coded: UInt16[np.ndarray, "h w"],
+) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     return coded.astype(np.float32) / np.float32(256.0), coded > 0

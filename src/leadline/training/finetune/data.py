@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import Dataset
 
 from leadline.data.mono.shards import DepthShards
-from leadline.data.mono.stream import DepthSource
 from leadline.data.samples import DepthSample
+from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.io.remote import is_remote
 from leadline.maps import DepthMap
@@ -46,7 +46,11 @@ class DepthFolder:
         """Number of images."""
         return len(self._files)
 
-    def read(self, index: int) -> DepthSample:
+    def key(self, index: int, /) -> str:
+        """Name of an image."""
+        return self._files[index].name
+
+    def __getitem__(self, index: int, /) -> DepthSample:
         """One image.
 
         Args:
@@ -69,21 +73,25 @@ class DepthPart:
         farthest_m: The bound, if there is one: a network that ends at 20 m cannot learn 50 m.
     """
 
-    def __init__(self, source: DepthSource, places: Sequence[int], farthest_m: float | None = None) -> None:
+    def __init__(self, source: Source[DepthSample], places: Sequence[int], farthest_m: float | None = None) -> None:
         self._source, self._places, self._farthest_m = source, places, farthest_m
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self._places)
 
-    def read(self, index: int) -> DepthSample:
+    def key(self, index: int, /) -> str:
+        """Name of a sample."""
+        return self._source.key(self._places[index])
+
+    def __getitem__(self, index: int, /) -> DepthSample:
         """One sample."""
-        sample = self._source.read(self._places[index])
+        sample = self._source[self._places[index]]
         within = np.inf if self._farthest_m is None else np.float32(self._farthest_m)
         return replace(sample, valid=sample.valid & (sample.depth <= within))
 
 
-def open_depth(place: str) -> DepthSource:
+def open_depth(place: str) -> Source[DepthSample]:
     """Samples with metric depth.
 
     Args:
@@ -125,7 +133,7 @@ def split(data: str, validation: str, farthest_m: float | None) -> tuple[DepthPa
 
 
 def _require_truth(part: DepthPart, data: str, farthest_m: float | None) -> None:
-    if not any(part.read(index).valid.any() for index in range(len(part))):
+    if not any(part[index].valid.any() for index in range(len(part))):
         bound = "" if farthest_m is None else f" up to the network's {farthest_m:g} m"
         raise InputError(
             f"expected known depth{bound} in {data}, got none in {len(part)} images; unknown is 0, and PNG files are "
@@ -153,14 +161,14 @@ class FinetuneValidation(Dataset[MonoValidationItem]):
 
     def scene(self, index: int) -> DepthScene:
         """One image with its truth."""
-        sample = self._part.read(self._places[index])
+        sample = self._part[self._places[index]]
         # Two folders may name two images alike.
         name = f"{index}-{sample.key}"
         return DepthScene(name, sample.image, DepthMap(sample.depth, sample.valid, "metric"))
 
     def __getitem__(self, index: int) -> MonoValidationItem:
         """One image as tensors."""
-        sample = self._part.read(self._places[index])
+        sample = self._part[self._places[index]]
         return {
             "group": "validation",
             "name": f"{index}-{sample.key}",

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
-from leadline.data.mono.stream import MonoBatch, MonoStream, to_tensors
+from leadline.data.mono.stream import MonoBatch, mono_stream, to_tensors
 from leadline.errors import InputError
 from leadline.losses import (
     gradient_matching,
@@ -162,7 +162,7 @@ class FinetunedZoo(Learner):
         count = recipe.epoch_steps * recipe.batch_size
         prompted = partial(to_prompted_tensors, grid=recipe.prompt_grid)
         convert = prompted if self.network.card.needs_prompt else to_tensors
-        stream = MonoStream([self.learned], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count, convert)
+        stream = mono_stream([self.learned], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count, convert)
         return self.loader(stream)
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:
@@ -242,7 +242,7 @@ def usual_augmentation(network: ZooNetwork, part: DepthPart) -> MonoAugmentation
         network: Who learns.
         part: What from.
     """
-    height, width = part.read(0).image.shape[:2]
+    height, width = part[0].image.shape[:2]
     crop = (height, width) if network.size.side == "exact" else network.size.applied(height, width)
     if network.kind == "metric":
         return MonoAugmentation(crop, scale=(1.0, 1.0), log2_stretch=0.0)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment_fov import FovAugmentation
-from leadline.data.mono.fov_stream import FovBatch, FovStream
 from leadline.data.mono.shards import DepthShards
+from leadline.data.mono.stream import FovBatch, fov_stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.losses import l1
@@ -93,7 +93,7 @@ class DiffusionLearner(Learner):
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
         source = DepthShards(recipe.data)
-        return self.loader(FovStream(source, recipe.augmentation, recipe.seed, self.samples_seen, count))
+        return self.loader(fov_stream(source, recipe.augmentation, recipe.seed, self.samples_seen, count))
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:
         """Rendered images first, then the real scenes that are present."""

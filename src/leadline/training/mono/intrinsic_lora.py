@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import DepthShards
-from leadline.data.mono.stream import MonoBatch, MonoStream
-from leadline.data.samples import DepthSample
+from leadline.data.mono.stream import MonoBatch, mono_stream
+from leadline.data.source import Part
 from leadline.errors import InputError
 from leadline.losses import l2
 from leadline.models.catalog import build_model
@@ -51,27 +51,6 @@ class IntrinsicLoraRecipe(Recipe):
         super().__post_init__()
         if self.labels < 1:
             raise InputError(f"expected labels of at least 1 in the recipe, got {self.labels}")
-
-
-@final
-class FirstSamples:
-    """The first samples of a source.
-
-    Args:
-        source: Where they are read.
-        count: How many there are at most.
-    """
-
-    def __init__(self, source: DepthShards, count: int) -> None:
-        self.source, self.count = source, min(count, len(source))
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.count
-
-    def read(self, index: int) -> DepthSample:
-        """One sample."""
-        return self.source.read(index)
 
 
 @final
@@ -122,8 +101,9 @@ class IntrinsicLoraLearner(Learner):
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
-        source = FirstSamples(DepthShards(recipe.data), recipe.labels)
-        return self.loader(MonoStream([source], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count))
+        shards = DepthShards(recipe.data)
+        source = Part(shards, range(min(recipe.labels, len(shards))))
+        return self.loader(mono_stream([source], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count))
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:
         """Rendered images first, then the real scenes that are present."""

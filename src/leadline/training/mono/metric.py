@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import DepthShards
-from leadline.data.mono.stream import CanonicalBatch, MonoStream, to_canonical_tensors
+from leadline.data.mono.stream import CanonicalBatch, mono_stream, to_canonical_tensors
 from leadline.errors import InputError
 from leadline.losses import l1, root_scale_invariant_log, scale_invariant_log
 from leadline.models.catalog import build_model
@@ -112,7 +112,7 @@ class MetricMono(Learner):
         shares = [1.0, *(share.weight for share in recipe.mix)]
         start, count = self.samples_seen, recipe.epoch_steps * recipe.batch_size
         return self.loader(
-            MonoStream(sources, shares, recipe.augmentation, recipe.seed, start, count, to_canonical_tensors)
+            mono_stream(sources, shares, recipe.augmentation, recipe.seed, start, count, to_canonical_tensors)
         )
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import DepthShards
-from leadline.data.mono.stream import MonoBatch, MonoStream
+from leadline.data.mono.stream import MonoBatch, mono_stream
 from leadline.errors import InputError
 from leadline.losses import fitted_scale_and_shift, gradient_matching, l1, masked_mean, standardised
 from leadline.models.catalog import build_model
@@ -97,7 +97,7 @@ class SupervisedMono(Learner):
         sources = [DepthShards(folder) for folder in (recipe.data, *(share.data for share in recipe.mix))]
         shares = [1.0, *(share.weight for share in recipe.mix)]
         count = recipe.epoch_steps * recipe.batch_size
-        return self.loader(MonoStream(sources, shares, recipe.augmentation, recipe.seed, self.samples_seen, count))
+        return self.loader(mono_stream(sources, shares, recipe.augmentation, recipe.seed, self.samples_seen, count))
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:
         """Rendered images first, then the real scenes that are present."""

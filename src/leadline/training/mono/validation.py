@@ -73,7 +73,7 @@ class MonoValidation(Dataset[MonoValidationItem]):
     def __getitem__(self, index: int) -> MonoValidationItem:
         """One image, unchanged."""
         if index < self.rendered:
-            sample = self.shards.read(index)
+            sample = self.shards[index]
             truth = DepthMap(sample.depth, sample.valid, "metric")
             return _item("rendered", index < _SHOWN, DepthScene(sample.key, sample.image, truth, sample.camera))
         group, shown, files = self.scenes[index - self.rendered]

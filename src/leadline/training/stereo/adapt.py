@@ -15,10 +15,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from leadline.classical import ClassicalStereo
+from leadline.data.samples import StereoSample
+from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.pairs import PairPaths, StereoPairs
 from leadline.data.stereo.shards import StereoShards
-from leadline.data.stereo.stream import MixedStream, StereoSource, StereoStream
+from leadline.data.stereo.stream import stereo_stream
 from leadline.data.synthetic.generate import generate_stereo
 from leadline.errors import InputError
 from leadline.export.onnx import load_inference
@@ -160,13 +162,13 @@ def adapt(inference: StereoInference, files: Sequence[PairPaths], options: Adapt
     )
     recordings = StereoPairs([files[index] for index in learned], _WIDTH_SHARE * inference.max_disparity)
     with ctrl_c(), tempfile.TemporaryDirectory() as rendered:
-        sources: list[StereoSource] = [recordings]
+        sources: list[Source[StereoSample]] = [recordings]
         if options.rehearsed:
             generate_stereo(options.rehearsed, _RENDER_SEED, rendered, workers=0)
             sources.append(StereoShards(rendered))
         count = options.steps * options.batch_size
-        streams = [StereoStream(source, recipe.augmentation, options.seed, 0, count) for source in sources]
-        trainer.fit(learner, train_dataloaders=learner.loader(MixedStream(streams, [1.0] * len(streams))))
+        stream = stereo_stream(sources, [1.0] * len(sources), recipe.augmentation, options.seed, 0, count)
+        trainer.fit(learner, train_dataloaders=learner.loader(stream))
     best = inference
     if guard.weights is not None:
         model = copy.deepcopy(inference.model)
@@ -190,7 +192,7 @@ def guard_score(inference: StereoInference, pairs: StereoPairs) -> float:
     costs = list[float]()
     with torch.inference_mode():
         for index in range(len(pairs)):
-            sample = pairs.read(index, right_truth=False)
+            sample = pairs[index]
             left, right = (torch.from_numpy(np.ascontiguousarray(view)) for view in (sample.left, sample.right))
             disparity = inference(left, right)[0][None, None]
             other = inference(right.flip(1), left.flip(1))[0].flip(1)[None, None]
@@ -258,7 +260,7 @@ class _Guard(lightning.Callback):
 
 
 def _checked_size(pairs: StereoPairs, index: int) -> tuple[int, int]:
-    sample = pairs.read(index, right_truth=False)
+    sample = pairs[index]
     check_images(sample.left, sample.right)
     if np.array_equal(sample.left, sample.right):
         raise InputError(f"expected two views of a scene in {pairs.key(index)}, got one image twice; remove the pair")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.pairs import open_stereo
 from leadline.data.stereo.prior import PriorBatch, PriorStream
-from leadline.data.stereo.stream import MixedStream, StereoBatch, StereoStream
+from leadline.data.stereo.stream import StereoBatch, stereo_stream
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoInference, StereoModel
 from leadline.runtime.prior import sgbm_prior
@@ -57,10 +57,8 @@ def training_stream(recipe: StereoData, start: int, count: int) -> Dataset[dict[
         InputError: If a folder has neither shards nor pairs.
     """
     shares: Sequence[DataShare] = (DataShare(recipe.data), *recipe.mix)
-    streams = [
-        StereoStream(open_stereo(share.data), recipe.augmentation, recipe.seed, start, count) for share in shares
-    ]
-    return streams[0] if len(streams) == 1 else MixedStream(streams, [share.weight for share in shares])
+    sources = [open_stereo(share.data) for share in shares]
+    return stereo_stream(sources, [share.weight for share in shares], recipe.augmentation, recipe.seed, start, count)
 
 
 class StereoLearner(Learner, ABC):

@@ -13,7 +13,7 @@ from leadline.classical import ClassicalStereo
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import CachedPriorStream, PriorBatch
 from leadline.data.stereo.shards import StereoShards
-from leadline.data.stereo.stream import StereoStream
+from leadline.data.stereo.stream import stereo_stream
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.losses import confidence_cross_entropy, general_robust, masked_mean
@@ -116,7 +116,7 @@ class RefinedStereo(Learner):
     def train_dataloader(self) -> DataLoader[PriorBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
-        stream = StereoStream(StereoShards(recipe.data), recipe.augmentation, recipe.seed, 0, recipe.samples)
+        stream = stereo_stream([StereoShards(recipe.data)], [1.0], recipe.augmentation, recipe.seed, 0, recipe.samples)
         cache = make_output_folder(Path(recipe.prior_cache))
         return self.loader(CachedPriorStream(stream, cache, self.samples_seen, recipe.epoch_steps * recipe.batch_size))
 

@@ -40,7 +40,7 @@ class StereoValidation(Dataset[StereoValidationItem]):
     """Rendered pairs, the Motorcycle pair, and the real scenes of the recipe's folders that are present."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.shards = StereoShards(recipe.validation)
+        self.shards = StereoShards(recipe.validation, right_truth=False)
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, SceneFiles]] = []
         for folder in map(Path, recipe.scenes):
@@ -57,7 +57,7 @@ class StereoValidation(Dataset[StereoValidationItem]):
     def __getitem__(self, index: int) -> StereoValidationItem:
         """One pair, unchanged."""
         if index < self.rendered:
-            sample = self.shards.read(index, right_truth=False)
+            sample = self.shards[index]
             return _item(
                 "rendered", self.shards.key(index), index < 4, sample.left, sample.right, sample.disparity, sample.valid
             )
