@@ -3,6 +3,7 @@
 import json
 import re
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,5 +46,5 @@ def test_links_lead_to_files(page: Path):
 def test_pages_end_no_table_in_a_paragraph(page: Path):
     """A line of text right below a table would become a row of it."""
     lines = page.read_text().splitlines()
-    swallowed = [b for a, b in zip(lines, lines[1:], strict=False) if a.startswith("|") and b and b[0] != "|"]
+    swallowed = [b for a, b in pairwise(lines) if a.startswith("|") and b and b[0] != "|"]
     assert swallowed == []
