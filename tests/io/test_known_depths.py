@@ -16,8 +16,51 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("header", ["", "x,y,metres\n", "X, Y, Metres\r\n"])
 def test_points(file, header):
-    points = read_known_points(file(f"{header}0,0,1.5\n\n 63.5 , 31 , 2e1\n"), 32, 64)
-    np.testing.assert_array_equal(points, [[0.0, 0.0, 1.5], [63.5, 31.0, 20.0]])
+    found = read_known_points(file(f"{header}0,0,1.5\n\n 63.5 , 31 , 2e1\n"), 32, 64)
+    np.testing.assert_array_equal(found.points, [[0.0, 0.0, 1.5], [63.5, 31.0, 20.0]])
+    assert (found.unit, found.stated) == ("m", bool(header))
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("x;y;meters\n1;2;1,25\n3;4;2,5\n", None),  # a spreadsheet with a decimal comma
+        ("1\t2\t1.25\n3\t4\t2.5\n", None),
+        ("1 2 1.25\n3 4 2.5\n", None),
+        ("u,v,depth_mm\n1,2,1250\n3,4,2500\n", None),
+        ("x,y,cm\n1,2,125\n3,4,250\n", "cm"),
+        ("1,2,1250\n3,4,2500\n", "mm"),
+    ],
+)
+def test_points_as_people_write_them(file, text, unit):
+    found = read_known_points(file(text), 32, 64, unit)
+    np.testing.assert_allclose(found.points, [[1.0, 2.0, 1.25], [3.0, 4.0, 2.5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "message"),
+    [
+        ("1,2,1250\n3,4,2500\n", None, "of 1875 in the median; if they are millimetres .1.875 m."),
+        ("1,2,150\n3,4,250\n", None, "millimetres"),
+        ("x,y,mm\n1,2,1250\n", "m", "the heading mm"),
+        ("y,x,metres\n1,2,1\n", None, "exchange the first two"),
+        ("x,y,feet\n1,2,1\n", None, "or m, cm, mm"),
+        ("2,40,1\n", None, "are they exchanged"),
+    ],
+)
+def test_a_unit_or_an_order_that_cannot_be(file, text, unit, message):
+    with pytest.raises(InputError, match=message):
+        read_known_points(file(text), 32, 64, unit)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("m", 1.0), ("cm", 100.0), ("mm", 1000.0)])
+def test_zones_in_any_unit(file, unit, factor):
+    zones = np.linspace(0.4, 4.0, 64).reshape(8, 8)
+    path = file("\n".join(",".join(f"{factor * zone:.6f}" for zone in row) for row in zones))
+    np.testing.assert_allclose(read_tof_zones(path, unit), zones, rtol=1e-5)
+    if unit != "m":
+        with pytest.raises(InputError, match=f"reaches about 4 m, got .* they look like {unit} .2.2 m."):
+            read_tof_zones(path)
 
 
 @pytest.mark.parametrize(

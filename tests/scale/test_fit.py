@@ -257,3 +257,41 @@ def test_samples_are_of_the_nearest_pixel():
     depth = depth_map(np.arange(6.0).reshape(2, 3), "metric", np.array([[True] * 3, [True, True, False]]))
     found = sample_nearest(depth, np.array([-0.5, 1.4, 2.4, 2.0]), np.array([0.0, 0.6, 0.0, 1.49]))
     np.testing.assert_array_equal(found, [0.0, 4.0, 2.0, np.nan])
+
+
+def room():
+    """Inverse depth from 0.1 to 1 (1/m), known up to a scale of 4 and a shift of -2, with errors of a tenth."""
+    rng = np.random.default_rng(3)
+    inverse = np.linspace(0.1, 1.0, 4000).reshape(40, 100)
+    return depth_map(4.0 * inverse * np.exp(rng.normal(0.0, 0.1, inverse.shape)) - 2.0, "affine_inverse"), 1.0 / inverse
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_a_few_true_distances_are_enough(count):
+    relative, metres = room()
+    rng = np.random.default_rng(count)
+    errors = []
+    for _ in range(100):
+        y, x = rng.integers(0, 40, count), rng.integers(0, 100, count)
+        known = KnownDepths(relative.depth[y, x].astype(np.float64), metres[y, x])
+        try:
+            found = to_metric(relative, fit_known_depths(relative, known, ""))
+        except InputError:
+            errors.append(1.0)
+            continue
+        assert found.valid.mean() > 0.97  # the fit puts nothing behind the camera
+        errors.append(float(np.mean(np.abs(found.depth / metres - 1.0)[found.valid])))
+    assert np.median(errors) < 0.25
+    assert np.mean(np.array(errors) > 0.6) < 0.03
+
+
+def test_a_fit_says_where_it_contradicts_its_data():
+    relative, metres = room()
+    y, x = np.arange(0, 40, 3), np.arange(0, 100, 7)[:14]
+    values = relative.depth[y, x].astype(np.float64)
+    assert fit_known_depths(relative, KnownDepths(values, metres[y, x]), "").doubts() == ()
+    shuffled = metres[y, x][[1, 0, 4, 9, 12, 2, 7, 13, 3, 11, 5, 8, 6, 10]]
+    (doubt,) = fit_known_depths(relative, KnownDepths(values, shuffled), "").doubts()
+    assert "contradicts its own data" in doubt
+    alike = KnownDepths(values[:2], np.array([1.3, 1.2]))
+    assert "nearly alike (ratio 1.08)" in fit_known_depths(relative, alike, "").doubts()[-1]

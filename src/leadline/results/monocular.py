@@ -147,7 +147,7 @@ def estimate_depth(
             raise InputError(
                 f"expected depth within 1000 m, got none from --scale-from {scale.text}; check its numbers"
             )
-    notes = found.notes
+    notes = (*found.notes, *(() if fit is None else _fit_notes(fit)))
     if depth.kind == "affine_inverse":
         notes += ("no cloud.ply: inverse depth of unknown scale and shift; --scale-from makes it metric",)
     elif depth.kind == "affine_depth":
@@ -155,6 +155,11 @@ def estimate_depth(
     elif found.camera is None:
         notes += (f"no cloud.ply: {found.source}; give --focal-px, --fov or --calibration",)
     return MonoDepth(depth, relative.kind, seconds, found, fit, notes)
+
+
+def _fit_notes(fit: MetricFit) -> tuple[str, ...]:
+    """What the user must be told of a fit, and why it may be wrong."""
+    return (*fit.notes, *(f"warning: {doubt}" for doubt in fit.doubts()))
 
 
 def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None) -> dict[str, Any]:

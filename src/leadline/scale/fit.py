@@ -4,7 +4,7 @@
 places, and says how far its answer can be trusted. Everything is fitted in float64.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import asin, cos, degrees, radians, sin
 from typing import Final, Literal
 
@@ -23,6 +23,23 @@ _MOST_PIXELS: Final = 4096
 _LEAST_RISE_SIGMAS: Final = 4.0
 """How far a plane's inverse depth must rise over the fitted rows, in standard deviations, to be ground at all."""
 _ROUNDING: Final = 1e-6
+_LEAST_RATIO: Final = 1.05
+_MOST_RATIO: Final = 50.0
+"""Of the farthest depth of an image over its nearest: a fit that says less or more rests on chance."""
+_MOST_RATIO_OF_TWO: Final = 12.0
+"""The same where two distances alone say so."""
+_USUAL_RATIO: Final = 5.0
+_RATIO_SPREAD: Final = 0.8
+"""Prior of that ratio where few distances are known: log-normal."""
+_FEW_ERROR: Final = 0.1
+"""Mean relative error of a relative depth map at a pixel, for weighing that prior."""
+_FEW: Final = 6
+"""Distances below which none can be told from an outlier, and a line through them may leave what is plausible."""
+_EXACT: Final = 1e-3
+_CONTRADICTED: Final = 0.25
+"""Median relative residual from which the distances contradict the depth map."""
+_LEAST_AGREEING: Final = 0.6
+_LEAST_SPREAD: Final = 1.3
 _FAR_SHARE: Final = 0.01
 """Of an image's pixels that are taken for infinitely far where nothing else tells the shift."""
 
@@ -55,6 +72,8 @@ class MetricFit:
             are too few data to see any error.
         shift_sigma: Of the shift; likewise, and None where the shift is not fitted to known distances.
         assumption: What was taken for granted, in words.
+        spread: Ratio of the farthest to the nearest distance that was given; None where there are none.
+        notes: What the user must be told of it.
     """
 
     space: Literal["depth", "inverse_depth"]
@@ -66,16 +85,37 @@ class MetricFit:
     scale_sigma: float | None
     shift_sigma: float | None
     assumption: str
+    spread: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def doubts(self) -> tuple[str, ...]:
+        """Why the fit may be wrong, in words: its own data contradict it, or they cannot determine it."""
+        found: list[str] = []
+        if self.median_relative_residual > _CONTRADICTED:
+            found.append(
+                f"the fit contradicts its own data: half of them are off by more than "
+                f"{100 * self.median_relative_residual:.0f} %; check which distance belongs to which place"
+            )
+        elif self.inlier_share < _LEAST_AGREEING:
+            found.append(f"only {100 * self.inlier_share:.0f} % of the distances agree with the fit; check the others")
+        if self.space == "inverse_depth" and self.spread is not None and self.spread < _LEAST_SPREAD:
+            found.append(
+                f"the known distances are nearly alike (ratio {self.spread:.2f}): what is much nearer or farther is a "
+                "guess; measure a near and a far place"
+            )
+        return tuple(found)
 
 
 def fit_known_depths(relative: DepthMap, known: KnownDepths, assumption: str) -> MetricFit:
     """The scale, and for depth of unknown shift the shift, that known distances ask for.
 
     With a shift (affine_inverse, affine_depth) it takes at least 2 distances, which differ; without, 1. An error bar
-    takes one more, and outliers can be told from 6 on, or from 3 on.
+    takes one more, and outliers can be told from 6 on, or from 3 on. Where a line through the data would put depths of
+    the image beyond any plausible ratio, as few or noisy distances do, the fit is bounded: its ratio of the farthest to
+    the nearest depth lies between 1.05 and 50, with a prior, and it is robust in log depth.
 
     Args:
-        relative: The depth; only its kind is read.
+        relative: The depth.
         known: Distances at some of its pixels.
         assumption: For the result.
     Raises:
@@ -102,14 +142,65 @@ def _fit_line(relative: DepthMap, known: KnownDepths, assumption: str) -> Metric
     wanted = 1.0 / known.depths_m if inverse else known.depths_m
     fit = consensus_fit(np.stack([known.values, np.ones_like(known.values)], axis=1), wanted)
     scale, shift = (float(value) for value in fit.coefficients)
-    if scale <= 0.0:
+    line, sigmas = (scale, shift), (_sigma(fit, 0), _sigma(fit, 1))
+    low, high = _value_range(relative, known)
+    if not _trusted(line, known.values, wanted, (low, high)):
+        line, sigmas = _bounded_line(known.values, wanted, low, high), (None, None)
+    residual = np.abs((line[0] * known.values + line[1]) / wanted - 1.0)
+    if scale <= 0.0 and float(np.median(residual)) > _CONTRADICTED:
         raise InputError(
             f"expected known distances that are smaller where the image looks closer, got a scale of {scale:.3g}; "
             "check which distance belongs to which place"
         )
-    residual = np.abs((scale * known.values + shift) / wanted - 1.0)
-    space = "inverse_depth" if inverse else "depth"
-    return _result(space, (scale, shift), fit, (_sigma(fit, 0), _sigma(fit, 1)), residual, assumption)
+    found = _result("inverse_depth" if inverse else "depth", line, fit, sigmas, residual, assumption)
+    return replace(found, spread=float(known.depths_m.max() / known.depths_m.min()))
+
+
+def _trusted(
+    line: tuple[float, float],
+    values: Float64[np.ndarray, " n"],
+    wanted: Float64[np.ndarray, " n"],
+    ends: tuple[float, float],
+) -> bool:
+    """Whether a line rises, and either agrees with enough data or keeps the image's depths within a plausible ratio."""
+    scale, shift = line
+    if scale <= 0.0:
+        return False
+    off = np.abs((scale * values + shift) / wanted - 1.0)
+    if len(wanted) > 2 and float(np.median(off)) < _EXACT:
+        return True
+    near, far = scale * ends[1] + shift, scale * ends[0] + shift
+    if len(wanted) == 2:
+        return 0.0 < near <= _MOST_RATIO_OF_TWO * far
+    return len(wanted) >= _FEW and 0.0 < near <= _MOST_RATIO * far
+
+
+def _value_range(relative: DepthMap, known: KnownDepths) -> tuple[float, float]:
+    """The values that the image's depths lie between, but for one per cent at either end."""
+    seen = relative.depth[relative.valid].astype(np.float64)
+    ends = np.quantile(seen, (0.01, 0.99)) if seen.size else known.values
+    return float(min(ends[0], known.values.min())), float(max(ends[-1], known.values.max()))
+
+
+def _bounded_line(
+    values: Float64[np.ndarray, " n"], wanted: Float64[np.ndarray, " n"], low: float, high: float
+) -> tuple[float, float]:
+    """Scale and shift of wanted = scale (value + offset) whose ratio between the image's ends is plausible.
+
+    The ratio is searched from 1.05 to 50 for the least sum of absolute errors of the logarithm, each over the error
+    that such maps have, and of the prior's cost; the scale is the median that belongs to it.
+    """
+    best, cost = (1.0, 0.0), np.inf
+    for ratio in np.geomspace(_LEAST_RATIO, _MOST_RATIO, 200):
+        shifted = values + (high - ratio * low) / (ratio - 1.0)
+        logs = np.log(wanted) - np.log(shifted)
+        middle = float(np.median(logs))
+        prior = 0.5 * (np.log(ratio / _USUAL_RATIO) / _RATIO_SPREAD) ** 2
+        found = float(np.abs(logs - middle).sum()) / _FEW_ERROR + float(prior)
+        if found < cost:
+            scale = float(np.exp(middle))
+            best, cost = (scale, scale * float((high - ratio * low) / (ratio - 1.0))), found
+    return best
 
 
 def fit_camera_height(

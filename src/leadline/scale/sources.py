@@ -1,6 +1,6 @@
 """What `--scale-from` names: known distances, a stereo result, a time-of-flight frame, or the camera's height."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import radians, tan
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.io.known_depths import ZONES, read_known_points, read_tof_zones
+from leadline.io.known_depths import ZONES, LengthUnit, read_known_points, read_tof_zones
 from leadline.io.pfm import read_pfm
 from leadline.maps import CONFIDENT, DepthMap
 from leadline.scale.fit import (
@@ -27,6 +27,10 @@ Form = Literal["points", "stereo", "tof", "ground", "height"]
 _FORMS: Final = (
     "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], ground:METRES, or height:METRES[@PITCH]"
 )
+_MUCH_BETTER: Final = 0.5
+"""Share of the residual below which another order of the data is no chance."""
+_ZONES_OFF: Final = 0.1
+"""Median relative residual of zones from which their order is doubted."""
 _MOST_PIXELS: Final = 4096
 """Of a stereo result that are fitted: neighbours err alike, so more would only feign certainty."""
 
@@ -41,6 +45,7 @@ class ScaleSource:
         path: The file or folder, if it takes one.
         number: Metres of height; degrees of a time-of-flight sensor, if given.
         pitch_deg: How far the camera looks down, if given.
+        unit: Of the distances in the file; what the file says, else metres, if absent.
     """
 
     text: str
@@ -48,6 +53,7 @@ class ScaleSource:
     path: Path | None = None
     number: float | None = None
     pitch_deg: float | None = None
+    unit: LengthUnit | None = None
 
     @property
     def needs_camera(self) -> bool:
@@ -80,20 +86,28 @@ class ScaleSource:
             return fit_ground(relative, camera, self.number)
         assert self.path is not None
         if self.form == "points":
-            known, assumption = _points(relative, _own(self.path, f"{name}.csv"))
-        elif self.form == "stereo":
-            known, assumption = _stereo(relative, self.path, name)
-        else:
-            known, assumption = _zones(relative, _own(self.path, f"{name}.csv"), camera, self.number)
-        return fit_known_depths(relative, known, assumption)
+            return _fit_points(relative, _own(self.path, f"{name}.csv"), self.unit)
+        if self.form == "stereo":
+            return fit_known_depths(relative, *_stereo(relative, self.path, name))
+        return _fit_zones(relative, _own(self.path, f"{name}.csv"), camera, self)
 
 
-def parse_scale_source(text: str) -> ScaleSource:
+def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource:
     """What a word such as points:FILE.csv or height:1.5@10 means.
 
+    Args:
+        text: The word.
+        unit: Of the distances in the file, for points and tof.
     Raises:
-        InputError: If it has no such form.
+        InputError: If it has no such form, or a unit does not go with it.
     """
+    found = _parse(text)
+    if unit is not None and found.form not in ("points", "tof"):
+        raise InputError(f"expected a unit for points or tof only, got {unit} for {text!r}; {found.form} is in metres")
+    return replace(found, unit=unit)
+
+
+def _parse(text: str) -> ScaleSource:
     form, _, rest = text.partition(":")
     body, _, tail = rest.rpartition("@")
     extra = _float(tail) if body else None
@@ -136,10 +150,36 @@ def _known(values: np.ndarray, depths_m: np.ndarray) -> KnownDepths:
     return KnownDepths(values[usable].astype(np.float64), depths_m[usable].astype(np.float64))
 
 
-def _points(relative: DepthMap, path: Path) -> tuple[KnownDepths, str]:
-    points = read_known_points(path, *relative.depth.shape)
-    values = sample_nearest(relative, points[:, 0], points[:, 1])
-    return _known(values, points[:, 2]), "the points' metres are along the optical axis"
+def _fit_points(relative: DepthMap, path: Path, unit: LengthUnit | None) -> MetricFit:
+    height, width = relative.depth.shape
+    found = read_known_points(path, height, width, unit)
+    x, y, metres = (np.asarray(column, dtype=np.float64) for column in found.points.T)
+    fit = fit_known_depths(
+        relative, _known(sample_nearest(relative, x, y), metres), "the points' metres are along the optical axis"
+    )
+    if fit.doubts() and x.max() <= height - 0.5 and y.max() <= width - 0.5:
+        other = _fit_or_none(relative, _known(sample_nearest(relative, y, x), metres))
+        if other is not None and _much_better(other, fit):
+            raise InputError(
+                f"expected lines x,y,metres (column, then row) in {path}, got points that fit far better as row, "
+                f"column ({_off(other)} instead of {_off(fit)}); exchange the first two columns"
+            )
+    return fit if found.stated else replace(fit, notes=(_unstated(path),))
+
+
+def _fit_or_none(relative: DepthMap, known: KnownDepths) -> MetricFit | None:
+    try:
+        return fit_known_depths(relative, known, "")
+    except InputError:
+        return None
+
+
+def _much_better(other: MetricFit, fit: MetricFit) -> bool:
+    return other.median_relative_residual < _MUCH_BETTER * fit.median_relative_residual
+
+
+def _off(fit: MetricFit) -> str:
+    return f"off by {100 * fit.median_relative_residual:.0f} %"
 
 
 def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str]:
@@ -165,23 +205,60 @@ def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str
     return _known(values, depth[y, x]), f"{path} is the depth of this very image in metres"
 
 
-def _zones(relative: DepthMap, path: Path, camera: Pinhole | None, field_deg: float | None) -> tuple[KnownDepths, str]:
-    metres = read_tof_zones(path)
+def _fit_zones(relative: DepthMap, path: Path, camera: Pinhole | None, source: ScaleSource) -> MetricFit:
+    metres = read_tof_zones(path, source.unit or "m")
+    values, field = _zone_values(relative, camera, source.number)
+    taken = "" if source.unit else ", the unit being taken for granted"
+    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis{taken}"
+    fit = fit_known_depths(relative, _known(values.ravel(), metres.ravel()), assumption)
+    better = [
+        (other.median_relative_residual, name)
+        for name, turned in _turned(metres).items()
+        if (other := _fit_or_none(relative, _known(values.ravel(), turned.ravel()))) is not None
+        and _much_better(other, fit)
+        and fit.median_relative_residual > _ZONES_OFF
+    ]
+    if better:
+        residual, name = min(better)
+        raise InputError(
+            f"expected zones in the image's order in {path}, got a frame that fits far better {name} (off by "
+            f"{100 * residual:.0f} % instead of {100 * fit.median_relative_residual:.0f} %); turn it so"
+        )
+    return fit if source.unit else replace(fit, notes=(_unstated(path),))
+
+
+def _unstated(path: Path) -> str:
+    return f"{path}: no unit is stated, its distances are taken for metres"
+
+
+def _turned(zones: Float64[np.ndarray, "8 8"]) -> dict[str, Float64[np.ndarray, "8 8"]]:
+    """The seven other ways in which a sensor can be mounted or its zones be numbered."""
+    return {
+        "mirrored left to right": zones[:, ::-1],
+        "mirrored top to bottom": zones[::-1],
+        "turned by 180 degrees": zones[::-1, ::-1],
+        "turned by 90 degrees clockwise": np.rot90(zones, -1),
+        "turned by 90 degrees counter-clockwise": np.rot90(zones, 1),
+        "with rows and columns exchanged": zones.T,
+        "with rows and columns exchanged and turned by 180 degrees": zones[::-1, ::-1].T,
+    }
+
+
+def _zone_values(
+    relative: DepthMap, camera: Pinhole | None, field_deg: float | None
+) -> tuple[Float64[np.ndarray, "8 8"], str]:
+    """The depth map's median in each zone, and what the zones cover, in words."""
     height, width = relative.depth.shape
-    rows: Float64[np.ndarray, " n"] = np.linspace(-0.5, height - 0.5, ZONES + 1)
-    columns: Float64[np.ndarray, " n"] = np.linspace(-0.5, width - 0.5, ZONES + 1)
+    rows, columns = (np.linspace(-0.5, side - 0.5, ZONES + 1, dtype=np.float64) for side in (height, width))
     field = "the whole image"
     if field_deg is not None:
         assert camera is not None
-        edges = np.linspace(-1.0, 1.0, ZONES + 1) * tan(radians(field_deg) / 2.0)
+        edges = np.linspace(-1.0, 1.0, ZONES + 1, dtype=np.float64) * tan(radians(field_deg) / 2.0)
         rows = camera.center_y_px + edges * camera.focal_y_px
         columns = camera.center_x_px + edges * camera.focal_x_px
         field = f"a square field of {field_deg:g} degrees around the optical axis"
-    values = np.array(
-        [[_zone_median(relative, rows[i : i + 2], columns[j : j + 2]) for j in range(ZONES)] for i in range(ZONES)]
-    )
-    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis"
-    return _known(values.ravel(), metres.ravel()), assumption
+    values = [[_zone_median(relative, rows[i : i + 2], columns[j : j + 2]) for j in range(ZONES)] for i in range(ZONES)]
+    return np.array(values), field
 
 
 def _zone_median(relative: DepthMap, rows: Float64[np.ndarray, "2"], columns: Float64[np.ndarray, "2"]) -> float:

@@ -10,6 +10,7 @@ from leadline.apps.cli.batch import run_batch, say
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
+from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
 from leadline.loading import mono_models
 from leadline.results.mono import MONO_FILES, write_mono_result
@@ -27,6 +28,7 @@ def mono(
     fov: float | None = None,
     calibration: Path | None = None,
     scale_from: Annotated[str | None, Parameter(name="--scale-from")] = None,
+    scale_unit: LengthUnit | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
     threads: int | None = None,
@@ -63,6 +65,7 @@ def mono(
         fov: Field of view across the width, degrees, instead.
         calibration: Calibration file whose left camera took the images, instead.
         scale_from: What makes the depth metric.
+        scale_unit: Unit of the distances in a file of points or zones; what its heading says, else metres, if absent.
         source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
@@ -72,7 +75,7 @@ def mono(
     """
     if not images:
         raise InputError("expected at least one image, folder or pattern, got none")
-    scale = None if scale_from is None else parse_scale_source(scale_from)
+    scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
     camera, wanted = CameraSource(focal_px, fov, calibration), mono_models([model], source or (), accept_licence)[model]
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)

@@ -1,0 +1,72 @@
+"""Files of known distances: the order of their columns and zones is checked against the image."""
+
+import numpy as np
+import pytest
+
+from leadline.errors import InputError
+from leadline.maps import DepthMap
+from leadline.scale.sources import parse_scale_source
+
+SIDE = 64
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
+METRES = 1.0 + 4.0 * COLUMNS / SIDE + 0.6 * (ROWS / SIDE) ** 2
+"""Nearer on the left and at the top: no turn or mirror image of it is alike."""
+RELATIVE = DepthMap((3.0 / METRES - 0.5).astype(np.float32), np.ones((SIDE, SIDE), bool), "affine_inverse")
+TURNS = {
+    "mirrored left to right": np.fliplr,
+    "mirrored top to bottom": np.flipud,
+    "turned by 180 degrees": lambda zones: zones[::-1, ::-1],
+    "turned by 90 degrees clockwise": lambda zones: np.rot90(zones, 1),
+    "turned by 90 degrees counter-clockwise": lambda zones: np.rot90(zones, -1),
+    "with rows and columns exchanged": np.transpose,
+}
+
+
+def zones():
+    return np.median(METRES.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(8, 8, 64), axis=2)
+
+
+def fit(folder, text, form, unit=None):
+    path = folder / "known.csv"
+    path.write_text(text)
+    return parse_scale_source(f"{form}:{path}", unit).fit(RELATIVE, None, "image")
+
+
+def frame(values):
+    return "\n".join(",".join(f"{value:.4f}" for value in row) for row in values)
+
+
+def test_zones_in_the_images_order(tmp_path):
+    found = fit(tmp_path, frame(zones()), "tof")
+    # 1/Z = (d + 0.5) / 3.
+    assert (found.scale, found.shift) == (pytest.approx(1 / 3, rel=0.02), pytest.approx(1 / 6, rel=0.05))
+    assert found.notes == (f"{tmp_path / 'known.csv'}: no unit is stated, its distances are taken for metres",)
+    stated = fit(tmp_path, frame(1000 * zones()), "tof", "mm")
+    assert (stated.scale, stated.notes) == (pytest.approx(found.scale, rel=1e-3), ())
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_zones_in_another_order_are_named(tmp_path, name):
+    # What undoes the turn is what the message says.
+    turned = TURNS[name](zones())
+    with pytest.raises(InputError, match=f"fits far better {name} .off by"):
+        fit(tmp_path, frame(turned), "tof")
+
+
+def points(order, heading=""):
+    places = [(5, 60), (60, 8), (30, 30), (50, 55), (12, 20), (40, 3), (3, 35), (25, 50), (62, 40), (18, 10)]
+    return heading + "".join(f"{','.join(map(str, order(x, y)))},{METRES[y, x]:.4f}\n" for x, y in places)
+
+
+def test_points_with_rows_before_columns_are_refused(tmp_path):
+    found = fit(tmp_path, points(lambda x, y: (x, y)), "points")
+    assert found.scale == pytest.approx(1 / 3, rel=1e-3)
+    assert "no unit is stated" in found.notes[0]
+    assert fit(tmp_path, points(lambda x, y: (x, y), "x,y,metres\n"), "points").notes == ()
+    with pytest.raises(InputError, match="exchange the first two columns"):
+        fit(tmp_path, points(lambda x, y: (y, x)), "points")
+
+
+def test_a_unit_goes_with_a_file_only():
+    with pytest.raises(InputError, match="a unit for points or tof only, got mm"):
+        parse_scale_source("height:1.5", "mm")
