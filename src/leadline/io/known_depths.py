@@ -149,7 +149,7 @@ def read_tof_zones(path: Path | str, unit: LengthUnit = "m") -> Float64[np.ndarr
     returned = distances[distances > 0]
     middle = float(np.median(returned)) if returned.size else 0.0
     if middle * UNIT_M[unit] > _TOF_MEDIAN_M:
-        likely = next((other for other in ("cm", "mm") if middle * UNIT_M[other] <= _TOF_MEDIAN_M / 2.0), "mm")
+        likely: LengthUnit = "cm" if middle * UNIT_M["cm"] <= _TOF_MEDIAN_M / 2.0 else "mm"
         raise InputError(
             f"expected zones of a sensor that reaches about 4 m, got {middle * UNIT_M[unit]:g} m in the median of "
             f"{path}; they look like {likely} ({middle * UNIT_M[likely]:g} m): say so by the unit {likely}"

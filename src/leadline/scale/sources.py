@@ -1,5 +1,6 @@
 """What `--scale-from` names: known distances, a stereo result, a time-of-flight frame, or the camera's height."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import radians, tan
 from pathlib import Path
@@ -29,8 +30,8 @@ _FORMS: Final = (
 )
 _MUCH_BETTER: Final = 0.5
 """Share of the residual below which another order of the data is no chance."""
-_ZONES_OFF: Final = 0.1
-"""Median relative residual of zones from which their order is doubted."""
+_DOUBTED: Final = 0.15
+"""Median relative residual from which the order of the data is doubted."""
 _MOST_PIXELS: Final = 4096
 """Of a stereo result that are fitted: neighbours err alike, so more would only feign certainty."""
 
@@ -154,32 +155,45 @@ def _fit_points(relative: DepthMap, path: Path, unit: LengthUnit | None) -> Metr
     height, width = relative.depth.shape
     found = read_known_points(path, height, width, unit)
     x, y, metres = (np.asarray(column, dtype=np.float64) for column in found.points.T)
-    fit = fit_known_depths(
-        relative, _known(sample_nearest(relative, x, y), metres), "the points' metres are along the optical axis"
-    )
-    if fit.doubts() and x.max() <= height - 0.5 and y.max() <= width - 0.5:
-        other = _fit_or_none(relative, _known(sample_nearest(relative, y, x), metres))
-        if other is not None and _much_better(other, fit):
-            raise InputError(
-                f"expected lines x,y,metres (column, then row) in {path}, got points that fit far better as row, "
-                f"column ({_off(other)} instead of {_off(fit)}); exchange the first two columns"
-            )
+    known = _known(sample_nearest(relative, x, y), metres)
+    orders: dict[str, KnownDepths] = {}
+    if x.max() <= height - 0.5 and y.max() <= width - 0.5:
+        orders["as row, column: exchange the first two columns"] = _known(sample_nearest(relative, y, x), metres)
+    fit = _fit_in_order(relative, known, orders, "the points' metres are along the optical axis", path)
     return fit if found.stated else replace(fit, notes=(_unstated(path),))
 
 
-def _fit_or_none(relative: DepthMap, known: KnownDepths) -> MetricFit | None:
+def _fit_in_order(
+    relative: DepthMap, known: KnownDepths, orders: Mapping[str, KnownDepths], assumption: str, path: Path
+) -> MetricFit:
+    """The fit of the data as they are; refused if they fit far better in another order, which a user then exchanges."""
+    fit: MetricFit | None = None
+    refusal: InputError | None = None
     try:
-        return fit_known_depths(relative, known, "")
+        fit = fit_known_depths(relative, known, assumption)
+    except InputError as error:
+        refusal = error
+    off = np.inf if fit is None else fit.median_relative_residual
+    if off > _DOUBTED:
+        others = {name: _residual(relative, other) for name, other in orders.items()}
+        best = min(others, key=lambda name: others[name], default=None)
+        if best is not None and others[best] < min(_MUCH_BETTER * off, _DOUBTED):
+            now = "not at all" if fit is None else f"by {100 * off:.0f} %"
+            raise InputError(
+                f"expected distances in the image's order in {path}, which are off {now}; they fit (off by "
+                f"{100 * others[best]:.0f} %) {best}"
+            )
+    if fit is None:
+        assert refusal is not None, "without a fit there was an error"
+        raise refusal
+    return fit
+
+
+def _residual(relative: DepthMap, known: KnownDepths) -> float:
+    try:
+        return fit_known_depths(relative, known, "").median_relative_residual
     except InputError:
-        return None
-
-
-def _much_better(other: MetricFit, fit: MetricFit) -> bool:
-    return other.median_relative_residual < _MUCH_BETTER * fit.median_relative_residual
-
-
-def _off(fit: MetricFit) -> str:
-    return f"off by {100 * fit.median_relative_residual:.0f} %"
+        return np.inf
 
 
 def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str]:
@@ -208,22 +222,9 @@ def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str
 def _fit_zones(relative: DepthMap, path: Path, camera: Pinhole | None, source: ScaleSource) -> MetricFit:
     metres = read_tof_zones(path, source.unit or "m")
     values, field = _zone_values(relative, camera, source.number)
-    taken = "" if source.unit else ", the unit being taken for granted"
-    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis{taken}"
-    fit = fit_known_depths(relative, _known(values.ravel(), metres.ravel()), assumption)
-    better = [
-        (other.median_relative_residual, name)
-        for name, turned in _turned(metres).items()
-        if (other := _fit_or_none(relative, _known(values.ravel(), turned.ravel()))) is not None
-        and _much_better(other, fit)
-        and fit.median_relative_residual > _ZONES_OFF
-    ]
-    if better:
-        residual, name = min(better)
-        raise InputError(
-            f"expected zones in the image's order in {path}, got a frame that fits far better {name} (off by "
-            f"{100 * residual:.0f} % instead of {100 * fit.median_relative_residual:.0f} %); turn it so"
-        )
+    orders = {name: _known(values.ravel(), turned.ravel()) for name, turned in _turned(metres).items()}
+    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis"
+    fit = _fit_in_order(relative, _known(values.ravel(), metres.ravel()), orders, assumption, path)
     return fit if source.unit else replace(fit, notes=(_unstated(path),))
 
 
