@@ -70,7 +70,7 @@ def write_pairs(folder: Path, loaders: list[SceneLoader]) -> None:
     """The images of scenes, without their truth."""
     for loader in loaders:
         scene = loader()
-        place = folder / scene.name
+        place = folder / scene.key
         place.mkdir()
         write_image(place / "im0.png", scene.left)
         write_image(place / "im1.png", scene.right)

@@ -37,10 +37,11 @@ from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import find_depth_scenes
 from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import StereoScene, load_scenes
+from leadline.protocols.stereo.scenes import load_scenes
 from leadline.runtime import MonoSession, StereoMethod, StereoSession
 from leadline.runtime.card import ModelCard, Task
 from leadline.runtime.refine import RefinedMatcher
+from leadline.samples import StereoSample
 from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
@@ -215,7 +216,7 @@ def _joined(card: Path | None, began_with: Path | None, curve: list[dict[str, An
 
 
 def _scores(task: Task, weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
-    groups: dict[str, list[StereoScene]] = {"motorcycle": [motorcycle()[0]]}
+    groups: dict[str, list[StereoSample]] = {"motorcycle": [motorcycle()[0]]}
     groups.update({folder.resolve().name: list(load_scenes(folder)) for folder in folders})
     network = RefinedMatcher(model=weights) if task == "refine" else StereoSession(weights)
     methods: dict[str, StereoMethod] = {"network": network, "sgbm-3way": ClassicalStereo("sgbm-3way")}

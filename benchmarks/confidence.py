@@ -25,9 +25,9 @@ from leadline.protocols.metric import Metric
 from leadline.protocols.report import Score
 from leadline.protocols.stereo.confidence import CONFIDENCE, CORRECT_PX
 from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
-from leadline.protocols.stereo.scenes import StereoScene
 from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
 from leadline.runtime import DEFAULT_MODEL, stereo_method
+from leadline.samples import StereoSample
 
 PROMISES = ("ECE-1px", "in-80", "expected")
 """What only a probability can be held to."""
@@ -120,7 +120,7 @@ def main(
             scored: dict[str, list[Pixels]] = {name: [] for name in networks}
 
             def observe(
-                scene: StereoScene, maps: Mapping[str, DisparityMap], _: Sequence[Score], task=task, scored=scored
+                scene: StereoSample, maps: Mapping[str, DisparityMap], _: Sequence[Score], task=task, scored=scored
             ) -> None:
                 for name, found in scored.items():
                     pixels = score_pixels(scene, maps[name], "all", "sparse")

@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from leadline.data.stereo.shards import StereoShards
-from leadline.maps import DisparityMap
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import SceneFiles, StereoScene, find_scenes
+from leadline.protocols.stereo.scenes import SceneFiles, find_scenes
+from leadline.samples import StereoSample
 
 APPROXIMATE = "Middlebury approximate"
 GROUPS = ("Motorcycle", "Middlebury official", APPROXIMATE, "KITTI 2012", "KITTI 2015", "rendered")
 REMARKS = {APPROXIMATE: "the truth is hole-filled or quantised: errors below 4 px mean little"}
 
-SceneLoader = Callable[[], StereoScene]
+SceneLoader = Callable[[], StereoSample]
 
 
 def find_groups(folders: list[Path], rendered: Path | None, pairs: int) -> dict[str, list[SceneLoader]]:
@@ -37,7 +37,7 @@ def find_groups(folders: list[Path], rendered: Path | None, pairs: int) -> dict[
             groups[_group(files)].append(files.load)
     if rendered is not None:
         shards = StereoShards(rendered, right_truth=False)
-        groups["rendered"] = [partial(_rendered, shards, index) for index in range(min(pairs, len(shards)))]
+        groups["rendered"] = [partial(shards.__getitem__, index) for index in range(min(pairs, len(shards)))]
     absent = [name for name, loaders in groups.items() if not loaders]
     if absent:
         print(f"left out: {', '.join(absent)} (no scenes given)")
@@ -56,9 +56,3 @@ def _group(files: SceneFiles) -> str:
     about = files.left.parent / "scene.json"
     truth = json.loads(about.read_text()).get("truth", "") if about.is_file() else ""
     return APPROXIMATE if truth.startswith("approximate") else "Middlebury official"
-
-
-def _rendered(shards: StereoShards, index: int) -> StereoScene:
-    sample = shards[index]
-    truth = DisparityMap(sample.disparity, sample.valid)
-    return StereoScene(shards.key(index), sample.left, sample.right, truth, ~sample.occluded)

@@ -19,7 +19,7 @@ from leadline.ops import census_transform, sad_volume, zncc_volume
 from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import StereoSample
 from leadline.visual.colormap import plasma, robust_range
 from leadline.visual.sheet import Panel, sheet
 
@@ -57,7 +57,7 @@ def grey(image: Image) -> Float[Tensor, "1 1 h w"]:
     return torch.from_numpy(image).float().mean(dim=2).div(255.0)[None, None]
 
 
-def halved(scene: StereoScene) -> StereoScene:
+def halved(scene: StereoSample) -> StereoSample:
     """The scene at half its size; the truth is that of every second pixel."""
     assert scene.truth is not None
     height, width = (side // 2 for side in scene.left.shape[:2])
@@ -71,19 +71,19 @@ def halved(scene: StereoScene) -> StereoScene:
     return replace(scene, left=left, right=right, truth=DisparityMap(disparity / np.float32(2.0), valid))
 
 
-def exposed(scene: StereoScene) -> StereoScene:
+def exposed(scene: StereoSample) -> StereoSample:
     """The scene as if the right camera had another exposure and black level."""
     right = np.clip(np.rint(scene.right * GAIN + OFFSET), 0, 255).astype(np.uint8)
     return replace(scene, right=right)
 
 
-def panels(scene: StereoScene, remark: str) -> list[Panel]:
+def panels(scene: StereoSample, remark: str) -> list[Panel]:
     """The right image, and each score's disparity with its bad-2."""
     assert scene.truth is not None
     colors = robust_range(scene.truth.disparity, scene.truth.valid)
     row = [Panel(f"right image, {remark}", scene.right, photo=True)]
 
-    def observe(_: StereoScene, maps: Mapping[str, DisparityMap], __: object) -> None:
+    def observe(_: StereoSample, maps: Mapping[str, DisparityMap], __: object) -> None:
         images.update({name: plasma(found.disparity, found.valid, colors) for name, found in maps.items()})
 
     images: dict[str, Image] = {}

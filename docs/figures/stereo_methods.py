@@ -10,8 +10,8 @@ from leadline.maps import DisparityMap
 from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import StereoScene
 from leadline.runtime import stereo_method
+from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
 TARGET = Path(__file__).resolve().parents[1] / "images" / "motorcycle.jpg"
@@ -26,7 +26,7 @@ def main() -> None:
     scene, _ = motorcycle()
     maps: dict[str, DisparityMap] = {}
 
-    def observe(_: StereoScene, found: Mapping[str, DisparityMap], __: object) -> None:
+    def observe(_: StereoSample, found: Mapping[str, DisparityMap], __: object) -> None:
         maps.update(found)
 
     methods = {name: stereo_method(name, SGBM_REACH_PX if name == "sgbm-3way" else None) for name in METHODS}

@@ -59,7 +59,7 @@ def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray 
     for layer, label in ((valid, "valid"), (confidence, "confidence")):
         if layer is not None and layer.shape != values.shape:
             raise InputError(f"expected {label} of the {name}'s shape {values.shape}, got {layer.shape}")
-    if not np.isfinite(values[valid]).all():
+    if not (np.isfinite(values) | ~valid).all():
         raise InputError(f"expected finite {name} wherever valid is true; mark unknown pixels invalid instead")
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from leadline.apps.cli import eval as eval_module
 from leadline.apps.cli.main import main
-from leadline.data.samples import StereoSample
 from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.images import read_image
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 SHIFT = 7
 
@@ -29,7 +30,7 @@ def shifted_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         disparity, known = np.full((64, 128), float(SHIFT), np.float32), np.ones((64, 128), bool)
         hidden = np.zeros((64, 128), bool)
         hidden[:, :SHIFT] = True
-        sample = StereoSample(texture[:, :128], texture[:, SHIFT:], disparity, known, hidden)
+        sample = StereoSample(name, texture[:, :128], texture[:, SHIFT:], DisparityMap(disparity, known), hidden)
         write_stereo_scene(root / name, sample, StereoRig(camera, camera, 0.1))
     return root
 

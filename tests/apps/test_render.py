@@ -33,13 +33,13 @@ def test_scenes_are_what_eval_reads(tmp_path):
     words = [*SMALL, "--count", "2", "--seed", "5", "--format", "scenes", "--output", str(tmp_path)]
     assert main(words) == 0
     first, second = load_scenes(tmp_path)
-    assert (first.name, second.name) == ("00000005", "00000006")
+    assert (first.key, second.key) == ("00000005", "00000006")
     sample, rig = render_stereo(5, (32, 64))
     np.testing.assert_array_equal(first.left, sample.left)
     np.testing.assert_array_equal(first.right, sample.right)
     np.testing.assert_array_equal(first.truth.valid, sample.valid)
     np.testing.assert_array_equal(first.truth.disparity[sample.valid], sample.disparity[sample.valid])
-    np.testing.assert_array_equal(first.seen_by_both, sample.valid & ~sample.occluded)
+    np.testing.assert_array_equal(~first.occluded, sample.valid & ~sample.occluded)
     calibration = read_calibration(tmp_path / "00000005" / "calib.txt")
     assert calibration.baseline_m == pytest.approx(rig.baseline_m)
     assert calibration.left.focal_x_px == pytest.approx(rig.focal_px)

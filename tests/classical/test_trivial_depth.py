@@ -5,7 +5,7 @@ from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.maps import DepthMap
 from leadline.protocols.mono.evaluate import evaluate_depth
 from leadline.protocols.mono.generic import GENERIC
-from leadline.protocols.mono.scenes import DepthScene
+from leadline.samples import DepthSample
 
 IMAGE = np.zeros((5, 4, 3), dtype=np.uint8)
 
@@ -14,7 +14,7 @@ def absrel(truth: np.ndarray) -> tuple[float, float]:
     """Of the constant and of the ramp."""
     metric = DepthMap(truth.astype(np.float32), np.ones(truth.shape, dtype=bool), "metric")
     methods = {"constant": constant_depth, "ramp": vertical_ramp}
-    report = evaluate_depth([DepthScene("s", IMAGE, metric)], methods, GENERIC)
+    report = evaluate_depth([DepthSample("s", IMAGE, metric)], methods, GENERIC)
     constant, ramp = (report.score(name, "AbsRel", "no-crop", "dense").value for name in methods)
     return constant, ramp
 

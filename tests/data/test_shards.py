@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from leadline.data.mono.shards import DepthShards, encode_depth, write_depth_shard
-from leadline.data.samples import DepthSample, StereoSample
 from leadline.data.shards import encode_png
 from leadline.data.source import Part, Source
 from leadline.data.stereo.shards import StereoShards, write_stereo_shard
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.shards import ShardReader, write_shard
+from leadline.maps import DepthMap, DisparityMap
+from leadline.samples import DepthSample, StereoSample
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 METRES = np.linspace(0.5, 9.0, 48, dtype=np.float32).reshape(6, 8)
@@ -93,14 +94,14 @@ def test_depth_in_millimetres_is_refused_and_named(tmp_path: Path, metres: np.nd
 
 
 def test_near_depth_in_a_shard_that_names_its_code_is_taken(tmp_path: Path):
-    near = DepthSample(IMAGE, np.full((6, 8), 0.1, np.float32), KNOWN, "metric", "k0")
+    near = DepthSample("k0", IMAGE, DepthMap(np.full((6, 8), 0.1, np.float32), KNOWN, "metric"))
     write_depth_shard(tmp_path / "a.tar", [(near, {})])
     np.testing.assert_allclose(DepthShards(tmp_path)[0].depth, 0.1, rtol=1e-4)
 
 
 def test_shards_of_the_other_kind_are_refused(tmp_path: Path):
-    stereo = StereoSample(IMAGE, IMAGE, METRES, KNOWN, ~KNOWN)
-    write_stereo_shard(tmp_path / "s" / "a.tar", [("k0", stereo, {})])
+    stereo = StereoSample("k0", IMAGE, IMAGE, DisparityMap(METRES, KNOWN), ~KNOWN)
+    write_stereo_shard(tmp_path / "s" / "a.tar", [(stereo, {})])
     with pytest.raises(InputError, match=r"image.png is missing; it is another program's shard or one of another kind"):
         DepthShards(tmp_path / "s")[0]
     with pytest.raises(InputError, match=r"left.png is missing"):
@@ -108,7 +109,8 @@ def test_shards_of_the_other_kind_are_refused(tmp_path: Path):
 
 
 def test_layers_of_another_size_and_bad_bytes_in_a_stereo_shard_are_refused(tmp_path: Path):
-    write_stereo_shard(tmp_path / "whole" / "a.tar", [("k0", StereoSample(IMAGE, IMAGE, METRES, KNOWN, ~KNOWN), {})])
+    stereo = StereoSample("k0", IMAGE, IMAGE, DisparityMap(METRES, KNOWN), ~KNOWN)
+    write_stereo_shard(tmp_path / "whole" / "a.tar", [(stereo, {})])
     reader = ShardReader(tmp_path / "whole")
     whole = reader.read(0, reader.names(0))
     for name, layer, message in (
@@ -134,7 +136,8 @@ def test_a_shard_that_is_cut_off_after_it_was_indexed_is_told(tmp_path: Path):
 
 
 def test_no_mutation_of_a_shard_gives_a_traceback(tmp_path: Path):
-    write_depth_shard(tmp_path / "a.tar", [(DepthSample(IMAGE, METRES, KNOWN, "metric", "k0", Pinhole(**CAMERA)), {})])
+    depth = DepthSample("k0", IMAGE, DepthMap(METRES, KNOWN, "metric"), Pinhole(**CAMERA))
+    write_depth_shard(tmp_path / "a.tar", [(depth, {})])
     whole = np.frombuffer((tmp_path / "a.tar").read_bytes(), np.uint8)
     rng, told = np.random.default_rng(0), list[str]()
     for _ in range(1000):

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from leadline.data.mono.stream import to_canonical_tensors, to_tensors
-from leadline.data.samples import DepthSample
 from leadline.data.synthetic.mono import render_mono
 from leadline.errors import InputError
 from leadline.metrics.align import least_squares_disparity
@@ -21,6 +20,7 @@ from leadline.models.mono.dpt import Reassemble
 from leadline.models.mono.eigen import Eigen
 from leadline.models.mono.monodepth import MonoDepth
 from leadline.models.mono.zoe_bins import MetricBins, ZoeBins, attracted, log_binomial
+from leadline.samples import DepthSample
 from leadline.training.mono.metric import metric_terms
 from leadline.training.mono.monodepth import MonoDepthRecipe, left_right_terms
 from leadline.training.mono.supervised import MonoRecipe, mono_terms

@@ -9,11 +9,11 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from leadline.data.samples import StereoSample
 from leadline.data.stream import Stream
 from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.stereo import LeadlineFast
+from leadline.samples import StereoSample
 from leadline.training import stereo
 from leadline.training.run import LOGS_NAME, train
 from leadline.training.stereo.recipe import StereoRecipe

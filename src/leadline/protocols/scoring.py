@@ -15,10 +15,10 @@ from leadline.protocols.rules import Region, Rule
 
 @runtime_checkable
 class Named(Protocol):
-    """A scene of any task."""
+    """A sample of any task."""
 
     @property
-    def name(self) -> str:
+    def key(self) -> str:
         """Short name for tables."""
         ...
 
@@ -70,9 +70,9 @@ def run_methods(
     exclusions: list[Exclusion] = []
     names: set[str] = set()
     for scene in scenes:
-        if scene.name in names:
-            raise InputError(f"expected scenes of different names, got {scene.name} twice; rename a folder")
-        names.add(scene.name)
+        if scene.key in names:
+            raise InputError(f"expected scenes of different names, got {scene.key} twice; rename a folder")
+        names.add(scene.key)
         predictions: dict[str, MapT] = {}
         scene_rows: list[Score] = []
         for name, method in methods.items():

@@ -43,8 +43,8 @@ def test_the_subset_has_a_minus_in_one_view(tree):
     assert (len(pairs), pairs.key(0)) == (1, "train/0000003")
     sample = pairs[0]
     assert (sample.disparity == 1.5).all()
-    assert sample.right_disparity is not None
-    assert (sample.right_disparity == 1.5).all()
+    assert sample.right_truth is not None
+    assert (sample.right_truth.disparity == 1.5).all()
     assert np.argwhere(sample.occluded).tolist() == [[0, 1]]
     assert np.argwhere(sample.right_occluded).tolist() == [[0, 2]]
 

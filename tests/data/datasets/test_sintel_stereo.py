@@ -34,7 +34,7 @@ def test_a_pair(tree):
     assert (sample.disparity == 13.0).all()
     assert sample.valid.all()
     assert np.argwhere(sample.occluded).tolist() == [[0, 0], [1, 2]]
-    assert sample.right_disparity is None
+    assert sample.right_truth is None
 
 
 def test_what_does_not_fit_is_refused(tree):

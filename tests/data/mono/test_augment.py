@@ -10,8 +10,9 @@ import torch
 from leadline.data.mono.augment import MonoAugmentation, augment_mono, photometric
 from leadline.data.mono.shards import DepthShards, write_depth_shard
 from leadline.data.mono.stream import mono_stream, to_tensors
-from leadline.data.samples import DepthSample
 from leadline.data.stream import Stream
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 STILL = MonoAugmentation(
     (48, 64), (1.0, 1.0), log2_stretch=0.0, flip=0.0, tone=0.0, grey=0.0, saturation=0.0, blur=0.0, noise=0.0, jpeg=0.0
@@ -23,7 +24,7 @@ def ramp(key: str = "ramp", first: float = 1.0) -> DepthSample:
     rows, columns = np.mgrid[:48, :64]
     image = np.stack([columns * 2, rows * 2, np.full_like(rows, 9)], axis=-1).astype(np.uint8)
     valid = rows >= 4
-    return DepthSample(image, (first + columns).astype(np.float32), valid, "metric", key)
+    return DepthSample(key, image, DepthMap((first + columns).astype(np.float32), valid, "metric"))
 
 
 def test_without_options_nothing_changes():

@@ -6,17 +6,18 @@ import pytest
 from leadline.data.mono.augment_fov import FovAugmentation, augment_fov, nearest_filled, tan_half_fov, through_window
 from leadline.data.mono.shards import FARTHEST_M
 from leadline.data.mono.stream import fov_stream
-from leadline.data.samples import DepthSample
 from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 
 def sample(height: int = 60, width: int = 80) -> DepthSample:
     rows, _ = np.mgrid[:height, :width]
     image = np.full((height, width, 3), 200, np.uint8)
     camera = Pinhole(60.0, 50.0, (width - 1) / 2, (height - 1) / 2, height, width)
-    return DepthSample(image, (1.0 + rows).astype(np.float32), rows >= 6, "metric", "s", camera)
+    return DepthSample("s", image, DepthMap((1.0 + rows).astype(np.float32), rows >= 6, "metric"), camera)
 
 
 def rng() -> np.random.Generator:
@@ -79,7 +80,7 @@ def test_nearest_depth():
 def test_the_mirror_moves_the_principal_point():
     seen = sample()
     camera = Pinhole(60.0, 50.0, 30.0, 29.5, 60, 80)
-    seen = DepthSample(seen.image, seen.depth, seen.valid, "metric", "s", camera)
+    seen = DepthSample("s", seen.image, DepthMap(seen.depth, seen.valid, "metric"), camera)
     mirrored = augment_fov(seen, FovAugmentation((60, 80), (1.0, 1.0), flip=1.0, tone=0.0), rng())
     assert mirrored.camera.center_x_px == 49.0
     np.testing.assert_array_equal(mirrored.image, seen.image)
@@ -90,10 +91,10 @@ def test_the_mirror_moves_the_principal_point():
 
 def test_without_a_camera_there_is_no_field_of_view():
     whole = sample()
-    unknown = DepthSample(whole.image, whole.depth, whole.valid, "metric", "s7")
+    unknown = DepthSample("s7", whole.image, whole.truth)
     with pytest.raises(InputError, match="camera in sample s7, got no camera"):
         augment_fov(unknown, FovAugmentation(), rng())
-    relative = DepthSample(whole.image, whole.depth, whole.valid, "affine_inverse", "s7", whole.camera)
+    relative = DepthSample("s7", whole.image, DepthMap(whole.depth, whole.valid, "affine_inverse"), whole.camera)
     with pytest.raises(InputError, match=r"metric depth .* got affine_inverse"):
         augment_fov(relative, FovAugmentation(), rng())
     with pytest.raises(InputError, match="0 < least <= most"):
@@ -110,7 +111,7 @@ def test_a_sample_is_a_function_of_its_number():
 
         def __getitem__(self, index: int) -> DepthSample:
             whole = sample()
-            return DepthSample(whole.image, whole.depth + index, whole.valid, "metric", "s", whole.camera)
+            return DepthSample("s", whole.image, DepthMap(whole.depth + index, whole.valid, "metric"), whole.camera)
 
     def stream(start: int) -> Stream:
         return fov_stream(Source(), FovAugmentation((32, 40)), 1, start, 6)

@@ -7,9 +7,10 @@ import pytest
 
 from leadline.data.mono.augment import MonoAugmentation, augment_mono
 from leadline.data.mono.stream import to_canonical_tensors
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 STILL = MonoAugmentation(
     (48, 64), (1.0, 1.0), log2_stretch=0.0, flip=0.0, tone=0.0, grey=0.0, saturation=0.0, blur=0.0, noise=0.0, jpeg=0.0
@@ -21,7 +22,7 @@ def plane() -> DepthSample:
     """Red tells the column, green the row; every pixel is 6 m away."""
     rows, columns = np.mgrid[:48, :64]
     image = np.stack([columns, rows, np.zeros_like(rows)], axis=-1).astype(np.uint8)
-    return DepthSample(image, np.full((48, 64), 6.0, np.float32), rows >= 4, "metric", "plane", CAMERA)
+    return DepthSample("plane", image, DepthMap(np.full((48, 64), 6.0, np.float32), rows >= 4, "metric"), CAMERA)
 
 
 def test_relative_focal_is_1_at_60_degrees_of_4_to_3_and_outlives_a_resize():

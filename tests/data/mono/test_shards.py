@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from leadline.data.mono.shards import DepthShards, decode_depth, encode_depth, write_depth_shard
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 
 def sample(seed: int) -> DepthSample:
@@ -19,7 +20,7 @@ def sample(seed: int) -> DepthSample:
     depth = np.exp(rng.uniform(np.log(0.05), np.log(1000.0), (12, 20))).astype(np.float32)
     camera = Pinhole(200.0 + seed, 200.0 + seed, 9.5, 5.25, 12, 20)
     image = rng.integers(0, 256, (12, 20, 3), np.uint8)
-    return DepthSample(image, depth, rng.random((12, 20)) < 0.7, "metric", f"k{seed}", camera)
+    return DepthSample(f"k{seed}", image, DepthMap(depth, rng.random((12, 20)) < 0.7, "metric"), camera)
 
 
 def test_samples_come_back_in_any_order(tmp_path: Path) -> None:
@@ -53,7 +54,9 @@ def test_the_ends_of_the_range_are_the_first_and_the_last_code() -> None:
 
 def test_only_metric_depth_is_taken(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected metric depth.*affine_inverse"):
-        write_depth_shard(tmp_path / "a.tar", [(replace(sample(0), annotation="affine_inverse"), {})])
+        write_depth_shard(
+            tmp_path / "a.tar", [(replace(sample(0), truth=replace(sample(0).truth, kind="affine_inverse")), {})]
+        )
     assert not list(tmp_path.iterdir())
 
 

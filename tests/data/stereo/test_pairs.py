@@ -31,9 +31,9 @@ def test_two_folders_are_paired_in_the_order_of_names(tmp_path: Path, names: tup
     sample = StereoPairs(found)[0]
     assert (sample.left[0, 0, 0], sample.right[0, 0, 0]) == (2, 4)
     assert not sample.valid.any()
-    assert sample.right_valid is not None
-    assert not sample.right_valid.any()
-    assert StereoPairs(found, right_truth=False)[0].right_valid is None
+    assert sample.right_truth is not None
+    assert not sample.right_truth.valid.any()
+    assert StereoPairs(found, right_truth=False)[0].right_truth is None
     assert StereoPairs(found).key(1) == str(tmp_path / names[0] / "b.png")
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.data.samples import StereoSample
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import PriorStream
 from leadline.data.stereo.shards import StereoShards, write_stereo_shard
 from leadline.data.stereo.stream import stereo_stream
 from leadline.data.stream import Stream
+from leadline.maps import DisparityMap
 from leadline.runtime.prior import sgbm_prior
+from leadline.samples import StereoSample
 
 PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -26,7 +27,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> StereoShards:
     for index in range(5):
         image = np.full((32, 48, 3), 10 * index, np.uint8)
         disparity, known = np.full((32, 48), 4.0, np.float32), np.ones((32, 48), bool)
-        samples.append((f"k{index}", StereoSample(image, image, disparity, known, ~known), {}))
+        samples.append((StereoSample(f"k{index}", image, image, DisparityMap(disparity, known), ~known), {}))
     write_stereo_shard(path, samples)
     return StereoShards([path])
 
@@ -86,7 +87,7 @@ def test_what_guides_is_found_in_smaller_images_and_counted_in_pixels_of_the_lar
     texture = np.kron(rng.integers(0, 256, (30, 73), dtype=np.uint8), np.ones((3, 3), np.uint8))[..., None].repeat(3, 2)
     left, right = (np.ascontiguousarray(view) for view in (texture[:, :-27], texture[:, 27:]))
     truth, known = np.full(left.shape[:2], 27.0, np.float32), np.ones(left.shape[:2], bool)
-    write_stereo_shard(tmp_path / "a.tar", [("k", StereoSample(left, right, truth, known, ~known), {})])
+    write_stereo_shard(tmp_path / "a.tar", [(StereoSample("k", left, right, DisparityMap(truth, known), ~known), {})])
     plain = replace(PLAIN, crop=truth.shape)
     stream = stereo_stream([StereoShards([tmp_path / "a.tar"])], [1.0], plain, 1, 6, 4)
     guided = PriorStream(stream, 6, 3, 60, enlarge)

@@ -87,7 +87,7 @@ def test_warped_right_view_shows_the_left_where_not_occluded(bank: TextureBank) 
         error = np.abs(shown - sample.left).mean(-1)
         seen = sample.valid & ~sample.occluded
         errors.append(float(np.median(error[seen])))
-        shown = warp(sample.left[:, ::-1], sample.right_disparity[:, ::-1])[:, ::-1].astype(np.float32)
+        shown = warp(sample.left[:, ::-1], sample.right_truth.disparity[:, ::-1])[:, ::-1].astype(np.float32)
         swapped.append(float(np.median(np.abs(shown - sample.right).mean(-1)[~sample.right_occluded])))
     assert max(errors) < 3.0
     assert max(swapped) < 3.0
@@ -122,8 +122,9 @@ def test_points_that_leave_the_image_are_occluded() -> None:
 
 def test_same_seed_gives_the_same_bytes(bank: TextureBank) -> None:
     first, second = (render_stereo(11, (64, 128), bank=bank)[0] for _ in range(2))
-    for name in ("left", "right", "disparity", "occluded", "right_disparity"):
+    for name in ("left", "right", "disparity", "occluded"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+    assert first.right_truth.disparity.tobytes() == second.right_truth.disparity.tobytes()
 
 
 def test_disparities_reach_what_was_drawn(bank: TextureBank) -> None:

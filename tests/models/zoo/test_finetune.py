@@ -15,12 +15,13 @@ import torch
 from leadline.apps.cli.main import main
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.samples import DepthSample
 from leadline.data.stream import Stream
 from leadline.errors import InputError, MissingExtraError
 from leadline.export import zoo as export
+from leadline.maps import DepthMap
 from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo import zoo_card
+from leadline.samples import DepthSample
 from leadline.training.finetune.data import DepthPart, open_depth, split
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
 from leadline.training.finetune.results import Finetuned
@@ -229,7 +230,7 @@ def test_views_are_those_that_the_network_will_see(save, data):
 def test_data_comes_from_shards_and_from_images(data, tmp_path):
     image, depth = example_image()
     metres = depth.astype(np.float32) / 1000.0
-    sample = DepthSample(image, metres, depth > 0, "metric", "a")
+    sample = DepthSample("a", image, DepthMap(metres, depth > 0, "metric"))
     write_depth_shard(tmp_path / "a.tar", [(replace(sample, key=f"s{index}"), {}) for index in range(20)])
     learned, judged = split(str(tmp_path), "", None)
     assert (len(learned), len(judged)) == (18, 2)

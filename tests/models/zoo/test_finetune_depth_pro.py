@@ -10,12 +10,13 @@ import torch
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.mono.stream import to_tensors
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
+from leadline.maps import DepthMap
 from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo.depth_pro import metres
 from leadline.runtime.onnx_card import SizeRule
+from leadline.samples import DepthSample
 from leadline.training.finetune.data import DepthPart
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
 
@@ -23,7 +24,7 @@ pytest.importorskip("transformers", reason='no transformers: pip install "leadli
 CARD = zoo_card("depth-pro")
 IMAGE = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
 DEPTH = (1.0 + np.mgrid[:56, :56][0] / 28.0).astype(np.float32)
-SAMPLE = DepthSample(IMAGE, DEPTH, np.mgrid[:56, :56][1] >= 14, "metric", "a")
+SAMPLE = DepthSample("a", IMAGE, DepthMap(DEPTH, np.mgrid[:56, :56][1] >= 14, "metric"))
 
 
 class Source:
@@ -34,7 +35,9 @@ class Source:
 
     def read(self, index: int) -> DepthSample:
         rows = np.s_[index : 40 + index]
-        return replace(SAMPLE, image=SAMPLE.image[rows], depth=SAMPLE.depth[rows], valid=SAMPLE.valid[rows])
+        return replace(
+            SAMPLE, image=SAMPLE.image[rows], truth=DepthMap(SAMPLE.depth[rows], SAMPLE.valid[rows], "metric")
+        )
 
 
 @pytest.mark.parametrize("fov_deg", [60.0, -5.0])

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.export.zoo import export_zoo
+from leadline.maps import DepthMap
 from leadline.models.zoo import load_zoo, zoo_card
 from leadline.models.zoo import trainable as zoo
+from leadline.samples import DepthSample
 from leadline.training.finetune.learner import FinetuneRecipe, finetune_terms
 from leadline.training.finetune.prompt import coarse_prompt, depth_with_truth, to_prompted_tensors
 
@@ -48,7 +49,7 @@ def test_it_learns_with_a_prompt_and_loads_as_it_was_saved(save, tmp_path):
     source = save("prompt_depth_anything", depth_estimation_type="metric")
     network = zoo.load_trainable(source, zoo_card(NAME))
     assert (network.kind, network.farthest_m) == ("metric", None)
-    sample = DepthSample(IMAGE, DEPTH, VALID, "metric", "a")
+    sample = DepthSample("a", IMAGE, DepthMap(DEPTH, VALID, "metric"))
     batch = {name: layer[None] for name, layer in to_prompted_tensors(sample, (8, 8)).items()}
     assert batch["prompt_m"].shape == (1, 1, 8, 8)
     pixels = batch["image"].permute(0, 3, 1, 2) / 255.0
@@ -79,7 +80,7 @@ def test_it_learns_with_a_prompt_and_loads_as_it_was_saved(save, tmp_path):
 
 def test_a_image_without_truth_spoils_nothing(save):
     network = zoo.load_trainable(save("prompt_depth_anything", depth_estimation_type="metric"), zoo_card(NAME))
-    samples = [DepthSample(IMAGE, DEPTH, valid, "metric", "a") for valid in (VALID, np.zeros_like(VALID))]
+    samples = [DepthSample("a", IMAGE, DepthMap(DEPTH, valid, "metric")) for valid in (VALID, np.zeros_like(VALID))]
     batch = torch.utils.data.default_collate([to_prompted_tensors(sample, (4, 6)) for sample in samples])
     found = network(batch["image"].permute(0, 3, 1, 2) / 255.0, batch["prompt_m"])
     finetune_terms(found, batch, "silog", 0.5)["silog"].backward()

@@ -22,10 +22,10 @@ from leadline.protocols.mono.kitti_eigen import KITTI_EIGEN, KITTI_EIGEN_50M
 from leadline.protocols.mono.kitti_eigen_improved import KITTI_EIGEN_IMPROVED
 from leadline.protocols.mono.nyu import NYU
 from leadline.protocols.mono.protocol import DepthProtocol
-from leadline.protocols.mono.scenes import DepthScene
 from leadline.protocols.mono.sintel import SINTEL_DEPTH
 from leadline.protocols.mono.tum_rgbd import TUM_RGBD
 from leadline.protocols.report import Score
+from leadline.samples import DepthSample
 
 SIZE = (100, 100)
 """Garg's crop of this size is rows 40 to 98, Eigen's rows 33 to 90, both columns 3 to 95."""
@@ -46,10 +46,10 @@ def placed(values: Sequence[float], size: tuple[int, int] = SIZE, rest: float = 
     return depth
 
 
-def scene(truth: Sequence[float], name: str = "s", size: tuple[int, int] = SIZE) -> DepthScene:
+def scene(truth: Sequence[float], name: str = "s", size: tuple[int, int] = SIZE) -> DepthSample:
     """Truth where it is placed, and unknown, which is 0, everywhere else."""
     depth = placed(truth, size)
-    return DepthScene(name, image(size), depth_map(depth, valid=depth > 0))
+    return DepthSample(name, image(size), depth_map(depth, valid=depth > 0))
 
 
 def always(prediction: DepthMap) -> DepthMethod:
@@ -124,7 +124,7 @@ def test_crops_change_the_number(kind: DepthKind) -> None:
     # Right from row 50 on, twice too far above: the crops see different shares of it, and no crop yet another.
     truth = np.full(SIZE, 10.0)
     prediction = np.where(np.arange(100)[:, None] < 50, 20.0, 10.0) * np.ones(SIZE)
-    scenes = [DepthScene("s", image(), depth_map(truth))]
+    scenes = [DepthSample("s", image(), depth_map(truth))]
     report = evaluate_depth(scenes, {"m": always(depth_map(prediction, kind))}, KITTI_EIGEN)
     garg, eigen = (report.score("m", "AbsRel", crop, "dense") for crop in ("garg-crop", "eigen-crop"))
     assert garg.value == pytest.approx(10 / 59)
@@ -142,7 +142,7 @@ def test_the_median_is_taken_inside_the_crop() -> None:
     inside = crop_mask("garg-crop", *SIZE)
     truth = np.where(inside & (row >= 75), 20.0, 10.0)
     prediction = np.where(inside, truth / 10.0, 500.0)
-    scenes = [DepthScene("s", image(), depth_map(truth))]
+    scenes = [DepthSample("s", image(), depth_map(truth))]
     report = evaluate_depth(scenes, {"m": always(depth_map(prediction, "up_to_scale"))}, KITTI_EIGEN)
     garg = report.score("m", "AbsRel", "garg-crop", "dense", "s")
     assert (garg.value, garg.scale) == (pytest.approx(0.0, abs=1e-7), pytest.approx(10.0))
@@ -189,7 +189,7 @@ def test_improved_truth_counts_beyond_80_m_and_everywhere() -> None:
     assert score(KITTI_EIGEN, [100.0, 50.0], [100.0, 50.0]).pixels == 1
     truth = np.full(SIZE, 10.0)
     prediction = np.where(crop_mask("garg-crop", *SIZE), 10.0, 20.0)
-    scenes = [DepthScene("s", image(), depth_map(truth))]
+    scenes = [DepthSample("s", image(), depth_map(truth))]
     rows = [
         evaluate_depth(scenes, {"m": always(depth_map(prediction))}, protocol).rows[0].value
         for protocol in (KITTI_EIGEN_IMPROVED, KITTI_EIGEN)
@@ -204,7 +204,9 @@ def test_nyu_sees_its_window_up_to_10_m() -> None:
     prediction[45:471, 41:601] = 5.0
     truth[100, 100], prediction[100, 100] = 11.0, 1.0
     prediction[200, 200] = 30.0
-    report = evaluate_depth([DepthScene("s", image(size), depth_map(truth))], {"m": always(depth_map(prediction))}, NYU)
+    report = evaluate_depth(
+        [DepthSample("s", image(size), depth_map(truth))], {"m": always(depth_map(prediction))}, NYU
+    )
     counted = 426 * 560 - 1
     row = report.score("m", "AbsRel", "nyu-crop", "dense", "s")
     assert row.pixels == counted
@@ -277,9 +279,9 @@ def test_images_weigh_the_same_whatever_their_pixels() -> None:
 def test_a_image_without_truth_is_excluded_and_counted() -> None:
     scenes = [
         scene([1.0], "good"),
-        DepthScene("none", image()),
+        DepthSample("none", image()),
         scene([500.0], "far"),
-        DepthScene("unknown", image(), depth_map(np.zeros(SIZE), valid=np.zeros(SIZE, dtype=bool))),
+        DepthSample("unknown", image(), depth_map(np.zeros(SIZE), valid=np.zeros(SIZE, dtype=bool))),
     ]
     report = evaluate_depth(scenes, {"m": always(depth_map(np.full(SIZE, 2.0)))}, KITTI_EIGEN)
     row = report.score("m", "AbsRel", "garg-crop", "dense")
@@ -317,7 +319,7 @@ def test_confidence_ranks_errors() -> None:
     known = DepthMap(prediction.astype(np.float32), np.ones(SIZE, dtype=bool), "metric", sure)
     unknown = replace(known, confidence=np.full(SIZE, 0.5, dtype=np.float32))
     methods = {"known": always(known), "unknown": always(unknown), "none": always(replace(known, confidence=None))}
-    report = evaluate_depth([DepthScene("s", image(), depth_map(truth))], methods, DEPTH_CONFIDENCE)
+    report = evaluate_depth([DepthSample("s", image(), depth_map(truth))], methods, DEPTH_CONFIDENCE)
     for ranked, whole in (("AbsRel", 0.5), ("RMSE", np.sqrt(2)), ("delta>1.25", 0.5)):
         assert report.score("known", f"AUSE-{ranked}", "no-crop", "sparse").value == pytest.approx(0.0, abs=1e-12)
         assert report.score("known", f"AURG-{ranked}", "no-crop", "sparse").value > 0.2
@@ -340,7 +342,7 @@ def test_every_score_says_where_it_comes_from() -> None:
 
 
 def test_tables_and_json_name_the_alignment() -> None:
-    scenes = [scene([10.0, 20.0]), DepthScene("t", image())]
+    scenes = [scene([10.0, 20.0]), DepthSample("t", image())]
     methods = {
         "metric": always(depth_map(placed([10.0, 20.0], rest=1.0))),
         "relative": always(depth_map(placed([1.0, 2.0], rest=1.0), "up_to_scale")),
@@ -364,8 +366,8 @@ def test_tables_and_json_name_the_alignment() -> None:
 def test_observer_sees_maps_and_scores() -> None:
     seen: list[tuple[str, list[str], int]] = []
 
-    def observe(scene: DepthScene, maps: Mapping[str, DepthMap], scores: Sequence[Score]) -> None:
-        seen.append((scene.name, list(maps), len(scores)))
+    def observe(scene: DepthSample, maps: Mapping[str, DepthMap], scores: Sequence[Score]) -> None:
+        seen.append((scene.key, list(maps), len(scores)))
 
     evaluate_depth([scene([1.0])], {"m": always(depth_map(np.ones(SIZE)))}, KITTI_EIGEN_IMPROVED, observe=observe)
     assert seen == [("s", ["m"], 7)]
@@ -411,7 +413,13 @@ def test_no_methods_no_scenes_one_name_twice() -> None:
     with pytest.raises(InputError, match="s twice"):
         evaluate_depth([scene([1.0]), scene([1.0])], method, GENERIC)
     with pytest.raises(InputError, match="got 1: no truth"):
-        evaluate_depth([DepthScene("t", image())], method, GENERIC)
+        evaluate_depth([DepthSample("t", image())], method, GENERIC)
+
+
+def test_truth_must_be_metric() -> None:
+    truth = depth_map(np.ones(SIZE), "up_to_scale")
+    with pytest.raises(InputError, match="metric truth"):
+        evaluate_depth([DepthSample("s", image(), truth)], {"m": always(depth_map(np.ones(SIZE)))}, GENERIC)
 
 
 def test_a_score_must_be_finite() -> None:

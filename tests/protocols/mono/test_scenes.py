@@ -12,7 +12,8 @@ from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
 from leadline.protocols.mono.evaluate import evaluate_depth
 from leadline.protocols.mono.generic import GENERIC
-from leadline.protocols.mono.scenes import DepthScene, find_depth_scenes, load_depth_scenes
+from leadline.protocols.mono.scenes import find_depth_scenes, load_depth_scenes
+from leadline.samples import DepthSample
 
 BGR = np.full((2, 3, 3), (10, 20, 30), dtype=np.uint8)
 MILLIMETRES = np.array([[0, 1, 1000], [1500, 65535, 0]], dtype=np.uint16)
@@ -38,7 +39,7 @@ def write_archive(folder: Path, **arrays: np.ndarray) -> None:
 def test_frames_in_millimetres(tmp_path: Path, images: str, depth: str) -> None:
     write_folder(tmp_path / "room", images, depth, "500 0 1.5\n0 510 0.5\n0 0 1\n")
     first, second = load_depth_scenes(tmp_path)
-    assert [first.name, second.name] == ["room-1", "room-2"]
+    assert [first.key, second.key] == ["room-1", "room-2"]
     assert first.image[0, 0].tolist() == [30, 20, 10]
     assert first.truth is not None
     np.testing.assert_allclose(first.truth.depth, [[0, 0.001, 1.0], [1.5, 65.535, 0]])
@@ -52,7 +53,7 @@ def test_archive_in_metres(tmp_path: Path) -> None:
     depth = np.array([[np.nan, 0.5, 2.0], [np.inf, -1.0, 0.0]], dtype=np.float32)
     write_archive(tmp_path / "bin", rgb=BGR, depth=depth, labels=np.zeros(3))
     (scene,) = load_depth_scenes(tmp_path)
-    assert scene.name == "bin"
+    assert scene.key == "bin"
     assert scene.truth is not None
     assert scene.truth.depth.tolist() == [[0.0, 0.5, 2.0], [0.0, 0.0, 0.0]]
     assert scene.truth.valid.tolist() == [[False, True, True], [False, False, False]]
@@ -112,13 +113,7 @@ def test_layers_of_other_sizes(layer: str) -> None:
     truth = DepthMap(np.ones((2, 4), dtype=np.float32), np.ones((2, 4), dtype=bool), "metric")
     camera = Pinhole(1.0, 1.0, 0.0, 0.0, height=2, width=4)
     with pytest.raises(InputError, match=f"a {layer} of the image's"):
-        DepthScene("s", BGR, truth if layer == "truth" else None, camera if layer == "camera" else None)
-
-
-def test_truth_without_a_scale() -> None:
-    truth = DepthMap(np.ones((2, 3), dtype=np.float32), np.ones((2, 3), dtype=bool), "up_to_scale")
-    with pytest.raises(InputError, match="metric truth"):
-        DepthScene("s", BGR, truth)
+        DepthSample("s", BGR, truth if layer == "truth" else None, camera if layer == "camera" else None)
 
 
 def test_real_folders(real_dir: Path) -> None:

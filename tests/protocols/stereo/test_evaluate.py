@@ -22,7 +22,8 @@ from leadline.protocols.stereo.kitti2012 import KITTI2012
 from leadline.protocols.stereo.kitti2015 import KITTI2015
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.protocol import StereoProtocol
-from leadline.protocols.stereo.scenes import StereoScene, load_scenes
+from leadline.protocols.stereo.scenes import load_scenes
+from leadline.samples import StereoSample
 
 Method = Callable[[np.ndarray, np.ndarray], DisparityMap]
 
@@ -34,14 +35,14 @@ def disparity_map(values: list[float], valid: list[bool] | None = None) -> Dispa
 
 def scene(
     name: str, truth: list[float], known: list[bool] | None = None, both: list[bool] | None = None
-) -> StereoScene:
+) -> StereoSample:
     image = np.zeros((1, len(truth), 3), dtype=np.uint8)
-    return StereoScene(name, image, image, disparity_map(truth, known), None if both is None else np.array([both]))
+    return StereoSample(name, image, image, disparity_map(truth, known), None if both is None else ~np.array([both]))
 
 
-def without_truth(name: str) -> StereoScene:
+def without_truth(name: str) -> StereoSample:
     image = np.zeros((1, 4, 3), dtype=np.uint8)
-    return StereoScene(name, image, image)
+    return StereoSample(name, image, image)
 
 
 def constant(value: float, confidence: float | None = None) -> Method:
@@ -229,8 +230,8 @@ def test_tables_name_protocol_and_what_was_left_out() -> None:
 def test_observer_sees_maps_and_scores() -> None:
     seen: list[tuple[str, list[str], int]] = []
 
-    def observe(scene: StereoScene, maps: Mapping[str, DisparityMap], scores: Sequence[Score]) -> None:
-        seen.append((scene.name, list(maps), len(scores)))
+    def observe(scene: StereoSample, maps: Mapping[str, DisparityMap], scores: Sequence[Score]) -> None:
+        seen.append((scene.key, list(maps), len(scores)))
 
     evaluate([scene("a", [10]), scene("b", [10])], {"m": constant(10), "n": constant(9)}, KITTI2015, observe)
     assert seen == [("a", ["m", "n"], 4), ("b", ["m", "n"], 4)]
@@ -267,7 +268,7 @@ def test_protocols_by_name() -> None:
 
 
 def test_truth_scores_perfectly_on_real_scenes(real_dir: Path) -> None:
-    scenes = {scene.name: scene for scene in load_scenes(real_dir / "stereo") if scene.name in ("cones", "tsukuba")}
+    scenes = {scene.key: scene for scene in load_scenes(real_dir / "stereo") if scene.key in ("cones", "tsukuba")}
     truths = iter(scenes.values())
 
     def oracle(left: np.ndarray, right: np.ndarray) -> DisparityMap:
@@ -284,7 +285,7 @@ def test_a_classical_matcher_on_motorcycle(motorcycle: tuple[np.ndarray, np.ndar
     left, right, disparity = motorcycle
     known = np.isfinite(disparity)
     truth = DisparityMap(np.where(known, disparity, 0).astype(np.float32), known)
-    scenes = [StereoScene("Motorcycle", left, right, truth)]
+    scenes = [StereoSample("Motorcycle", left, right, truth)]
     report = evaluate(scenes, {"sgbm-3way": ClassicalStereo("sgbm-3way", 96)}, MIDDLEBURY2014)
     row = report.score("sgbm-3way", "bad-2", "all", "dense")
     assert (row.resolution, row.density, row.pixels) == ("741x500", 1.0, int(known.sum()))

@@ -4,7 +4,7 @@ import pytest
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.protocols.stereo.perturbed import PERTURBATIONS, perturb
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import StereoSample
 
 RIGHT_ONLY = (
     "exposure-0.5",
@@ -17,11 +17,11 @@ RIGHT_ONLY = (
 )
 
 
-def scene(right: np.ndarray, name: str = "s") -> StereoScene:
+def scene(right: np.ndarray, name: str = "s") -> StereoSample:
     shape = right.shape[:2]
     truth = DisparityMap(np.full(shape, 5, dtype=np.float32), np.ones(shape, dtype=bool))
     left = np.random.default_rng(1).integers(0, 256, right.shape, dtype=np.uint8)
-    return StereoScene(name, left, right, truth, np.ones(shape, dtype=bool))
+    return StereoSample(name, left, right, truth, np.zeros(shape, dtype=bool))
 
 
 def textured(height: int = 40, width: int = 60) -> np.ndarray:
@@ -38,8 +38,8 @@ def test_truth_and_name_stay_and_the_images_change(name: str) -> None:
     before = scene(textured())
     after = perturb(before, name)
     assert after.truth is before.truth
-    assert after.seen_by_both is before.seen_by_both
-    assert after.name == before.name
+    assert after.occluded is before.occluded
+    assert after.key == before.key
     assert not np.array_equal(after.right, before.right)
     assert np.array_equal(after.left, before.left) == (name in RIGHT_ONLY)
 
@@ -85,14 +85,14 @@ def test_rotation_keeps_the_centre_and_lifts_the_right_edge() -> None:
 
 def test_noise_has_its_strength_and_differs_between_views_and_scenes() -> None:
     grey = np.full((100, 100, 3), 128, dtype=np.uint8)
-    before = StereoScene("a", grey, grey)
+    before = StereoSample("a", grey, grey)
     after = perturb(before, "noise-8")
     added = [view.astype(float) - 128 for view in (after.left, after.right)]
     for noise in added:
         assert noise.mean() == pytest.approx(0.0, abs=0.25)  # 5 standard errors
         assert noise.std() == pytest.approx(8.0, abs=0.2)
     assert abs(np.corrcoef(added[0].ravel(), added[1].ravel())[0, 1]) < 0.03
-    assert not np.array_equal(after.left, perturb(StereoScene("b", grey, grey), "noise-8").left)
+    assert not np.array_equal(after.left, perturb(StereoSample("b", grey, grey), "noise-8").left)
 
 
 def test_blur_spreads_a_point_as_a_gaussian_of_one_pixel() -> None:

@@ -7,7 +7,8 @@ import pytest
 from leadline.errors import InputError
 from leadline.io.pfm import write_pfm
 from leadline.maps import DisparityMap
-from leadline.protocols.stereo.scenes import StereoScene, find_scenes, load_scenes
+from leadline.protocols.stereo.scenes import find_scenes, load_scenes
+from leadline.samples import StereoSample
 
 LEFT = np.full((2, 3, 3), 50, dtype=np.uint8)
 RIGHT = np.full((2, 3, 3), 90, dtype=np.uint8)
@@ -40,15 +41,15 @@ def test_middlebury_folder_of_scenes(tmp_path: Path) -> None:
     write_middlebury(tmp_path / "c", truth=None)
     (tmp_path / "not a scene").mkdir()
     a, b, c = load_scenes(tmp_path)
-    assert [scene.name for scene in (a, b, c)] == ["a", "b", "c"]
+    assert [scene.key for scene in (a, b, c)] == ["a", "b", "c"]
     assert a.left[0, 0, 0] == 50
     assert a.right[0, 0, 0] == 90
     assert a.truth is not None
     np.testing.assert_array_equal(a.truth.disparity, [[1, 2, 0], [4, 0, 6]])
     np.testing.assert_array_equal(a.truth.valid, [[True, True, False], [True, False, True]])
-    np.testing.assert_array_equal(a.seen_by_both, [[True, False, False], [True, True, False]])
+    np.testing.assert_array_equal(~a.occluded, [[True, False, False], [True, True, False]])
     assert b.truth is not None
-    assert b.seen_by_both is None
+    assert b.occluded is None
     assert c.truth is None
 
 
@@ -69,13 +70,13 @@ def test_single_scene_folder(tmp_path: Path) -> None:
 def test_kitti_layouts(tmp_path: Path, folders: tuple[str, str, str, str], under: str) -> None:
     write_kitti(tmp_path / under, *folders)
     first, second = load_scenes(tmp_path)
-    assert [first.name, second.name] == ["000001_10", "000002_10"]
+    assert [first.key, second.key] == ["000001_10", "000002_10"]
     assert first.truth is not None
     np.testing.assert_array_equal(first.truth.disparity, [[1, 2, 0], [0, 0, 2.5]])
     np.testing.assert_array_equal(first.truth.valid, [[True, True, False], [False, False, True]])
-    np.testing.assert_array_equal(first.seen_by_both, [[True, False, False], [False, False, True]])
+    np.testing.assert_array_equal(~first.occluded, [[True, False, False], [False, False, True]])
     assert second.truth is None
-    assert second.seen_by_both is None
+    assert second.occluded is None
 
 
 def test_colour_comes_before_grey(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_layers_of_other_sizes(layer: str) -> None:
     wide = np.zeros((2, 4, 3), dtype=np.uint8)
     truth = DisparityMap(np.zeros((2, 4), dtype=np.float32), np.ones((2, 4), dtype=bool))
     with pytest.raises(InputError, match=layer):
-        StereoScene(
+        StereoSample(
             "s",
             LEFT,
             wide if layer == "right image" else RIGHT,
@@ -121,9 +122,9 @@ def test_real_scenes(real_dir: Path) -> None:
     assert names == sorted(names)
     assert {"cones", "teddy", "tsukuba"} <= set(names)
     frames = list(load_scenes(real_dir / "kitti2012"))
-    assert [frame.name for frame in frames] == ["000027_10", "000138_10"]
+    assert [frame.key for frame in frames] == ["000027_10", "000138_10"]
     for frame in frames:
         assert frame.truth is not None
-        assert frame.seen_by_both is not None
+        assert frame.occluded is not None
         # What both cameras see is part of what has truth.
-        assert not (frame.seen_by_both & ~frame.truth.valid).any()
+        assert not (~frame.occluded & ~frame.truth.valid).any()

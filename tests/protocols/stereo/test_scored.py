@@ -6,8 +6,8 @@ from hypothesis.extra import numpy as npst
 
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.protocols.stereo.scenes import StereoScene
 from leadline.protocols.stereo.scored import ScoredPixels, interpolate_background, score_pixels
+from leadline.samples import StereoSample
 
 
 def disparity_map(values: list[float], valid: list[bool] | None = None) -> DisparityMap:
@@ -15,9 +15,9 @@ def disparity_map(values: list[float], valid: list[bool] | None = None) -> Dispa
     return DisparityMap(row, np.ones(row.shape, dtype=bool) if valid is None else np.array([valid]))
 
 
-def scene(truth: DisparityMap | None, seen_by_both: list[bool] | None = None, width: int = 4) -> StereoScene:
+def scene(truth: DisparityMap | None, seen_by_both: list[bool] | None = None, width: int = 4) -> StereoSample:
     image = np.zeros((1, width, 3), dtype=np.uint8)
-    return StereoScene("s", image, image, truth, None if seen_by_both is None else np.array([seen_by_both]))
+    return StereoSample("s", image, image, truth, None if seen_by_both is None else ~np.array([seen_by_both]))
 
 
 def devkit_loop(disparity: np.ndarray, valid: np.ndarray) -> np.ndarray:

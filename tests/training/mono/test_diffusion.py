@@ -11,7 +11,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from leadline.data.mono.augment_fov import FovAugmentation, through_window
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.mono.stream import to_fov_tensors
-from leadline.data.samples import DepthSample
 from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
@@ -20,6 +19,7 @@ from leadline.models.mono.diffusion_depth import clean_from_velocity, noise_sche
 from leadline.models.mono.diffusion_sampler import DiffusionSampler, load_diffusion_sampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo import DiffusionOptions
+from leadline.samples import DepthSample
 from leadline.training.mono import diffusion
 from leadline.training.mono.diffusion import DiffusionLearner, DiffusionRecipe, diffusion_terms
 from leadline.training.recipe import load_recipe
@@ -38,7 +38,7 @@ def sample(key: str = "s", camera: Pinhole | None = CAMERA) -> DepthSample:
     image[:2] = 255
     valid = np.ones((16, 24), bool)
     valid[:2] = False
-    return DepthSample(image, depth, valid, "metric", key, camera)
+    return DepthSample(key, image, DepthMap(depth, valid, "metric"), camera)
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.samples import DepthSample
 from leadline.data.stream import Stream
 from leadline.errors import InputError, MissingExtraError
+from leadline.maps import DepthMap
 from leadline.models import extras
 from leadline.models.mono.intrinsic_lora import IntrinsicLora, load_adapters, read_notes, write_adapters
 from leadline.models.mono.intrinsic_lora_base import AdaptedGenerator, intrinsic_lora, load_intrinsic_lora
+from leadline.samples import DepthSample
 from leadline.training.mono.intrinsic_lora import (
     ADAPTERS_NAME,
     IntrinsicLoraLearner,
@@ -109,7 +110,7 @@ def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IntrinsicL
     rows, columns = np.mgrid[:16, :24]
     depth = np.where((rows > 4) & (columns < 12), 2.0, 6.0).astype(np.float32)
     image = np.clip(depth[..., None] * 30 + rng.normal(0, 10, (16, 24, 3)), 0, 255).astype(np.uint8)
-    samples = [DepthSample(image, depth, rows > 1, "metric", f"s{k}") for k in range(3)]
+    samples = [DepthSample(f"s{k}", image, DepthMap(depth, rows > 1, "metric")) for k in range(3)]
     write_depth_shard(rendered / "a.tar", [(sample, {}) for sample in samples])
     return IntrinsicLoraRecipe(
         "intrinsic-lora",

@@ -13,10 +13,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from leadline.apps.cli.main import main
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
+from leadline.maps import DepthMap
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.mono.efficientnet_lite import EfficientNetLite0
+from leadline.samples import DepthSample
 from leadline.training.mono.supervised import MonoRecipe, SupervisedMono
 from leadline.training.mono.validation import MonoValidation, log_scores
 from leadline.training.recipe import load_recipe
@@ -45,7 +46,7 @@ augmentation: {{crop: [32, 64]}}
 def sample(key: str) -> DepthSample:
     rows, columns = np.mgrid[:48, :64]
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    return DepthSample(image, (1.0 + rows + columns / 64).astype(np.float32), rows > 2, "metric", key)
+    return DepthSample(key, image, DepthMap((1.0 + rows + columns / 64).astype(np.float32), rows > 2, "metric"))
 
 
 @pytest.fixture(scope="module")

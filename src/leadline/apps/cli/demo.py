@@ -19,10 +19,10 @@ from leadline.protocols.report import Report, Score
 from leadline.protocols.stereo.evaluate import score_scene
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import StereoScene
 from leadline.results.matching import MatchedPair, summarize, warnings
 from leadline.results.stereo import RESULT_FILES, refuse_existing, write_result
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
 BASELINE: Final = "sgbm-3way"
@@ -59,13 +59,13 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
         rows += [row for row in scored if (row.mask, row.rule) == ("all", "dense") and row.metric in _METRICS]
     _write_inputs(output, scene, rig, {name: matched.disparity for name, matched in maps.items()}, rows)
     for name, method in methods.items():
-        summary = summarize(maps[name], method, name, rig, (f"scene: {scene.name}, Middlebury 2014",))
+        summary = summarize(maps[name], method, name, rig, (f"scene: {scene.key}, Middlebury 2014",))
         scores: dict[str, Any] = {"scores": [asdict(row) for row in rows if row.method == name]}
         write_result(
             output if name == model else output / name, scene.left, maps[name].disparity, rig, {**summary, **scores}
         )
     report = Report(MIDDLEBURY2014.name, MIDDLEBURY2014.source, tuple(rows), ())
-    for table in report.tables(scene.name):
+    for table in report.tables(scene.key):
         Console().print(table)
     for warning in warnings(check):
         print(warning, file=sys.stderr)
@@ -74,7 +74,7 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
     return 0
 
 
-def _timed(method: StereoMethod, scene: StereoScene) -> tuple[DisparityMap, float, float]:
+def _timed(method: StereoMethod, scene: StereoSample) -> tuple[DisparityMap, float, float]:
     """The result, the median seconds of warm runs, and the seconds of the first run."""
     seconds = list[float]()
     for _ in range(_RUNS + 1):
@@ -85,7 +85,7 @@ def _timed(method: StereoMethod, scene: StereoScene) -> tuple[DisparityMap, floa
 
 
 def _write_inputs(
-    output: Path, scene: StereoScene, rig: StereoRig, maps: dict[str, DisparityMap], rows: list[Score]
+    output: Path, scene: StereoSample, rig: StereoRig, maps: dict[str, DisparityMap], rows: list[Score]
 ) -> None:
     """The pair, its calibration and the comparison sheet."""
     make_output_folder(output)

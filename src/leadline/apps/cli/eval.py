@@ -15,9 +15,10 @@ from leadline.maps import DisparityMap
 from leadline.protocols.catalog import stereo_protocol
 from leadline.protocols.report import Report, Score
 from leadline.protocols.stereo.evaluate import evaluate
-from leadline.protocols.stereo.scenes import StereoScene, find_scenes
+from leadline.protocols.stereo.scenes import find_scenes
 from leadline.results.stereo import refuse_existing
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
 REPORT_FILE: Final = "report.json"
@@ -67,9 +68,9 @@ def stereo_eval(
     with scene_progress() as progress:
         task = progress.add_task("evaluating scenes", total=len(found))
 
-        def observe(scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
+        def observe(scene: StereoSample, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
             if output is not None:
-                _write_sheet(output / f"{scene.name}.png", scene, maps, rows)
+                _write_sheet(output / f"{scene.key}.png", scene, maps, rows)
             progress.advance(task)
 
         report = evaluate((files.load() for files in found), methods, chosen, observe)
@@ -124,7 +125,7 @@ def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[s
     return {name: stereo_method(name, max_disparity, threads) for name in split_models(models)}
 
 
-def _write_sheet(path: Path, scene: StereoScene, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
+def _write_sheet(path: Path, scene: StereoSample, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
     # The first mask and rule that could be scored are the protocol's own first ones.
     shown = [row for row in rows if (row.mask, row.rule) == (rows[0].mask, rows[0].rule) and row.metric in _HEADLINE]
     captions = {
@@ -132,4 +133,4 @@ def _write_sheet(path: Path, scene: StereoScene, maps: Mapping[str, DisparityMap
         for name in maps
     }
     where = f" ({rows[0].protocol}, {rows[0].mask}, {rows[0].rule})" if rows else " (not scored)"
-    write_image(path, stereo_sheet(scene.left, scene.right, maps, scene.truth, captions, f"{scene.name}{where}"))
+    write_image(path, stereo_sheet(scene.left, scene.right, maps, scene.truth, captions, f"{scene.key}{where}"))

@@ -20,9 +20,10 @@ from leadline.metrics.align import AlignmentName
 from leadline.models.zoo import ZOO
 from leadline.protocols.catalog import depth_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
-from leadline.protocols.mono.scenes import DepthScene, find_depth_scenes
+from leadline.protocols.mono.scenes import find_depth_scenes
 from leadline.protocols.report import Report, Score
 from leadline.runtime.card import bundled_cards
+from leadline.samples import DepthSample
 
 _TRIVIAL: Final[Mapping[str, DepthMethod]] = MappingProxyType({"constant": constant_depth, "ramp": vertical_ramp})
 _READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
@@ -73,7 +74,7 @@ def mono_eval(
     with scene_progress() as progress:
         task = progress.add_task("evaluating images", total=len(found))
 
-        def observe(scene: DepthScene, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
+        def observe(scene: DepthSample, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
             progress.advance(task)
 
         report = evaluate_depth((files.load() for files in found), methods, chosen, alignment, observe)

@@ -7,9 +7,10 @@ import numpy as np
 
 from leadline.data.datasets.files import find_files, name_in, require_size
 from leadline.data.datasets.occlusion import leaves_frame
-from leadline.data.samples import StereoSample
 from leadline.io.grey_png import read_png16
 from leadline.io.images import read_image
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 _DISPARITY = "_disparity.png"
 
@@ -59,4 +60,5 @@ class Cityscapes:
         require_size(path, coded.shape, image.shape[:2])
         valid = coded > 0
         disparity = np.where(valid, (coded.astype(np.float32) - np.float32(1.0)) / np.float32(256.0), np.float32(0.0))
-        return StereoSample(image, other, disparity, valid, leaves_frame(disparity, valid))
+        truth = DisparityMap(disparity, valid)
+        return StereoSample(self.key(index), image, other, truth, leaves_frame(disparity, valid))

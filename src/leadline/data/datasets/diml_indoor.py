@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import final
 
 from leadline.data.datasets.files import find_files, name_in, read_rgbd
-from leadline.data.samples import DepthSample
+from leadline.samples import DepthSample
 
 _UNITS_PER_M = 1000.0
 _COLOR = "_c.png"

@@ -7,10 +7,10 @@ from typing import final
 import numpy as np
 
 from leadline.data.datasets.files import camera_if_fitting, depth_sample, find_files, name_in, require_size
-from leadline.data.samples import DepthSample
 from leadline.geometry.camera import Pinhole
 from leadline.io.images import read_image
 from leadline.io.npy import read_npy_plane
+from leadline.samples import DepthSample
 
 _CAMERA = Pinhole(886.81, 927.06, 512.0, 384.0, 768, 1024)
 _DEPTH = "_depth.npy"

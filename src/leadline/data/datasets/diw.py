@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Int32
 
 from leadline.data.datasets.files import read_entries, require_size
-from leadline.data.samples import OrdinalSample
 from leadline.errors import InputError
 from leadline.io.images import read_image
+from leadline.samples import OrdinalSample
 
 _PAIR = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6}),([<>]),(\d{1,6}),(\d{1,6})")
 
@@ -76,4 +76,4 @@ class DepthInTheWild:
                 f"expected points inside {path}, got {points.tolist()} (x, y from 0); fetch the list again"
             )
         relation = np.array([self._relations[index]], dtype=np.int8)
-        return OrdinalSample(image, points[:1], points[1:], relation, self.key(index))
+        return OrdinalSample(self.key(index), image, points[:1], points[1:], relation)

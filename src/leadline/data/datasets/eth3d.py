@@ -7,11 +7,11 @@ from typing import final
 import numpy as np
 
 from leadline.data.datasets.files import depth_sample, find_files, name_in, require_size
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.io.colmap import ColmapCamera, read_colmap_cameras, read_colmap_images
 from leadline.io.images import read_image
 from leadline.io.raw_float import read_raw_float32
+from leadline.samples import DepthSample
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.grey_png import read_depth_png
 from leadline.io.images import read_image
 from leadline.io.text import read_lines
-from leadline.maps import DepthKind
+from leadline.maps import DepthKind, DepthMap
+from leadline.samples import DepthSample
 
 
 def find_files(root: Path, pattern: str) -> list[Path]:
@@ -118,7 +118,7 @@ def depth_sample(
         InputError: If image and truth differ in size.
     """
     require_size(source, depth.shape, image.shape[:2])
-    return DepthSample(image, np.where(valid, depth, np.float32(0.0)), valid, annotation, key)
+    return DepthSample(key, image, DepthMap(np.where(valid, depth, np.float32(0.0)), valid, annotation))
 
 
 def read_rgbd(image: Path, depth: Path, units_per_m: float, key: str) -> DepthSample:

@@ -8,11 +8,12 @@ from jaxtyping import Bool, Float32, UInt8
 
 from leadline.data.datasets.files import find_files, name_in, require_size
 from leadline.data.datasets.occlusion import hidden_from_left, hidden_from_right
-from leadline.data.samples import StereoSample
 from leadline.errors import InputError
 from leadline.io.grey_png import read_grey8
 from leadline.io.images import read_image
 from leadline.io.pfm import read_pfm
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 _Known = tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]
 
@@ -62,7 +63,8 @@ class FlyingThings3D:
         truth, right_truth = _read_truth(path, left), _read_truth(path.parents[1] / "right" / path.name, left)
         require_size(folder / "right" / f"{path.stem}.png", right.shape[:2], left.shape[:2])
         hidden, right_hidden = hidden_from_right(*truth, *right_truth), hidden_from_left(*right_truth, *truth)
-        return StereoSample(left, right, *truth, hidden, *right_truth, right_hidden)
+        maps = DisparityMap(*truth), DisparityMap(*right_truth)
+        return StereoSample(self.key(index), left, right, maps[0], hidden, maps[1], right_hidden)
 
 
 @final
@@ -107,16 +109,16 @@ class FlyingThings3DSubset:
         left, right = (read_image(path).pixels for path in images)
         require_size(images[1], right.shape[:2], left.shape[:2])
         views = [self._view(side, name, left) for side in ("left", "right")]
-        return StereoSample(left, right, *views[0], *views[1])
+        return StereoSample(self.key(index), left, right, *views[0], *views[1])
 
     def _view(
         self, side: str, name: str, image: UInt8[np.ndarray, "h w 3"]
-    ) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-        """Disparity of one view, where it is known, and which pixels the other view does not see."""
+    ) -> tuple[DisparityMap, Bool[np.ndarray, "h w"]]:
+        """Disparity of one view, and which pixels the other view does not see."""
         mask = self._folder / "disparity_occlusions" / side / f"{name}.png"
         hidden = read_grey8(mask, "an occlusion mask") > 0
         require_size(mask, hidden.shape, image.shape[:2])
-        return *_read_truth(self._folder / "disparity" / side / f"{name}.pfm", image), hidden
+        return DisparityMap(*_read_truth(self._folder / "disparity" / side / f"{name}.pfm", image)), hidden
 
 
 def _read_truth(path: Path, image: UInt8[np.ndarray, "h w 3"]) -> _Known:

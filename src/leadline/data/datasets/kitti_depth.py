@@ -6,8 +6,8 @@ from typing import final
 
 from leadline.data.datasets.files import first_file, read_rgbd, require_size
 from leadline.data.datasets.kitti_frames import KittiFrame, read_kitti_frames
-from leadline.data.samples import DepthSample
 from leadline.io.kitti_raw import read_kitti_camera
+from leadline.samples import DepthSample
 
 _UNITS_PER_M = 256.0
 

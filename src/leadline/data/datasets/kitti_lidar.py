@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float32, Float64
 
 from leadline.data.datasets.files import require_size
 from leadline.data.datasets.kitti_frames import read_kitti_frames
-from leadline.data.samples import DepthSample
 from leadline.io.images import read_image
 from leadline.io.kitti_raw import read_kitti_camera, read_kitti_projection
 from leadline.io.velodyne import read_velodyne
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 
 def project_velodyne(
@@ -87,4 +88,4 @@ class KittiLidar:
         points = read_velodyne(date / frame.drive / "velodyne_points" / "data" / f"{frame.number:010d}.bin")
         projection = read_kitti_projection(date, frame.camera)
         depth, valid = project_velodyne(points, projection, camera.height, camera.width)
-        return DepthSample(image, depth, valid, "metric", frame.key, camera)
+        return DepthSample(frame.key, image, DepthMap(depth, valid, "metric"), camera)

@@ -6,9 +6,9 @@ from typing import final
 import numpy as np
 
 from leadline.data.datasets.files import depth_sample, find_files, first_file, name_in
-from leadline.data.samples import DepthSample
 from leadline.io.hdf5 import read_hdf5_plane
 from leadline.io.images import read_image
+from leadline.samples import DepthSample
 
 _SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png", ".PNG")
 

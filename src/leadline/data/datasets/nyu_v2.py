@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import final
 
 from leadline.data.datasets.files import camera_if_fitting, read_entries, read_rgbd
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.samples import DepthSample
 
 _CAMERA = Pinhole(518.857901, 519.469611, 325.582449, 253.736166, 480, 640)
 """The colour camera of the toolbox's camera_params.m."""

@@ -6,9 +6,9 @@ from typing import final
 import numpy as np
 
 from leadline.data.datasets.files import depth_sample, find_files, name_in
-from leadline.data.samples import DepthSample
 from leadline.io.grey_png import read_grey8
 from leadline.io.images import read_image
+from leadline.samples import DepthSample
 
 _SKY = 255
 

@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.data.datasets.files import find_files, name_in
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.io.calib_values import pinhole
 from leadline.io.grey_png import read_depth_png
 from leadline.io.images import read_image
 from leadline.io.text import read_matrix
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 _UNITS_PER_M = 1000.0
 _MOST_STRETCH = 0.02
@@ -60,7 +61,7 @@ class ScanNet:
         image = _shrink(read_image(path).pixels, depth.shape, path)
         intrinsics = scene / "intrinsic" / "intrinsic_depth.txt"
         camera = pinhole(read_matrix(intrinsics, 4, 4)[:3, :3], depth.shape, f"the intrinsics in {intrinsics}")
-        return DepthSample(image, depth, valid, "metric", self.key(index), camera)
+        return DepthSample(self.key(index), image, DepthMap(depth, valid, "metric"), camera)
 
 
 def _shrink(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int], path: Path) -> UInt8[np.ndarray, "h2 w2 3"]:

@@ -7,9 +7,9 @@ from typing import Literal, final
 import numpy as np
 
 from leadline.data.datasets.files import depth_sample, find_files, name_in
-from leadline.data.samples import DepthSample
 from leadline.io.dpt import read_dpt, read_sintel_camera
 from leadline.io.images import read_image
+from leadline.samples import DepthSample
 
 
 @final

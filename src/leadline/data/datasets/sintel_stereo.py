@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from leadline.data.datasets.files import find_files, name_in, require_size
-from leadline.data.samples import StereoSample
 from leadline.io.grey_png import read_grey8
 from leadline.io.images import read_image
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 
 def decode_sintel_disparity(coded: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
@@ -66,7 +67,8 @@ class SintelStereo:
         require_size(right, other.shape[:2], image.shape[:2])
         require_size(self._disparities[index], coded.shape[:2], image.shape[:2])
         hidden = self._mask("occlusions", name, image) | self._mask("outofframe", name, image)
-        return StereoSample(image, other, decode_sintel_disparity(coded), np.ones(coded.shape[:2], dtype=bool), hidden)
+        truth = DisparityMap(decode_sintel_disparity(coded), np.ones(coded.shape[:2], dtype=bool))
+        return StereoSample(self.key(index), image, other, truth, hidden)
 
     def _mask(self, kind: str, name: str, image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
         path = self._training / kind / name

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.datasets.files import camera_if_fitting, read_entries, read_rgbd
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.samples import DepthSample
 
 _CAMERA = Pinhole(525.0, 525.0, 319.5, 239.5, 480, 640)
 """The default that the site recommends for the registered images, which are not undistorted."""

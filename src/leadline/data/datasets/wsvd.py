@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.data.samples import DepthSample
 from leadline.errors import InputError
 from leadline.io.video import read_frame
+from leadline.maps import DepthMap
 from leadline.runtime.stereo import StereoMethod
+from leadline.samples import DepthSample
 
 _SUFFIXES: Final = (".mp4", ".webm", ".mkv")
 _SURE: Final = 0.5
@@ -104,7 +105,7 @@ class Wsvd:
         found = self._matcher(left, right)
         valid = found.valid if found.confidence is None else found.valid & (found.confidence >= _SURE)
         disparity = np.where(valid, found.disparity - np.float32(shift), np.float32(0.0))
-        return DepthSample(left, disparity, valid, "affine_inverse", self.key(index))
+        return DepthSample(self.key(index), left, DepthMap(disparity, valid, "affine_inverse"))
 
 
 def _views(frame: _View, swapped: bool) -> tuple[UInt8[np.ndarray, "h view_w 3"], UInt8[np.ndarray, "h view_w 3"]]:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from leadline.data.samples import DepthSample
 from leadline.data.tone import apply_tone, random_tone
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def augment_mono(sample: DepthSample, options: MonoAugmentation, rng: np.random.
     if rng.random() < options.flip:
         layers = (np.ascontiguousarray(np.fliplr(layer)) for layer in (sample.image, sample.depth, sample.valid))
         image, depth, valid = layers
-        sample = replace(sample, image=image, depth=depth, valid=valid, camera=_mirrored(sample.camera))
+        truth = DepthMap(depth, valid, sample.annotation)
+        sample = replace(sample, image=image, truth=truth, camera=_mirrored(sample.camera))
     return replace(sample, image=photometric(sample.image, options, rng))
 
 
@@ -94,8 +96,7 @@ def _resized_crop(sample: DepthSample, options: MonoAugmentation, rng: np.random
     return replace(
         sample,
         image=np.asarray(image),
-        depth=truth(sample.depth),
-        valid=truth(sample.valid) > 0.5,
+        truth=DepthMap(truth(sample.depth), truth(sample.valid) > 0.5, sample.annotation),
         camera=sample.camera and _cut(sample.camera, top, first, rows, columns).scaled(crop_height, crop_width),
     )
 

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from leadline.data.mono.shards import FARTHEST_M
-from leadline.data.samples import DepthSample
 from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.samples import DepthSample
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from typing import Any, Final, final
 import numpy as np
 from jaxtyping import Bool, Float32, UInt16
 
-from leadline.data.samples import DepthSample
 from leadline.data.shards import Shards, decode_json, decode_png, decode_rgb, encode_png, require_sizes
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.shards import write_shard
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 NEAREST_M: Final = 0.05
 FARTHEST_M: Final = 1000.0
@@ -103,7 +104,7 @@ class DepthShards(Shards[DepthSample]):
         if camera is not None:
             sizes["the camera"] = np.broadcast_to(0, (camera.height, camera.width))
         require_sizes(image, sizes)
-        return DepthSample(image, depth, valid, "metric", key, camera)
+        return DepthSample(key, image, DepthMap(depth, valid, "metric"), camera)
 
 
 def _require_code(

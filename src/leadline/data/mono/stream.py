@@ -11,10 +11,10 @@ from torch import Tensor
 
 from leadline.data.mono.augment import MonoAugmentation, augment_mono
 from leadline.data.mono.augment_fov import FovAugmentation, FovSample, augment_fov, tan_half_fov
-from leadline.data.samples import DepthSample
 from leadline.data.source import Source
 from leadline.data.stream import Stream, draw_fov, draw_mono
 from leadline.errors import InputError
+from leadline.samples import DepthSample
 
 
 class MonoBatch(TypedDict):

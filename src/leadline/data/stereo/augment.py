@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.data.samples import StereoSample
 from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class StereoAugmentation:
 
 def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
     """A changed copy of a sample, of the crop's size; its truth changes with it."""
-    if rng.random() < options.flip_views and sample.right_disparity is not None:
+    if rng.random() < options.flip_views and sample.right_truth is not None:
         sample = mirror(sample)
     sample = _scale_crop(sample, options, rng)
     if rng.random() < options.flip_rows:
@@ -62,25 +62,36 @@ def mirror(sample: StereoSample) -> StereoSample:
     Raises:
         InputError: If the sample lacks the right view's truth.
     """
-    if sample.right_disparity is None or sample.right_valid is None or sample.right_occluded is None:
+    if sample.right_truth is None or sample.right_occluded is None:
         raise InputError("expected a sample with the right view's truth, got one without; mirror only such samples")
     swapped = StereoSample(
+        sample.key,
         sample.right,
         sample.left,
-        sample.right_disparity,
-        sample.right_valid,
+        sample.right_truth,
         sample.right_occluded,
-        sample.disparity,
-        sample.valid,
+        sample.truth,
         sample.occluded,
     )
     return _map_layers(swapped, np.fliplr)
 
 
 def _map_layers(sample: StereoSample, change: Callable[[np.ndarray], np.ndarray]) -> StereoSample:
-    layers = {name: getattr(sample, name) for name in StereoSample.__dataclass_fields__}
-    changed: dict[str, Any] = {name: None if layer is None else change(layer) for name, layer in layers.items()}
-    return StereoSample(**changed)
+    def layer(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else change(values)
+
+    def truth(known: DisparityMap | None) -> DisparityMap | None:
+        return None if known is None else DisparityMap(change(known.disparity), change(known.valid))
+
+    return StereoSample(
+        sample.key,
+        change(sample.left),
+        change(sample.right),
+        truth(sample.truth),
+        layer(sample.occluded),
+        truth(sample.right_truth),
+        layer(sample.right_occluded),
+    )
 
 
 def _scale_crop(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
@@ -104,11 +115,11 @@ def _scale_crop(sample: StereoSample, options: StereoAugmentation, rng: np.rando
         return cv2.resize(layer[window].astype(np.float32), size, interpolation=cv2.INTER_NEAREST_EXACT)
 
     return StereoSample(
+        sample.key,
         image(sample.left),
         image(sample.right),
-        truth(sample.disparity) * np.float32(scale_x),
-        truth(sample.valid) > 0.5,
-        truth(sample.occluded) > 0.5,
+        DisparityMap(truth(sample.disparity) * np.float32(scale_x), truth(sample.valid) > 0.5),
+        None if sample.occluded is None else truth(sample.occluded) > 0.5,
     )
 
 

@@ -8,10 +8,11 @@ from typing import Final, final
 import cv2
 import numpy as np
 
-from leadline.data.samples import StereoSample
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
 from leadline.io.pairs import ImagePair, read_pair
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm")
 _FOLDERS: Final = (
@@ -104,11 +105,12 @@ class StereoPairs:
                 f"{pair.right.shape[:2]} (height, width); rectify the recording first"
             )
         left, right = self._shrunk(pair)
-        nothing, nowhere = np.zeros(left.shape[:2], np.float32), np.zeros(left.shape[:2], bool)
-        sample = StereoSample(left, right, nothing, nowhere, nowhere)
+        sample = StereoSample(self.key(index), left, right)
         if not self._right_truth:
             return sample
-        return replace(sample, right_disparity=nothing, right_valid=nowhere, right_occluded=nowhere)
+        nowhere = np.zeros(left.shape[:2], bool)
+        nothing = DisparityMap(np.zeros(left.shape[:2], np.float32), nowhere)
+        return replace(sample, occluded=nowhere, right_truth=nothing, right_occluded=nowhere)
 
     def _shrunk(self, pair: ImagePair) -> tuple[np.ndarray, np.ndarray]:
         height, width = pair.left.shape[:2]

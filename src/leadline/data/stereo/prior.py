@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.classical import ClassicalStereo
-from leadline.data.samples import StereoSample
 from leadline.data.stereo.stream import StereoBatch
 from leadline.data.stream import Stream
 from leadline.io.atomic import atomic_write
 from leadline.maps import DisparityMap
 from leadline.runtime.prior import sgbm_prior
+from leadline.samples import StereoSample
 
 #: Matchers and how often each is drawn: mostly the one that the network will usually follow.
 _MATCHERS: Final = {"sgbm-3way": 0.7, "sgbm": 0.15, "bm": 0.15}

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from leadline.data.samples import StereoSample
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
 from leadline.io.pfm import write_pfm
+from leadline.samples import StereoSample
 
 _SEEN_BY_BOTH, _OCCLUDED = 255, 128
 
 
 def write_stereo_scene(folder: Path, sample: StereoSample, rig: StereoRig) -> None:
-    """Writes im0.png, im1.png, disp0.pfm (inf is unknown), mask0nocc.png and calib.txt.
+    """Writes im0.png, im1.png, disp0.pfm (inf is unknown), mask0nocc.png if occlusion is known, and calib.txt.
 
     The folder appears only when it is complete.
 
@@ -33,8 +33,9 @@ def write_stereo_scene(folder: Path, sample: StereoSample, rig: StereoRig) -> No
         write_image(unfinished / "im0.png", sample.left)
         write_image(unfinished / "im1.png", sample.right)
         write_pfm(unfinished / "disp0.pfm", np.where(sample.valid, sample.disparity, np.float32(np.inf)))
-        seen = np.where(sample.occluded, np.uint8(_OCCLUDED), np.uint8(_SEEN_BY_BOTH))
-        write_image(unfinished / "mask0nocc.png", np.where(sample.valid, seen, np.uint8(0)))
+        if sample.occluded is not None:
+            seen = np.where(sample.occluded, np.uint8(_OCCLUDED), np.uint8(_SEEN_BY_BOTH))
+            write_image(unfinished / "mask0nocc.png", np.where(sample.valid, seen, np.uint8(0)))
         largest = int(np.ceil(sample.disparity[sample.valid].max(initial=0.0)))
         write_middlebury_calibration(unfinished / "calib.txt", rig, largest + 1)
         unfinished.rename(folder)

@@ -13,9 +13,10 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Bool, Float32, UInt16
 
-from leadline.data.samples import StereoSample
 from leadline.data.shards import Shards, decode_png, decode_rgb, encode_png, require_sizes
 from leadline.io.shards import write_shard
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 _RIGHT = "right_disparity.png"
 _REQUIRED = ("left.png", "right.png", "disparity.png", "occluded.png")
@@ -36,22 +37,23 @@ def encode_disparity(
     return np.where(valid, coded, 0).astype(np.uint16)
 
 
-def write_stereo_shard(path: Path, samples: Iterable[tuple[str, StereoSample, dict[str, object]]]) -> None:
-    """Writes samples (key, sample, notes) to a shard that appears only when it is complete.
+def write_stereo_shard(path: Path, samples: Iterable[tuple[StereoSample, dict[str, object]]]) -> None:
+    """Writes samples, each with notes, to a shard that appears only when it is complete.
 
     Raises:
         OutputError: If it cannot be written.
     """
-    write_shard(path, ((key, dict(_files(sample, notes))) for key, sample, notes in samples))
+    write_shard(path, ((sample.key, dict(_files(sample, notes))) for sample, notes in samples))
 
 
 def _files(sample: StereoSample, notes: dict[str, object]) -> Iterator[tuple[str, bytes]]:
     yield "left.png", encode_png(sample.left[..., ::-1])
     yield "right.png", encode_png(sample.right[..., ::-1])
     yield "disparity.png", encode_png(encode_disparity(sample.disparity, sample.valid))
-    hidden = sample.occluded.astype(np.uint8)
-    if sample.right_disparity is not None and sample.right_valid is not None:
-        yield _RIGHT, encode_png(encode_disparity(sample.right_disparity, sample.right_valid))
+    nowhere = np.zeros(sample.left.shape[:2], np.uint8)
+    hidden = nowhere if sample.occluded is None else sample.occluded.astype(np.uint8)
+    if sample.right_truth is not None:
+        yield _RIGHT, encode_png(encode_disparity(sample.right_truth.disparity, sample.right_truth.valid))
     if sample.right_occluded is not None:
         hidden = hidden | (sample.right_occluded.astype(np.uint8) << 1)
     yield "occluded.png", encode_png(hidden)
@@ -84,11 +86,10 @@ class StereoShards(Shards[StereoSample]):
         require_sizes(left, {"right.png": right, "occluded.png": hidden, **layers})
         truth = _decode_disparity(layers["disparity.png"])
         if _RIGHT not in layers:
-            return StereoSample(left, right, *truth, (hidden & 1) > 0)
-        return StereoSample(left, right, *truth, (hidden & 1) > 0, *_decode_disparity(layers[_RIGHT]), (hidden & 2) > 0)
+            return StereoSample(key, left, right, truth, (hidden & 1) > 0)
+        other = _decode_disparity(layers[_RIGHT])
+        return StereoSample(key, left, right, truth, (hidden & 1) > 0, other, (hidden & 2) > 0)
 
 
-def _decode_disparity(
-    coded: UInt16[np.ndarray, "h w"],
-) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    return coded.astype(np.float32) / np.float32(256.0), coded > 0
+def _decode_disparity(coded: UInt16[np.ndarray, "h w"]) -> DisparityMap:
+    return DisparityMap(coded.astype(np.float32) / np.float32(256.0), coded > 0)

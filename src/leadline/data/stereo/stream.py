@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from leadline.data.samples import StereoSample
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation, augment_stereo
 from leadline.data.stream import Stream, draw_stereo
+from leadline.samples import StereoSample
 
 
 class StereoBatch(TypedDict):
@@ -27,8 +27,14 @@ class StereoBatch(TypedDict):
 
 def to_tensors(sample: StereoSample) -> dict[str, Tensor]:
     """The left view's share of a sample as tensors; collate them into a `StereoBatch`."""
-    names = ("left", "right", "disparity", "valid", "occluded")
-    return {name: torch.from_numpy(np.ascontiguousarray(getattr(sample, name))) for name in names}
+    layers = {
+        "left": sample.left,
+        "right": sample.right,
+        "disparity": sample.disparity,
+        "valid": sample.valid,
+        "occluded": np.zeros(sample.left.shape[:2], bool) if sample.occluded is None else sample.occluded,
+    }
+    return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}
 
 
 def stereo_stream(

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leadline.data.mono.shards import write_depth_shard
-from leadline.data.samples import DepthSample, StereoSample
 from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.mono import render_mono
@@ -23,6 +22,7 @@ from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.shards import ShardReader
+from leadline.samples import DepthSample, StereoSample
 from leadline.visual.colormap import plasma
 from leadline.visual.sheet import Panel, sheet
 
@@ -174,10 +174,10 @@ def _render_shard(task: _Task) -> int:
     return task.count
 
 
-def _pairs(task: _Task) -> Iterator[tuple[str, StereoSample, dict[str, object]]]:
+def _pairs(task: _Task) -> Iterator[tuple[StereoSample, dict[str, object]]]:
     for seed in range(task.first, task.first + task.count):
         sample, rig = render_stereo(seed, task.size, task.sensor)
-        yield f"{seed:08d}", sample, asdict(rig)
+        yield sample, asdict(rig)
 
 
 def _render_mono_shard(task: _Task) -> int:
@@ -209,6 +209,7 @@ def contact_sheet(
     rows: list[list[Panel]] = []
     for seed in seeds:
         sample, rig = render_stereo(seed, size, sensor)
+        assert sample.occluded is not None, "the renderer knows it"
         hidden = np.repeat(sample.occluded[..., None].astype(np.uint8) * 255, 3, -1)
         top = float(np.quantile(sample.disparity, 0.995))
         rows.append(

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from leadline.data.samples import DepthSample
 from leadline.data.synthetic.mono_worlds import random_mono_scene
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
 from leadline.data.synthetic.textures import TextureBank, household_bank
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 _ATTEMPTS = 12
 _NEAREST_M = 0.1
@@ -65,7 +66,7 @@ def render_mono(
     image = encode(linear) if faults is None else apply_sensor(linear, faults, rng)
     depth, valid = known_depth(view.depth)
     pinhole = Pinhole(camera.focal_px, camera.focal_px, *camera.centre_px, *size)
-    sample = DepthSample(image, depth, valid, "metric", f"{seed:08d}", pinhole)
+    sample = DepthSample(f"{seed:08d}", image, DepthMap(depth, valid, "metric"), pinhole)
     return sample, RenderedView(seed, scene.name, attempt, {} if faults is None else asdict(faults))
 
 

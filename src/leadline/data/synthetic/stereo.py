@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from leadline.data.samples import StereoSample
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import apply_sensor, encode, exposure_gain, random_sensor_pair
 from leadline.data.synthetic.textures import TextureBank, texture_bank
 from leadline.data.synthetic.worlds import random_scene
+from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 _ATTEMPTS = 12
 _CODED_LIMIT_PX = 255.0
@@ -90,19 +91,18 @@ def render_stereo(
         attempt,
         *([asdict(s) for s in sensors] if sensors else ({}, {})),
     )
-    return _sample(coded, disparities), rig
+    return _sample(f"{seed:08d}", coded, disparities), rig
 
 
-def _sample(images: list[np.ndarray], disparities: list[np.ndarray]) -> StereoSample:
+def _sample(key: str, images: list[np.ndarray], disparities: list[np.ndarray]) -> StereoSample:
     left, right = (d.astype(np.float32) for d in disparities)
     return StereoSample(
+        key,
         images[0],
         images[1],
-        left,
-        left < _CODED_LIMIT_PX,
+        DisparityMap(left, left < _CODED_LIMIT_PX),
         occluded_left(left, right),
-        right,
-        right < _CODED_LIMIT_PX,
+        DisparityMap(right, right < _CODED_LIMIT_PX),
         occluded_left(right[:, ::-1], left[:, ::-1])[:, ::-1],
     )
 

@@ -15,26 +15,26 @@ from leadline.metrics.depth import has_depth
 from leadline.metrics.disparity import density
 from leadline.protocols.mono.crops import crop_mask
 from leadline.protocols.mono.protocol import DepthProtocol
-from leadline.protocols.mono.scenes import DepthScene
 from leadline.protocols.mono.scored import DepthRule, ScoredDepth
 from leadline.protocols.report import Exclusion, Report, Score
 from leadline.protocols.rules import NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED, Crop
 from leadline.protocols.scoring import Terms, report_of, run_methods
+from leadline.samples import DepthSample
 
 DepthMethod: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], DepthMap]
 """An image (RGB) to its depth."""
 
-SceneMethod: TypeAlias = Callable[[DepthScene], DepthMap]
+SceneMethod: TypeAlias = Callable[[DepthSample], DepthMap]
 """A scene to its depth: for methods that are given more than the image."""
 
-DepthObserver: TypeAlias = Callable[[DepthScene, Mapping[str, DepthMap], Sequence[Score]], None]
+DepthObserver: TypeAlias = Callable[[DepthSample, Mapping[str, DepthMap], Sequence[Score]], None]
 """Called after each scene with the methods' maps and the scene's scores: for sheets and progress."""
 
 HOLES = "prediction has holes"
 
 
 def evaluate_depth(
-    scenes: Iterable[DepthScene],
+    scenes: Iterable[DepthSample],
     methods: Mapping[str, DepthMethod],
     protocol: DepthProtocol,
     alignment: AlignmentName | None = None,
@@ -60,7 +60,7 @@ def evaluate_depth(
 
 
 def evaluate_scenes(
-    scenes: Iterable[DepthScene],
+    scenes: Iterable[DepthSample],
     methods: Mapping[str, SceneMethod],
     protocol: DepthProtocol,
     alignment: AlignmentName | None = None,
@@ -70,12 +70,12 @@ def evaluate_scenes(
     chosen: dict[str, AlignmentName] = {}
 
     def judge(
-        scene: DepthScene, name: str, prediction: DepthMap, seconds: float
+        scene: DepthSample, name: str, prediction: DepthMap, seconds: float
     ) -> tuple[list[Score], list[Exclusion]]:
         taken = protocol.alignment_for(prediction.kind, alignment)
         if chosen.setdefault(name, taken) != taken:
             raise InputError(
-                f"expected one kind of depth from {name}, got another for scene {scene.name}; scores of different "
+                f"expected one kind of depth from {name}, got another for scene {scene.key}; scores of different "
                 "alignments have no mean: choose one alignment for all"
             )
         return score_depth_scene(scene, name, prediction, seconds, protocol, taken)
@@ -88,7 +88,7 @@ def evaluate_scenes(
 
 
 def score_depth_scene(
-    scene: DepthScene,
+    scene: DepthSample,
     method: str,
     prediction: DepthMap,
     seconds: float,
@@ -118,10 +118,10 @@ def score_depth_scene(
             value = None if isinstance(pixels, str) else metric.score(pixels)
             if isinstance(pixels, str) or value is None:
                 reason = pixels if isinstance(pixels, str) else "no confidence"
-                exclusions.append(Exclusion(method, metric.name, scene.name, crop, rule, reason))
+                exclusions.append(Exclusion(method, metric.name, scene.key, crop, rule, reason))
                 continue
             if not np.isfinite(value):
-                raise InputError(f"expected a finite {metric.name} on scene {scene.name}, got {value} for {method}")
+                raise InputError(f"expected a finite {metric.name} on scene {scene.key}, got {value} for {method}")
             rows.append(
                 Score(
                     method=method,
@@ -129,7 +129,7 @@ def score_depth_scene(
                     value=value,
                     unit=metric.unit,
                     protocol=protocol.name,
-                    scene=scene.name,
+                    scene=scene.key,
                     resolution=f"{width}x{height}",
                     mask=crop,
                     rule=rule,
@@ -149,7 +149,7 @@ def score_depth_scene(
 
 
 def score_depth(
-    scene: DepthScene,
+    scene: DepthSample,
     prediction: DepthMap,
     protocol: DepthProtocol,
     crop: Crop,
@@ -173,11 +173,13 @@ def score_depth(
     size = scene.image.shape[:2]
     if prediction.depth.shape != size:
         raise InputError(
-            f"expected depth of the image's (height, width) {size} for scene {scene.name}, "
+            f"expected depth of the image's (height, width) {size} for scene {scene.key}, "
             f"got {prediction.depth.shape}; resize it"
         )
     if scene.truth is None:
         return NO_TRUTH
+    if scene.truth.kind != "metric":
+        raise InputError(f"expected metric truth for scene {scene.key}, got {scene.truth.kind}; give it in metres")
     truth = scene.truth.depth
     nearest, farthest = protocol.truth_range_m
     mask = scene.truth.valid & crop_mask(crop, *size) & (truth > nearest) & (truth < farthest)
@@ -202,5 +204,5 @@ def _settings(protocol: DepthProtocol) -> list[tuple[Crop, DepthRule]]:
     return [(crop, rule) for rule in protocol.rules for crop in protocol.crops]
 
 
-def _call(method: DepthMethod, scene: DepthScene) -> DepthMap:
+def _call(method: DepthMethod, scene: DepthSample) -> DepthMap:
     return method(scene.image)

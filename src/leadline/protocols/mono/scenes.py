@@ -16,6 +16,7 @@ from leadline.io.calib_values import ImageSize, numbers, pinhole
 from leadline.io.files import read_bytes
 from leadline.io.images import decode_image, read_image
 from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 
 _IMAGE_FOLDERS: Final = ("images", "color", "rgb")
 _IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".ppm")
@@ -24,39 +25,6 @@ _DEPTH_FOLDER: Final = "depth"
 _INTRINSICS: Final = "K.txt"
 _ARCHIVE: Final = "data.npz"
 _MILLIMETRES: Final = np.float32(1000.0)
-
-
-@dataclass(frozen=True, eq=False)
-class DepthScene:
-    """An image and what is known about its depth.
-
-    Args:
-        name: Short name for tables.
-        image: RGB.
-        truth: True metric depth, valid where known; None if there is none.
-        camera: Who saw it, if known.
-    Raises:
-        InputError: If the truth or the camera has another size, or the truth is not metric.
-    """
-
-    name: str
-    image: UInt8[np.ndarray, "h w 3"]
-    truth: DepthMap | None = None
-    camera: Pinhole | None = None
-
-    def __post_init__(self) -> None:
-        """Checks that everything has the image's size."""
-        size = self.image.shape[:2]
-        truth = None if self.truth is None else self.truth.depth.shape
-        camera = None if self.camera is None else (self.camera.height, self.camera.width)
-        for found, label in ((truth, "truth"), (camera, "camera")):
-            if found is not None and found != size:
-                raise InputError(
-                    f"expected a {label} of the image's (height, width) {size} for scene {self.name}, got {found}; "
-                    "register the depth to the image, or scale both together"
-                )
-        if self.truth is not None and self.truth.kind != "metric":
-            raise InputError(f"expected metric truth for scene {self.name}, got {self.truth.kind}; give it in metres")
 
 
 @dataclass(frozen=True)
@@ -75,7 +43,7 @@ class DepthFiles:
     depth: Path | None = None
     intrinsics: Path | None = None
 
-    def load(self) -> DepthScene:
+    def load(self) -> DepthSample:
         """Reads the files.
 
         Raises:
@@ -88,7 +56,7 @@ class DepthFiles:
             image, metres = read_image(self.image).pixels, None if self.depth is None else _read_depth(self.depth)
         camera = None if self.intrinsics is None else _read_intrinsics(self.intrinsics, image.shape[:2])
         truth = None if metres is None else DepthMap(metres, metres > 0, "metric", camera=camera)
-        return DepthScene(self.name, image, truth, camera)
+        return DepthSample(self.name, image, truth, camera)
 
 
 def find_depth_scenes(root: Path) -> tuple[DepthFiles, ...]:
@@ -116,7 +84,7 @@ def find_depth_scenes(root: Path) -> tuple[DepthFiles, ...]:
     return tuple(found)
 
 
-def load_depth_scenes(root: Path) -> Iterator[DepthScene]:
+def load_depth_scenes(root: Path) -> Iterator[DepthSample]:
     """The scenes under a folder, each read from disk when its turn comes.
 
     Args:

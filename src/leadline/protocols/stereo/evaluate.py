@@ -13,18 +13,18 @@ from leadline.protocols.report import Exclusion, Report, Score
 from leadline.protocols.rules import Mask, Rule
 from leadline.protocols.scoring import Terms, report_of, run_methods
 from leadline.protocols.stereo.protocol import StereoProtocol
-from leadline.protocols.stereo.scenes import StereoScene
 from leadline.protocols.stereo.scored import score_pixels
+from leadline.samples import StereoSample
 
 StereoMethod: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], DisparityMap]
 """Left and right image (RGB) to the left view's disparity."""
 
-Observer: TypeAlias = Callable[[StereoScene, Mapping[str, DisparityMap], Sequence[Score]], None]
+Observer: TypeAlias = Callable[[StereoSample, Mapping[str, DisparityMap], Sequence[Score]], None]
 """Called after each scene with the methods' maps and the scene's scores: for sheets and progress."""
 
 
 def evaluate(
-    scenes: Iterable[StereoScene],
+    scenes: Iterable[StereoSample],
     methods: Mapping[str, StereoMethod],
     protocol: StereoProtocol,
     observe: Observer | None = None,
@@ -47,7 +47,7 @@ def evaluate(
     """
 
     def judge(
-        scene: StereoScene, name: str, prediction: DisparityMap, seconds: float
+        scene: StereoSample, name: str, prediction: DisparityMap, seconds: float
     ) -> tuple[list[Score], list[Exclusion]]:
         return score_scene(scene, name, prediction, seconds, protocol)
 
@@ -60,7 +60,7 @@ def evaluate(
 
 
 def score_scene(
-    scene: StereoScene, method: str, prediction: DisparityMap, seconds: float, protocol: StereoProtocol
+    scene: StereoSample, method: str, prediction: DisparityMap, seconds: float, protocol: StereoProtocol
 ) -> tuple[list[Score], list[Exclusion]]:
     """All of a protocol's scores of one prediction.
 
@@ -84,10 +84,10 @@ def score_scene(
             value = None if isinstance(pixels, str) else metric.score(pixels)
             if isinstance(pixels, str) or value is None:
                 reason = pixels if isinstance(pixels, str) else _undefined(prediction)
-                exclusions.append(Exclusion(method, metric.name, scene.name, mask, rule, reason))
+                exclusions.append(Exclusion(method, metric.name, scene.key, mask, rule, reason))
                 continue
             if not np.isfinite(value):
-                raise InputError(f"expected a finite {metric.name} on scene {scene.name}, got {value} for {method}")
+                raise InputError(f"expected a finite {metric.name} on scene {scene.key}, got {value} for {method}")
             rows.append(
                 Score(
                     method=method,
@@ -95,7 +95,7 @@ def score_scene(
                     value=value,
                     unit=metric.unit,
                     protocol=protocol.name,
-                    scene=scene.name,
+                    scene=scene.key,
                     resolution=f"{width}x{height}",
                     mask=mask,
                     rule=rule,
@@ -118,5 +118,5 @@ def _undefined(prediction: DisparityMap) -> str:
     return "no confidence" if prediction.confidence is None else "undefined on these pixels"
 
 
-def _call(method: StereoMethod, scene: StereoScene) -> DisparityMap:
+def _call(method: StereoMethod, scene: StereoSample) -> DisparityMap:
     return method(scene.left, scene.right)

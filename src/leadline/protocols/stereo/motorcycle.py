@@ -8,10 +8,10 @@ from leadline.errors import MissingExtraError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.maps import DisparityMap
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import StereoSample
 
 
-def motorcycle() -> tuple[StereoScene, StereoRig]:
+def motorcycle() -> tuple[StereoSample, StereoRig]:
     """The pair with its truth, and the rig that took it: nothing is downloaded.
 
     Raises:
@@ -28,7 +28,7 @@ def motorcycle() -> tuple[StereoScene, StereoRig]:
     left, right = (np.asarray(layer, dtype=np.uint8) for layer in layers[:2])
     disparity = np.asarray(layers[2], dtype=np.float32)
     known = np.isfinite(disparity)
-    scene = StereoScene("motorcycle", left, right, DisparityMap(np.where(known, disparity, np.float32(0.0)), known))
+    scene = StereoSample("motorcycle", left, right, DisparityMap(np.where(known, disparity, np.float32(0.0)), known))
     height, width = known.shape
     cameras = (Pinhole(994.978, 994.978, 311.193 + shift, 254.877, height, width) for shift in (0.0, 31.086))
     return scene, StereoRig(*cameras, baseline_m=0.193001)

@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from leadline.errors import InputError
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import StereoSample
 
-Perturbation: TypeAlias = Callable[[StereoScene, np.random.Generator], StereoScene]
+Perturbation: TypeAlias = Callable[[StereoSample, np.random.Generator], StereoSample]
 """A scene and a source of randomness to the same scene, truth and name included, with worse images."""
 
 _Image: TypeAlias = UInt8[np.ndarray, "h w 3"]
@@ -26,7 +26,7 @@ _NOISE_LEVELS: Final = 8.0
 """Standard deviation of the noise, in the 255 levels of an image."""
 
 
-def perturb(scene: StereoScene, name: str) -> StereoScene:
+def perturb(scene: StereoSample, name: str) -> StereoSample:
     """A perturbed scene, the same at every call: the randomness is seeded by the scene's name and the perturbation's.
 
     Args:
@@ -39,7 +39,7 @@ def perturb(scene: StereoScene, name: str) -> StereoScene:
     """
     if name not in PERTURBATIONS:
         raise InputError(f"expected a perturbation out of {', '.join(PERTURBATIONS)}, got {name!r}")
-    return PERTURBATIONS[name](scene, np.random.default_rng(list(f"{scene.name}/{name}".encode())))
+    return PERTURBATIONS[name](scene, np.random.default_rng(list(f"{scene.key}/{name}".encode())))
 
 
 def _in_right(change: Callable[[_Image], _Image]) -> Perturbation:
@@ -85,7 +85,7 @@ def _rotated(image: _Image, angle_deg: float) -> _Image:
     return _moved(image, np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle_deg, 1.0)))
 
 
-def _noisy(scene: StereoScene, rng: np.random.Generator) -> StereoScene:
+def _noisy(scene: StereoSample, rng: np.random.Generator) -> StereoSample:
     left, right = (_rounded(view + rng.normal(0.0, _NOISE_LEVELS, view.shape)) for view in (scene.left, scene.right))
     return replace(scene, left=left, right=right)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32
 
 from leadline.errors import InputError
 from leadline.io.images import read_image
@@ -14,6 +14,7 @@ from leadline.io.kitti_png import read_kitti_disparity
 from leadline.io.pairs import read_pair
 from leadline.io.pfm import read_pfm
 from leadline.maps import DisparityMap
+from leadline.samples import StereoSample
 
 Layout = Literal["middlebury", "kitti"]
 
@@ -26,38 +27,6 @@ _KITTI_FOLDERS = (
 
 _TRUTH_NAMES = ("disp0.pfm", "disp0GT.pfm")
 _SEEN_BY_BOTH = 255
-
-
-@dataclass(frozen=True, eq=False)
-class StereoScene:
-    """A rectified pair and what is known about its left view.
-
-    Args:
-        name: Short name for tables.
-        left: Left image, RGB.
-        right: Right image, RGB, of the same size.
-        truth: True disparity of the left view, valid where known; None if there is none.
-        seen_by_both: Left pixels that the right camera sees too; None if not known.
-    Raises:
-        InputError: If the layers differ in size.
-    """
-
-    name: str
-    left: UInt8[np.ndarray, "h w 3"]
-    right: UInt8[np.ndarray, "h2 w2 3"]
-    truth: DisparityMap | None = None
-    seen_by_both: Bool[np.ndarray, "h3 w3"] | None = None
-
-    def __post_init__(self) -> None:
-        """Checks that everything has the left image's size."""
-        size = self.left.shape[:2]
-        truth = None if self.truth is None else self.truth.disparity
-        for layer, label in ((self.right, "right image"), (truth, "truth"), (self.seen_by_both, "occlusion mask")):
-            if layer is not None and layer.shape[:2] != size:
-                raise InputError(
-                    f"expected a {label} of the left image's (height, width) {size} for scene {self.name}, "
-                    f"got {layer.shape[:2]}; scale the scene's files together"
-                )
 
 
 @dataclass(frozen=True)
@@ -80,26 +49,27 @@ class SceneFiles:
     occlusion: Path | None
     layout: Layout
 
-    def load(self) -> StereoScene:
+    def load(self) -> StereoSample:
         """Reads the files.
 
         Raises:
             InputError: If a file cannot be read or the sizes differ.
         """
-        truth, seen_by_both = self._load_kitti() if self.layout == "kitti" else self._load_middlebury()
+        truth, occluded = self._load_kitti() if self.layout == "kitti" else self._load_middlebury()
         pair = read_pair(self.left, self.right)
-        return StereoScene(self.name, pair.left, pair.right, truth, seen_by_both)
+        return StereoSample(self.name, pair.left, pair.right, truth, occluded)
 
     def _load_middlebury(self) -> tuple[DisparityMap | None, Bool[np.ndarray, "h w"] | None]:
         truth = None if self.truth is None else _known(read_pfm(self.truth))
         if self.occlusion is None:
             return truth, None
-        return truth, read_image(self.occlusion).pixels[..., 0] == _SEEN_BY_BOTH
+        return truth, read_image(self.occlusion).pixels[..., 0] != _SEEN_BY_BOTH
 
     def _load_kitti(self) -> tuple[DisparityMap | None, Bool[np.ndarray, "h w"] | None]:
         truth = None if self.truth is None else DisparityMap(*read_kitti_disparity(self.truth))
-        seen_by_both = None if self.occlusion is None else read_kitti_disparity(self.occlusion)[1]
-        return truth, seen_by_both
+        # What both cameras see has a disparity in the non-occluded truth.
+        occluded = None if self.occlusion is None else ~read_kitti_disparity(self.occlusion)[1]
+        return truth, occluded
 
 
 def find_scenes(root: Path) -> tuple[SceneFiles, ...]:
@@ -129,7 +99,7 @@ def find_scenes(root: Path) -> tuple[SceneFiles, ...]:
     return tuple(found)
 
 
-def load_scenes(root: Path) -> Iterator[StereoScene]:
+def load_scenes(root: Path) -> Iterator[StereoSample]:
     """The scenes under a folder, each read from disk when its turn comes.
 
     Args:

@@ -10,7 +10,7 @@ from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.metrics.disparity import absolute_error, density, has_prediction
 from leadline.protocols.rules import NO_OCCLUSION_MASK, NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED, Mask, Rule
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import StereoSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class ScoredPixels:
     confidence: Float32[np.ndarray, "h w"] | None
 
 
-def score_pixels(scene: StereoScene, prediction: DisparityMap, mask: Mask, rule: Rule) -> ScoredPixels | str:
+def score_pixels(scene: StereoSample, prediction: DisparityMap, mask: Mask, rule: Rule) -> ScoredPixels | str:
     """The errors that count, or in a few words why none do.
 
     Args:
@@ -51,15 +51,15 @@ def score_pixels(scene: StereoScene, prediction: DisparityMap, mask: Mask, rule:
     if prediction.disparity.shape != scene.left.shape[:2]:
         raise InputError(
             f"expected a disparity of the left image's (height, width) {scene.left.shape[:2]} for scene "
-            f"{scene.name}, got {prediction.disparity.shape}; resize it and scale its values"
+            f"{scene.key}, got {prediction.disparity.shape}; resize it and scale its values"
         )
     if scene.truth is None:
         return NO_TRUTH
-    if mask == "noc" and scene.seen_by_both is None:
+    if mask == "noc" and scene.occluded is None:
         return NO_OCCLUSION_MASK
     counted = scene.truth.valid
-    if mask == "noc" and scene.seen_by_both is not None:
-        counted = counted & scene.seen_by_both
+    if mask == "noc" and scene.occluded is not None:
+        counted = counted & ~scene.occluded
     if not counted.any():
         return NO_PIXEL
     predicted = prediction.valid if rule == "sparse" else has_prediction(prediction)

@@ -10,12 +10,12 @@ import torch
 from torch.utils.data import Dataset
 
 from leadline.data.mono.shards import DepthShards
-from leadline.data.samples import DepthSample
 from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.io.remote import is_remote
 from leadline.maps import DepthMap
-from leadline.protocols.mono.scenes import DepthScene, find_depth_scenes
+from leadline.protocols.mono.scenes import find_depth_scenes
+from leadline.samples import DepthSample
 from leadline.training.mono.validation import MonoValidationItem
 
 _HELD_BACK: Final = 10
@@ -58,9 +58,7 @@ class DepthFolder:
         Raises:
             InputError: If a file cannot be read or its size differs.
         """
-        scene = self._files[index].load()
-        assert scene.truth is not None, "those without were left out"
-        return DepthSample(scene.image, scene.truth.depth, scene.truth.valid, "metric", scene.name, scene.camera)
+        return self._files[index].load()
 
 
 @final
@@ -88,7 +86,7 @@ class DepthPart:
         """One sample."""
         sample = self._source[self._places[index]]
         within = np.inf if self._farthest_m is None else np.float32(self._farthest_m)
-        return replace(sample, valid=sample.valid & (sample.depth <= within))
+        return replace(sample, truth=DepthMap(sample.depth, sample.valid & (sample.depth <= within), sample.annotation))
 
 
 def open_depth(place: str) -> Source[DepthSample]:
@@ -159,12 +157,12 @@ class FinetuneValidation(Dataset[MonoValidationItem]):
         """Number of images."""
         return len(self._places)
 
-    def scene(self, index: int) -> DepthScene:
+    def scene(self, index: int) -> DepthSample:
         """One image with its truth."""
         sample = self._part[self._places[index]]
         # Two folders may name two images alike.
         name = f"{index}-{sample.key}"
-        return DepthScene(name, sample.image, DepthMap(sample.depth, sample.valid, "metric"))
+        return DepthSample(name, sample.image, DepthMap(sample.depth, sample.valid, "metric"))
 
     def __getitem__(self, index: int) -> MonoValidationItem:
         """One image as tensors."""

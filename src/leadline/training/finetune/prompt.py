@@ -9,8 +9,8 @@ from torch import Tensor
 
 from leadline.data.mono.augment_fov import nearest_filled
 from leadline.data.mono.stream import MonoBatch, to_tensors
-from leadline.data.samples import DepthSample
 from leadline.models.zoo.trainable import ZooNetwork
+from leadline.samples import DepthSample
 
 _LEAST_SPREAD: Final = 0.01
 

@@ -18,8 +18,8 @@ from leadline.maps import DISTANCE_KINDS, DepthMap
 from leadline.models.zoo.trainable import ZooNetwork, merged, save_adapter, save_network
 from leadline.protocols.mono.evaluate import SceneMethod, evaluate_scenes
 from leadline.protocols.mono.generic import GENERIC
-from leadline.protocols.mono.scenes import DepthScene
 from leadline.protocols.report import Report
+from leadline.samples import DepthSample
 from leadline.training.checkpoints import AtomicCheckpoints
 from leadline.training.finetune.data import FinetuneValidation
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, network_folder, start_network
@@ -113,7 +113,7 @@ def remove_results(output: Path) -> None:
 def _method(network: ZooNetwork, grid: tuple[int, int]) -> SceneMethod:
     network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
-    def estimate(scene: DepthScene) -> DepthMap:
+    def estimate(scene: DepthSample) -> DepthMap:
         assert scene.truth is not None, "an image without truth judges nothing"
         image = torch.from_numpy(np.ascontiguousarray(scene.image))
         with torch.inference_mode():

@@ -18,7 +18,8 @@ from leadline.metrics.align import AlignmentName
 from leadline.metrics.depth import abs_rel, delta, relative_error
 from leadline.protocols.mono.evaluate import score_depth
 from leadline.protocols.mono.generic import GENERIC
-from leadline.protocols.mono.scenes import DepthFiles, DepthScene, find_depth_scenes
+from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
+from leadline.samples import DepthSample
 from leadline.training.learner import Learner
 from leadline.training.recipe import Recipe
 from leadline.visual.colormap import confidence_grey, plasma
@@ -73,21 +74,19 @@ class MonoValidation(Dataset[MonoValidationItem]):
     def __getitem__(self, index: int) -> MonoValidationItem:
         """One image, unchanged."""
         if index < self.rendered:
-            sample = self.shards[index]
-            truth = DepthMap(sample.depth, sample.valid, "metric")
-            return _item("rendered", index < _SHOWN, DepthScene(sample.key, sample.image, truth, sample.camera))
+            return _item("rendered", index < _SHOWN, self.shards[index])
         group, shown, files = self.scenes[index - self.rendered]
         return _item(group, shown, files.load())
 
 
-def _item(group: str, shown: bool, scene: DepthScene) -> MonoValidationItem:
+def _item(group: str, shown: bool, scene: DepthSample) -> MonoValidationItem:
     size = scene.image.shape[:2]
     depth, valid = (np.zeros(size, np.float32), np.zeros(size, bool))
     if scene.truth is not None:
         depth, valid = scene.truth.depth, scene.truth.valid
     item: MonoValidationItem = {
         "group": group,
-        "name": scene.name,
+        "name": scene.key,
         "shown": shown,
         "image": torch.from_numpy(np.ascontiguousarray(scene.image)),
         "depth": torch.from_numpy(np.ascontiguousarray(depth)),
@@ -120,7 +119,7 @@ def log_scores(
     image, depth, valid = (item[name].cpu().numpy() for name in ("image", "depth", "valid"))
     found = values.float().cpu().numpy()
     sure = None if confidence is None else confidence.float().cpu().numpy()
-    scene = DepthScene(item["name"], image, DepthMap(depth, valid, "metric"))
+    scene = DepthSample(item["name"], image, DepthMap(depth, valid, "metric"))
     prediction = DepthMap(found, np.ones(found.shape, dtype=bool), kind, sure)
     for alignment in (_COMMON, *_OWN.get(kind, ())):
         for name, score in _scores(scene, prediction, alignment).items():
@@ -131,7 +130,7 @@ def log_scores(
         _show(learner, item, [image, plasma(shown, prediction.valid), *judged])
 
 
-def _scores(scene: DepthScene, prediction: DepthMap, alignment: AlignmentName) -> dict[str, float]:
+def _scores(scene: DepthSample, prediction: DepthMap, alignment: AlignmentName) -> dict[str, float]:
     """Scores by name; none of an image without truth."""
     scored = score_depth(scene, prediction, GENERIC, "no-crop", "dense", alignment)
     if isinstance(scored, str):

@@ -15,7 +15,6 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from leadline.classical import ClassicalStereo
-from leadline.data.samples import StereoSample
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.pairs import PairPaths, StereoPairs
@@ -31,6 +30,7 @@ from leadline.models.stereo import StereoInference, StereoModel
 from leadline.ops import warp_by_disparity
 from leadline.runtime.card import find_graph
 from leadline.runtime.images import check_images
+from leadline.samples import StereoSample
 from leadline.training.run import ctrl_c
 from leadline.training.stereo.distillation import DistillationRecipe, DistilledStereo
 from leadline.training.stereo.photometric import seen_by_both

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.protocols.stereo.scenes import SceneFiles, StereoScene, find_scenes
+from leadline.protocols.stereo.scenes import SceneFiles, find_scenes
+from leadline.samples import StereoSample
 from leadline.training.learner import Learner
 from leadline.training.recipe import Recipe
 from leadline.visual.colormap import plasma
@@ -92,10 +93,10 @@ def log_scores(
             logger.experiment.add_image(tag, np.hstack(panels), learner.global_step, dataformats="HWC")
 
 
-def _scene_item(group: str, scene: StereoScene) -> StereoValidationItem:
+def _scene_item(group: str, scene: StereoSample) -> StereoValidationItem:
     if scene.truth is None:
-        raise InputError(f"expected scenes with truth to validate on, got none for {scene.name}; remove it")
-    return _item(group, scene.name, True, scene.left, scene.right, scene.truth.disparity, scene.truth.valid)
+        raise InputError(f"expected scenes with truth to validate on, got none for {scene.key}; remove it")
+    return _item(group, scene.key, True, scene.left, scene.right, scene.truth.disparity, scene.truth.valid)
 
 
 def _item(

@@ -1,0 +1,150 @@
+"""Samples: what the cameras took and what is true about it, one type per task.
+
+Data sets, shards, folders and renderers yield them; training streams, protocols and benchmarks take them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int8, Int32, UInt8
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthKind, DepthMap, DisparityMap
+
+
+@dataclass(frozen=True, eq=False)
+class StereoSample:
+    """One rectified pair and what is known about it; ``x_right = x_left - disparity``, pixel centres are integers.
+
+    Args:
+        key: The sample's name within its source.
+        left: Left image, RGB.
+        right: Right image, RGB, of the same size.
+        truth: True disparity of the left view, valid where known; None if there is none.
+        occluded: Left pixels that are hidden in the right image or fall outside it, and those of which it is not known;
+            None if it is known of no pixel.
+        right_truth: True disparity of the right view (``x_left = x_right + disparity``); None if there is none.
+        right_occluded: Right pixels that are hidden in the left image or fall outside it; None if not known.
+    Raises:
+        InputError: If the layers differ in size.
+    Example:
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> sample = StereoSample("a", image, image)
+        >>> sample.truth is None, sample.valid.any(), sample.disparity.shape
+        (True, False, (2, 3))
+    """
+
+    key: str
+    left: UInt8[np.ndarray, "h w 3"]
+    right: UInt8[np.ndarray, "h2 w2 3"]
+    truth: DisparityMap | None = None
+    occluded: Bool[np.ndarray, "h3 w3"] | None = None
+    right_truth: DisparityMap | None = None
+    right_occluded: Bool[np.ndarray, "h4 w4"] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the left image's size."""
+        truth, right_truth = (None if seen is None else seen.disparity for seen in (self.truth, self.right_truth))
+        _require_size(
+            self.key,
+            self.left.shape[:2],
+            {
+                "right image": self.right,
+                "truth": truth,
+                "occlusion mask": self.occluded,
+                "truth of the right view": right_truth,
+                "occlusion mask of the right view": self.right_occluded,
+            },
+        )
+
+    @property
+    def disparity(self) -> Float32[np.ndarray, "h w"]:
+        """True disparity, meaningless where not `valid`; 0 everywhere if there is no truth."""
+        return np.zeros(self.left.shape[:2], np.float32) if self.truth is None else self.truth.disparity
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "h w"]:
+        """Where `disparity` is known: nowhere if there is no truth."""
+        return np.zeros(self.left.shape[:2], bool) if self.truth is None else self.truth.valid
+
+
+@dataclass(frozen=True, eq=False)
+class DepthSample:
+    """One image and what is known about its depth.
+
+    Args:
+        key: The sample's name within its source.
+        image: RGB.
+        truth: True depth, valid where known; its kind says what the numbers mean. None if there is none.
+        camera: The camera that took the image; None where it is not known or no pinhole describes it.
+    Raises:
+        InputError: If the truth or the camera has another size than the image.
+    Example:
+        >>> sample = DepthSample("a", np.zeros((2, 3, 3), np.uint8), camera=Pinhole(9.0, 9.0, 1.0, 0.5, 2, 3))
+        >>> sample.truth is None, sample.valid.any(), sample.depth.shape
+        (True, False, (2, 3))
+    """
+
+    key: str
+    image: UInt8[np.ndarray, "h w 3"]
+    truth: DepthMap | None = None
+    camera: Pinhole | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the image's size."""
+        size = self.image.shape[:2]
+        truth = None if self.truth is None else self.truth.depth.shape
+        camera = None if self.camera is None else (self.camera.height, self.camera.width)
+        for found, label in ((truth, "truth"), (camera, "camera")):
+            if found is not None and found != size:
+                raise InputError(
+                    f"expected a {label} of the image's (height, width) {size} for {self.key}, got {found}; "
+                    "register the depth to the image, or scale both together"
+                )
+
+    @property
+    def depth(self) -> Float32[np.ndarray, "h w"]:
+        """What `annotation` says, meaningless where not `valid`; 0 everywhere if there is no truth."""
+        return np.zeros(self.image.shape[:2], np.float32) if self.truth is None else self.truth.depth
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "h w"]:
+        """Where `depth` is known: nowhere if there is no truth."""
+        return np.zeros(self.image.shape[:2], bool) if self.truth is None else self.truth.valid
+
+    @property
+    def annotation(self) -> DepthKind:
+        """What the numbers of `depth` mean, as of `DepthMap`; metric if there is no truth."""
+        return "metric" if self.truth is None else self.truth.kind
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinalSample:
+    """One image with pairs of points of which it is known which is farther.
+
+    Args:
+        key: The sample's name within its source.
+        image: RGB.
+        first: Columns and rows (x, y) of the first points.
+        second: Columns and rows of the second points.
+        relation: sign(Z_first - Z_second): 1 where the first is farther, -1 where it is nearer, 0 where both are alike.
+        annotation: Always ordinal: nothing else is known of the depth.
+    """
+
+    key: str
+    image: UInt8[np.ndarray, "h w 3"]
+    first: Int32[np.ndarray, "n 2"]
+    second: Int32[np.ndarray, "n 2"]
+    relation: Int8[np.ndarray, "n"]
+    annotation: Literal["ordinal"] = "ordinal"
+
+
+def _require_size(key: str, size: tuple[int, ...], layers: dict[str, np.ndarray | None]) -> None:
+    for label, layer in layers.items():
+        if layer is not None and layer.shape[:2] != size:
+            raise InputError(
+                f"expected a {label} of the left image's (height, width) {size} for {key}, got {layer.shape[:2]}; "
+                "scale the scene's files together"
+            )
