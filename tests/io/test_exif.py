@@ -23,7 +23,15 @@ def image(tmp_path):
         exif = Image.Exif()
         if orientation is not None:
             exif[0x0112] = orientation
-        numbers = {"focal": 0x920A, "film": 0xA405, "plane_x": 0xA20E, "unit": 0xA210, "x": 0xA002, "y": 0xA003}
+        numbers = {
+            "rendered": 0xA401,
+            "focal": 0x920A,
+            "film": 0xA405,
+            "plane_x": 0xA20E,
+            "unit": 0xA210,
+            "x": 0xA002,
+            "y": 0xA003,
+        }
         rational = ("focal", "plane_x")
         inner = {numbers[key]: IFDRational(value) if key in rational else value for key, value in tags.items()}
         exif.get_ifd(0x8769).update(inner)
@@ -76,6 +84,12 @@ def test_portrait_images_keep_their_focal_length(image, tags):
         ({"film": 0, "focal": 0.0, "plane_x": 100.0, "unit": 4, "x": 400}, "absurd, not used", True),
         ({"film": 1}, "absurd (a field of view of 174.7 degrees)", True),
         ({"film": 600}, "absurd (a field of view of 4.1 degrees)", True),
+        ({"film": 27, "rendered": 6}, "a panorama by its EXIF data", True),
+        (
+            {"film": 27, "focal": 5.0, "plane_x": 100.0, "unit": 4, "x": 400, "y": 300},
+            "(312 px), contradicted by",
+            True,
+        ),
         ({"film": 27, "x": 400, "y": 400}, "cropped since its EXIF data were written (400x400)", True),
     ],
 )
@@ -129,3 +143,20 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_field_of_view():
     assert field_of_view_deg(hypot(300, 400) / 2 / tan(radians(30)), 500.0) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("form", ['GPano:ProjectionType="equirectangular"', "<GPano:ProjectionType>cylindrical<"])
+def test_a_panorama_has_no_focal_length(image, form):
+    path = image(film=27)
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>" + form.encode() + b"/GPano:ProjectionType></x:xmpmeta>"
+    plain = path.read_bytes()
+    path.write_bytes(plain[:2] + struct.pack(">HH", 0xFFE1, len(xmp) + 2) + xmp + plain[2:])
+    found = read_exif_focal(path, HEIGHT, WIDTH)
+    assert (found.focal_px, found.refused) == (None, True)
+    assert found.source.startswith(f"a panorama ({'cyl' if 'cyl' in form else 'equi'}")
+
+
+def test_two_focal_lengths_that_agree(image):
+    # 43.27 mm on film is 500 px on the diagonal of 500; 5 mm at 100 px/mm is 500 px, too.
+    tags = {"film": 43, "focal": 5.0, "plane_x": 100.0, "unit": 4, "x": 400, "y": 300}
+    assert read_exif_focal(image(**tags), HEIGHT, WIDTH).focal_px == pytest.approx(497.0, abs=0.5)

@@ -1,9 +1,10 @@
 """The focal length that a camera wrote into an image, in pixels."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import atan, degrees, hypot, isfinite
+from math import atan, degrees, hypot, isfinite, isnan, nan
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,17 @@ WIDEST_DEG: Final = 170.0
 _FILM_DIAGONAL_MM: Final = 43.27
 """Of the 36 mm x 24 mm frame, to which equivalent focal lengths refer."""
 _EXIF_POINTER, _FOCAL_MM, _FOCAL_35MM = 0x8769, 0x920A, 0xA405
+_CUSTOM_RENDERED, _PANORAMA = 0xA401, 6
 _EXIF_WIDTH, _EXIF_HEIGHT, _PLANE_X, _PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 _UNIT_MM: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 """Inch, centimetre, millimetre, micrometre; what is not said is inch."""
 _INCH: Final = 2
 _FORMATS: Final = {3: "H", 4: "I", 5: "II"}
 """Of the values that a focal length is made of: SHORT, LONG, RATIONAL."""
+_PROJECTION: Final = re.compile(rb"ProjectionType\s*(?:=\s*[\"']|>)\s*([A-Za-z]+)")
+"""In the XMP data of a panorama, as an attribute or as an element."""
+_CONTRADICTION: Final = 1.25
+"""Ratio of two focal lengths of one image that no rounding explains."""
 _MOST_TAGS: Final = 1000
 _SAME_SHAPE: Final = 0.02
 
@@ -57,15 +63,22 @@ def read_exif_focal(path: Path | str, height: int, width: int) -> ExifFocal:
         width: Its columns.
     Returns:
         Pixels and their source; no pixels where the file has no EXIF data, or damaged or absurd ones (a field of view
-        under 5 or over 170 degrees across the diagonal), or the image was cropped since.
+        under 5 or over 170 degrees across the diagonal), two that contradict each other, the image was cropped since,
+        or it says of itself that it is a panorama, which no pinhole camera took.
     Raises:
         InputError: If the file cannot be read.
-    Source: CIPA DC-008 (Exif 2.32), tags 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002 and 0xA003.
+    Source: CIPA DC-008 (Exif 2.32), tags 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002, 0xA003 and, with Apple's value 6 for
+        a panorama, 0xA401; Google's Photo Sphere XMP metadata, GPano:ProjectionType.
     """
+    data = read_bytes(path, "an image")
     try:
-        tags = _exif_tags(_exif_block(read_bytes(path, "an image"), str(path)))
+        if (projection := _projection(data, str(path))) is not None:
+            return ExifFocal(None, f"a panorama ({projection}), which no pinhole camera took: no focal length", True)
+        tags = _exif_tags(_exif_block(data, str(path)))
     except (struct.error, ValueError, ZeroDivisionError, OverflowError):
         return ExifFocal(None, "its EXIF data are damaged: no focal length", refused=True)
+    if tags.get(_CUSTOM_RENDERED) == _PANORAMA:
+        return ExifFocal(None, "a panorama by its EXIF data, which no pinhole camera took: no focal length", True)
     stored = sorted((tags.get(_EXIF_WIDTH, 0.0), tags.get(_EXIF_HEIGHT, 0.0)))
     now = sorted((float(height), float(width)))
     if stored[0] > 0 and abs(stored[1] * now[0] / (stored[0] * now[1]) - 1.0) > _SAME_SHAPE:
@@ -85,9 +98,19 @@ def field_of_view_deg(focal_px: float, length_px: float) -> float:
 
 def _focal_px(tags: dict[int, float], now: list[float], stored_long_px: float) -> tuple[float | None, str]:
     equivalent, focal_mm = tags.get(_FOCAL_35MM, 0.0), tags.get(_FOCAL_MM)
-    if equivalent > 0:  # 0 means unknown
-        source = f"EXIF: {equivalent:g} mm on 35 mm film, by the diagonal of {_FILM_DIAGONAL_MM} mm"
-        return equivalent * hypot(*now) / _FILM_DIAGONAL_MM, source
+    if equivalent <= 0:  # 0 means unknown
+        return _in_focal_plane(tags, focal_mm, now, stored_long_px)
+    focal_px = equivalent * hypot(*now) / _FILM_DIAGONAL_MM
+    other, other_source = _in_focal_plane(tags, focal_mm, now, stored_long_px)
+    source = f"EXIF: {equivalent:g} mm on 35 mm film, by the diagonal of {_FILM_DIAGONAL_MM} mm"
+    if other is not None and other > 0 and max(other / focal_px, focal_px / other) > _CONTRADICTION:
+        return nan, f"{source} ({focal_px:.0f} px), contradicted by {other_source} ({other:.0f} px)"
+    return focal_px, source
+
+
+def _in_focal_plane(
+    tags: dict[int, float], focal_mm: float | None, now: list[float], stored_long_px: float
+) -> tuple[float | None, str]:
     if focal_mm is None:
         return None, "no focal length in its EXIF data" if tags else "no EXIF data: no focal length"
     per_unit, unit_mm = tags.get(_PLANE_X, 0.0), _UNIT_MM.get(int(tags.get(_PLANE_UNIT, _INCH)), 0.0)
@@ -101,6 +124,8 @@ def _focal_px(tags: dict[int, float], now: list[float], stored_long_px: float) -
 def _usable(focal_px: float | None, source: str, diagonal_px: float) -> ExifFocal:
     if focal_px is None:
         return ExifFocal(None, source)
+    if isnan(focal_px):
+        return ExifFocal(None, f"{source}: not used", refused=True)
     if not (isfinite(focal_px) and focal_px > 0):
         return ExifFocal(None, f"{source}: absurd, not used", refused=True)
     angle = field_of_view_deg(focal_px, diagonal_px)
@@ -121,6 +146,22 @@ def _exif_block(data: bytes, name: str) -> bytes:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return next((content for kind, content in _png_chunks(data) if kind == b"eXIf"), b"")
     return data if data.startswith((b"II*\0", b"MM\0*")) else b""
+
+
+def _projection(data: bytes, name: str) -> str | None:
+    """The projection that a JPEG's XMP data give a panorama; None for other images."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        return None
+    try:
+        segments = scan_jpeg(data, name).segments
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    for segment in segments:
+        content = data[segment.start : segment.end]
+        if segment.marker == 0xE1 and content.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
+            if found := _PROJECTION.search(content):
+                return found[1].decode("ascii")
+    return None
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

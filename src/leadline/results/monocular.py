@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from math import radians, tan
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,7 +16,7 @@ from leadline.io.rigs import rectified_rig
 from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.results.stereo import versions
 from leadline.runtime.card import bundled_cards
-from leadline.runtime.mono import MonoMethod, MonoSession
+from leadline.runtime.mono import MonoMethod
 from leadline.scale.fit import MetricFit, to_metric
 from leadline.scale.sources import ScaleSource
 
@@ -97,6 +97,15 @@ class FoundCamera:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
+class CameraAware(Protocol):
+    """A method whose depth depends on the camera's focal length, and can be told it."""
+
+    def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
+        """Depth that a call returned, as the given camera makes it."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class MonoDepth:
     """What a method, and whatever made it metric, say of one image.
@@ -137,8 +146,13 @@ def estimate_depth(
     seconds = time.perf_counter() - start
     if found.camera is None and relative.camera is not None:
         found = FoundCamera(relative.camera, "the model's own estimate", found.notes)
-    if scale is None and found.camera is not None and isinstance(method, MonoSession):
-        relative = method.with_camera(relative, found.camera)
+    notes = found.notes
+    if found.camera is not None and isinstance(method, CameraAware):
+        known = method.with_camera(relative, found.camera)
+        # A fit finds the scale of its own kind of depth.
+        relative = known if scale is None or known.kind == relative.kind else relative
+    elif scale is None and found.camera is not None and relative.kind == "metric":
+        notes += ("the metres are the model's own: the focal length only places the points of the cloud",)
     fit = None if scale is None else scale.fit(relative, found.camera, name)
     depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
     if scale is not None and fit is not None:
@@ -147,7 +161,7 @@ def estimate_depth(
             raise InputError(
                 f"expected depth within 1000 m, got none from --scale-from {scale.text}; check its numbers"
             )
-    notes = (*found.notes, *(() if fit is None else _fit_notes(fit)))
+    notes += () if fit is None else _fit_notes(fit)
     if depth.kind == "affine_inverse":
         notes += ("no cloud.ply: inverse depth of unknown scale and shift; --scale-from makes it metric",)
     elif depth.kind == "affine_depth":

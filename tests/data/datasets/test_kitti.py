@@ -101,7 +101,7 @@ def test_projected_scan(tree):
         [4.5, 30.0, 0.0, 0.0],  # left of the image
     ]
     tree.data(f"{DATE}/{DRIVE}/velodyne_points/data/0000000005.bin", np.array(points, "<f4"))
-    sample = KittiLidar(tree.root, tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n"))[0]
+    sample = KittiLidar(tree.root, tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n"), "camera")[0]
     assert np.array_equal(sample.image, image)
     assert np.argwhere(sample.valid).tolist() == [[1, 3], [3, 1]]
     assert sample.depth[1, 3] == 2.0
@@ -109,6 +109,10 @@ def test_projected_scan(tree):
     assert not sample.depth[~sample.valid].any()
     assert sample.annotation == "metric"
     assert sample.camera is not None
+    # The published truth is the scanner's forward distance x, half a metre more here.
+    published = KittiLidar(tree.root, tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n"))[0]
+    assert (published.depth[1, 3], published.depth[3, 1]) == (2.5, 4.5)
+    assert np.array_equal(published.valid, sample.valid)
 
 
 def test_the_nearest_point_of_a_pixel_stays_in_any_order():

@@ -1,5 +1,6 @@
 """Every family gives what the library's own route gives, at the size of the image."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,6 +159,12 @@ def test_depth_pro_is_metric_by_its_field_of_view(save, image) -> None:
     assert 0.5 * WIDTH < focal < 1.5 * WIDTH
     assert (camera.center_x_px, camera.center_y_px) == ((WIDTH - 1) / 2, (HEIGHT - 1) / 2)
     assert len(depth.to_cloud(image).points) > 0
+    # Z = focal / (C width): twice the focal length, twice the metres, and the points keep their shape.
+    method = load_zoo("depth-pro", folder, accept_licence=True)
+    known = method.with_camera(depth, replace(camera, focal_x_px=2 * focal, focal_y_px=2 * focal))
+    np.testing.assert_allclose(known.depth, 2.0 * depth.depth, rtol=1e-5)
+    assert known.camera is not None
+    assert known.camera.focal_x_px == 2 * focal
 
 
 def test_depth_pro_needs_its_field_of_view(save, image) -> None:

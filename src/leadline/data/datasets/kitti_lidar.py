@@ -1,7 +1,7 @@
 """KITTI's raw recordings with the truth of Eigen's split: one Velodyne scan projected into the image."""
 
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
@@ -14,9 +14,16 @@ from leadline.io.velodyne import read_velodyne
 from leadline.maps import DepthMap
 from leadline.samples import DepthSample
 
+Distance = Literal["camera", "scanner"]
+"""Along which axis a point's depth is measured."""
+
 
 def project_velodyne(
-    points: Float32[np.ndarray, "n 4"], image_from_velodyne: Float64[np.ndarray, "3 4"], height: int, width: int
+    points: Float32[np.ndarray, "n 4"],
+    image_from_velodyne: Float64[np.ndarray, "3 4"],
+    height: int,
+    width: int,
+    distance: Distance = "camera",
 ) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     """A sparse depth map of one scan; where several points meet in a pixel the nearest stays.
 
@@ -29,16 +36,20 @@ def project_velodyne(
         image_from_velodyne: Takes (x, y, z, 1) to (u Z, v Z, Z).
         height: Rows of the image.
         width: Columns of the image.
+        distance: camera is metres along the camera's optical axis. scanner is metres along the scanner's forward axis,
+            0.27 m more: what the published truth of Eigen's split holds.
     Returns:
-        Metres along the optical axis (0 where unknown), and where a point fell.
+        Metres (0 where unknown), and where a point fell.
     Source: Eigen et al., NeurIPS 2014; Garg et al., "Unsupervised CNN for Single View Depth Estimation", ECCV 2016;
-    Monodepth2's `generate_depth_map`, whose test for duplicates confuses some pixels, which this does not.
+    Monodepth2's `generate_depth_map`, with vel_depth for the scanner's distance; its test for duplicates confuses
+    some pixels, which this does not.
     """
     ahead = points[(points[:, 0] >= 0) & np.isfinite(points).all(axis=1), :3].astype(np.float64)
     projected = ahead @ image_from_velodyne[:, :3].T + image_from_velodyne[:, 3]
-    projected = projected[projected[:, 2] > 0]
-    depth = projected[:, 2]
-    columns, rows = np.round(projected[:, :2] / depth[:, None]).T - 1
+    seen = projected[:, 2] > 0
+    ahead, projected = ahead[seen], projected[seen]
+    depth = projected[:, 2] if distance == "camera" else ahead[:, 0]
+    columns, rows = np.round(projected[:, :2] / projected[:, 2:]).T - 1
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     nearest = np.full((height, width), np.inf)
     np.minimum.at(nearest, (rows[inside].astype(np.int64), columns[inside].astype(np.int64)), depth[inside])
@@ -59,12 +70,15 @@ class KittiLidar:
         root: The raw recordings: DATE/calib_cam_to_cam.txt, DATE/calib_velo_to_cam.txt,
             DATE/DRIVE/image_02/data/NUMBER.png (or .jpg) and DATE/DRIVE/velodyne_points/data/NUMBER.bin.
         split: A split list, as for `read_kitti_frames`.
+        distance: scanner is the published truth of Eigen's split, on which the tables rest; camera is the depth that a
+            metric network should give, as `project_velodyne` describes both.
     Raises:
         InputError: If the list is missing, or a line has another form.
     """
 
-    def __init__(self, root: Path, split: Path) -> None:
+    def __init__(self, root: Path, split: Path, distance: Distance = "scanner") -> None:
         self._root, self._frames = root, read_kitti_frames(split)
+        self._distance: Distance = distance
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -87,5 +101,5 @@ class KittiLidar:
         require_size(path, image.shape[:2], (camera.height, camera.width))
         points = read_velodyne(date / frame.drive / "velodyne_points" / "data" / f"{frame.number:010d}.bin")
         projection = read_kitti_projection(date, frame.camera)
-        depth, valid = project_velodyne(points, projection, camera.height, camera.width)
+        depth, valid = project_velodyne(points, projection, camera.height, camera.width, self._distance)
         return DepthSample(frame.key, image, DepthMap(depth, valid, "metric"), camera)

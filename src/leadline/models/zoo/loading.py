@@ -1,6 +1,7 @@
 """External networks as methods for single images, like leadline's own."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError, MissingExtraError
+from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthMap
 from leadline.models.zoo.cards import Family, ZooCard, zoo_card
 from leadline.models.zoo.estimate import DiffusionOptions, Estimator
@@ -82,6 +84,22 @@ class ZooDepth:
             raise InputError(f"expected finite depth from {self.card.name}, got NaN or inf; check the weights")
         valid = depth > 0 if self.card.kind in DISTANCE_KINDS else np.ones(depth.shape, dtype=bool)
         return DepthMap(depth, valid, self.card.kind, camera=camera)
+
+    def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
+        """Depth as the given camera makes it: of a network that estimated a focal length, metres go with the true one.
+
+        Depth Pro gives canonical inverse depth C, and 1 / Z = C width / focal, so that Z is proportional to the focal
+        length. Depth of other networks is returned as it is.
+
+        Args:
+            depth: What a call returned.
+            camera: The camera that took the image.
+        Source: Bochkovskii et al., Depth Pro, arXiv:2410.02073, section 3.
+        """
+        if depth.camera is None:
+            return depth
+        factor = np.float32(camera.focal_x_px / depth.camera.focal_x_px)
+        return replace(depth, depth=depth.depth * factor, camera=camera)
 
     def _check_prompt(self, prompt_m: Float32[np.ndarray, "_ _"] | None) -> None:
         if (prompt_m is not None) != self.card.needs_prompt:

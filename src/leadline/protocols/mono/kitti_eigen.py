@@ -2,7 +2,8 @@
 
 Up-to-scale depth takes the ratio of medians image by image, and is clamped afterwards. x5.4 is the fixed scale of
 networks trained on stereo. The 50 m variant counts truth from 1 to 50 m and clamps to that range. Both crops are
-scored; papers since Garg et al. 2016 quote the garg-crop.
+scored; papers since Garg et al. 2016 quote the garg-crop. The published truth is the scanner's forward distance, 0.27 m
+more than the camera's depth: `KittiLidar` gives it by default, and the camera's on request.
 """
 
 from dataclasses import replace
