@@ -9,7 +9,7 @@ RUN is the output folder of `leadline train`; FOLDER holds real scenes with trut
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.classical import ClassicalStereo
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
-from leadline.export.onnx import (
-    export_mono,
-    export_refine,
-    export_stereo,
-    load_inference,
-    load_mono_inference,
-    load_refine_inference,
-)
+from leadline.export.onnx import export_network, load_inference
+from leadline.lazy import load_attribute
 from leadline.models.checkpoint import averaged_weights
 from leadline.protocols.catalog import stereo_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
@@ -39,41 +33,25 @@ from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.protocols.stereo.scenes import load_scenes
 from leadline.runtime import MonoSession, StereoMethod, StereoSession
-from leadline.runtime.card import ModelCard, Task
+from leadline.runtime.card import ModelCard
 from leadline.runtime.refine import RefinedMatcher
 from leadline.samples import StereoSample
+from leadline.tasks import Task, task_of_method
 from leadline.training.run import CHECKPOINT_NAME, LOGS_NAME
 
 BUNDLED = Path(__file__).parents[1] / "src" / "leadline" / "runtime" / "bundled"
 PATHS = ("data", "validation", "scenes", "prior")
 CONFIDENCE_BIAS = "model.refinement.confidence.1.bias"
 METRICS = ("AbsRel", "delta<1.25")
-SUMMARIES = {
-    "stereo": (
-        "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, "
-        "on images of {enlarge:g} times their size{guided}."
-    ),
-    "refine": "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
-    "mono": "Inverse depth from one image up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
-}
-LIMITS = {
-    "stereo": [
-        "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
-        "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
-        "Disparities beyond its range go through an image pyramid and are coarser at thin things.",
-    ],
-    "refine": [
-        "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in its data.",
-        "What lies beyond the matcher's range of disparities stays wrong, if less so: give it the right range.",
-        "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
-    ],
-    "mono": [
-        "Trained on rendered rooms, desks, corridors, streets and landscapes only, from an encoder of ImageNet: "
-        "people, animals, water, mirrors and images of images are not in its data.",
-        "Inverse depth has unknown scale and shift: no metres and no point cloud before `--scale-from`.",
-        "Works at about 256x192 pixels: what is thinner than about 4 of those pixels is lost.",
-    ],
-}
+
+
+@dataclass(frozen=True)
+class Bundling:
+    """What a card says of a task's networks, and who scores them."""
+
+    summary: str
+    limits: tuple[str, ...]
+    scores: Callable[[Path, Iterable[Path]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -82,31 +60,32 @@ class Exported:
 
     task: Task
     inference: nn.Module
-    inputs: tuple[torch.Tensor, ...]
     parity: float
-    max_disparity: int = 0
-    enlarge: float = 1.0
-    guided: bool = False
+
+    @property
+    def max_disparity(self) -> int:
+        return getattr(self.inference, "max_disparity", 0)
+
+    @property
+    def enlarge(self) -> float:
+        return float(getattr(self.inference, "enlarge", 1.0))
+
+    def gflop(self) -> float:
+        """Of one pass at 640x480."""
+        example = load_attribute(self.task.export).example(self.inference, 480, 640)
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            self.inference(*(torch.from_numpy(layer) for layer in example.values()))
+        return round(counter.get_total_flops() / 1e9, 2)
 
 
 def exported(checkpoint: Path, weights: Path, enlarge: float | None, guided: bool, confidence_shift: float) -> Exported:
-    """Writes the averaged network of a checkpoint; its inputs are of 640x480."""
-    images = tuple(torch.zeros(480, 640, 3, dtype=torch.uint8) for _ in range(2))
-    found = torch.zeros(480, 640), torch.ones(480, 640, dtype=torch.uint8)
-    method = averaged_weights(checkpoint)[0].get("method")
-    if method == "mono":
-        mono = load_mono_inference(checkpoint)
-        return Exported("mono", mono, images[:1], export_mono(mono, weights))
-    if method == "refine":
-        refine = load_refine_inference(checkpoint)
-        return Exported("refine", refine, (*images, *found), export_refine(refine, weights))
-    stereo = load_inference(checkpoint, enlarge, guided)
+    """Writes the averaged network of a checkpoint."""
+    task = task_of_method(averaged_weights(checkpoint)[0].get("method"))
+    inference = load_inference(checkpoint, task.name, enlarge, guided)
     if confidence_shift:
         with torch.no_grad():
-            stereo.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
-    parity = export_stereo(stereo, weights)
-    inputs = (*images, *found) if stereo.guided else images
-    return Exported("stereo", stereo, inputs, parity, stereo.max_disparity, float(stereo.enlarge), stereo.guided)
+            inference.get_parameter(CONFIDENCE_BIAS).add_(confidence_shift)
+    return Exported(task, inference, export_network(inference, task.name, weights))
 
 
 def main(
@@ -140,23 +119,23 @@ def main(
     """
     weights = output / f"{name}.onnx"
     made = exported(run / CHECKPOINT_NAME, weights, enlarge, not unguided, confidence_shift)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        made.inference(*made.inputs)
+    bundling = BUNDLINGS[made.task.name]
+    guided = bool(getattr(made.inference, "guided", False))
     card = ModelCard(
         name=name,
-        summary=SUMMARIES[made.task].format(enlarge=made.enlarge, guided=", guided by SGBM-3WAY" * made.guided),
+        summary=bundling.summary.format(enlarge=made.enlarge, guided=", guided by SGBM-3WAY" * guided),
         licence="Apache-2.0",
         weights=weights.name,
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        task=made.task,
+        task=made.task.name,
         max_disparity=made.max_disparity,
         enlarge=made.enlarge,
         parameters=sum(p.numel() for p in made.inference.parameters()),
-        gflop=round(counter.get_total_flops() / 1e9, 2),
+        gflop=made.gflop(),
         training={**_training(run, began_with, data), "notes": note or [], "parity": round(made.parity, 5)},
         curve=_joined(earlier_card, began_with, _curve(run)),
-        scores=_mono_scores(weights, scenes) if made.task == "mono" else _scores(made.task, weights, scenes),
-        limits=LIMITS[made.task],
+        scores=bundling.scores(weights, scenes),
+        limits=list(bundling.limits),
     )
     (output / f"{name}.json").write_text(card.to_json())
     for score in card.scores:
@@ -215,10 +194,18 @@ def _joined(card: Path | None, began_with: Path | None, curve: list[dict[str, An
     return [point for point in earlier if point["step"] <= before] + went_on
 
 
-def _scores(task: Task, weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+def _stereo_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    return _scores(StereoSession(weights), folders)
+
+
+def _refine_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    return _scores(RefinedMatcher(model=weights), folders)
+
+
+def _scores(network: StereoMethod, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Beside SGBM."""
     groups: dict[str, list[StereoSample]] = {"motorcycle": [motorcycle()[0]]}
     groups.update({folder.resolve().name: list(load_scenes(folder)) for folder in folders})
-    network = RefinedMatcher(model=weights) if task == "refine" else StereoSession(weights)
     methods: dict[str, StereoMethod] = {"network": network, "sgbm-3way": ClassicalStereo("sgbm-3way")}
     rows: list[dict[str, Any]] = []
     for group, scenes in groups.items():
@@ -263,6 +250,41 @@ def _mono_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]
                 }
             )
     return rows
+
+
+BUNDLINGS = {
+    "stereo": Bundling(
+        "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, on "
+        "images of {enlarge:g} times their size{guided}.",
+        (
+            "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in "
+            "its data.",
+            "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
+            "Disparities beyond its range go through an image pyramid and are coarser at thin things.",
+        ),
+        _stereo_scores,
+    ),
+    "mono": Bundling(
+        "Inverse depth from one image up to scale and shift: EfficientNet-Lite0 and a narrow decoder.",
+        (
+            "Trained on rendered rooms, desks, corridors, streets and landscapes only, from an encoder of ImageNet: "
+            "people, animals, water, mirrors and images of images are not in its data.",
+            "Inverse depth has unknown scale and shift: no metres and no point cloud before `--scale-from`.",
+            "Works at about 256x192 pixels: what is thinner than about 4 of those pixels is lost.",
+        ),
+        _mono_scores,
+    ),
+    "refine": Bundling(
+        "Mends SGBM's disparity or any other: a U-Net at 1/2 that sees how well each candidate matches.",
+        (
+            "Trained on rendered scenes only: glass, mirrors, foliage against the sky and motion blur are not in "
+            "its data.",
+            "What lies beyond the matcher's range of disparities stays wrong, if less so: give it the right range.",
+            "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
+        ),
+        _refine_scores,
+    ),
+}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from leadline.classical import ClassicalStereo
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.metrics.reduce import masked_values
 from leadline.metrics.uncertainty import expected_calibration_error, reliability
@@ -26,7 +27,7 @@ from leadline.protocols.report import Score
 from leadline.protocols.stereo.confidence import CONFIDENCE, CORRECT_PX
 from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
 from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
-from leadline.runtime import DEFAULT_MODEL, stereo_method
+from leadline.runtime import DEFAULT_MODEL
 from leadline.samples import StereoSample
 
 PROMISES = ("ECE-1px", "in-80", "expected")
@@ -108,7 +109,7 @@ def main(
         rendered: Folder of shards that `leadline render` wrote.
         pairs: How many rendered pairs to score.
     """
-    networks = {name: stereo_method(name) for name in models.split(",")}
+    networks = {name: load_model(name, "stereo") for name in models.split(",")}
     baselines = {f"{name}, left-right": LeftRightConsistency(method) for name, method in networks.items()}
     methods = {**networks, **baselines, "sgbm-3way, validity": sgbm_validity}
     groups = find_groups(scenes or [], rendered, pairs)

@@ -17,12 +17,12 @@ from opencv_sample import opencv_sample
 from rich.console import Console
 from rich.table import Table
 
+from leadline.loading import load_model
 from leadline.protocols.stereo.evaluate import Observer, StereoMethod, evaluate
 from leadline.protocols.stereo.kitti2015 import KITTI2015
 from leadline.protocols.stereo.perturbed import PERTURBATIONS, perturb
 from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric
 from leadline.results.stereo import describe_method, versions, write_json
-from leadline.runtime import stereo_method
 
 REFERENCE = "sgbm-3way"
 CLEAN = "clean"
@@ -72,7 +72,7 @@ def main(
     """
     chosen = perturbations.split(",")
     methods: dict[str, StereoMethod] = {
-        name: stereo_method(name) for name in dict.fromkeys((*models.split(","), REFERENCE))
+        name: load_model(name, "stereo") for name in dict.fromkeys((*models.split(","), REFERENCE))
     }
     methods[SAMPLE] = opencv_sample
     groups = find_groups(scenes or [], rendered, pairs)

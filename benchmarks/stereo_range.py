@@ -18,11 +18,11 @@ from groups import find_groups, scene_progress
 from rich.console import Console
 from rich.table import Table
 
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.report import Report
 from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
 from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric
-from leadline.runtime import stereo_method
 
 REFERENCE = "sgbm-3way"
 REACH_PX = 192
@@ -86,7 +86,7 @@ def main(
                 table.add_column(label if label == "scale" else f"{label}: EPE px, bad-2 %", justify="right")
             for factor in map(float, scales.split(",")):
                 reach = math.ceil(REACH_PX * factor)
-                methods = {name: AtScale(stereo_method(name, reach), factor) for name in names}
+                methods = {name: AtScale(load_model(name, "stereo", max_disparity=reach), factor) for name in names}
                 report = evaluate(
                     (load() for load in loaders), methods, PROTOCOL, lambda *_, task=task: progress.advance(task)
                 )

@@ -15,7 +15,7 @@ from rich.table import Table
 from leadline.apps.cli.bench import BenchRow, measure, product_gflop_per_s
 from leadline.results.stereo import versions, write_json
 from leadline.runtime.card import bundled_cards
-from leadline.runtime.session import default_threads
+from leadline.runtime.onnx_session import default_threads
 
 REFERENCE = "sgbm-3way"
 TABLE_WIDTH = 110

@@ -1,11 +1,16 @@
 """Checks every shape and dtype annotation of leadline while its tests run; the real images they share."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# Before the first import of a package that reports to its maker's servers, by whichever test.
+for variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ[variable] = "1"
 
 # Before the first import of leadline: what is imported earlier stays unchecked.
 install_import_hook("leadline", "beartype.beartype")

@@ -9,8 +9,8 @@ from pathlib import Path
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import write_pfm
+from leadline.loading import load_model
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.runtime.stereo import stereo_method
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     room = Path("scenes") / "motorcycle"
     write_image(make_output_folder(room / "images") / "left.png", scene.left)
     write_depth_mm_png(make_output_folder(room / "depth") / "left.png", truth.depth, truth.valid)
-    found = stereo_method("leadline-fast", None, None)(scene.left, scene.right).to_depth(rig)
+    found = load_model("leadline-fast", "stereo")(scene.left, scene.right).to_depth(rig)
     write_pfm(make_output_folder(Path("predictions")) / "motorcycle-left.pfm", found.depth)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 
 from leadline.io.atomic import atomic_write
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.runtime import stereo_method
 from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
@@ -29,7 +29,10 @@ def main() -> None:
     def observe(_: StereoSample, found: Mapping[str, DisparityMap], __: object) -> None:
         maps.update(found)
 
-    methods = {name: stereo_method(name, SGBM_REACH_PX if name == "sgbm-3way" else None) for name in METHODS}
+    methods = {
+        name: load_model(name, "stereo", max_disparity=SGBM_REACH_PX if name == "sgbm-3way" else None)
+        for name in METHODS
+    }
     report = evaluate([scene], methods, MIDDLEBURY2014, observe)
     scores = {name: [report.score(name, of, "all", "dense").value for of in ("bad-2", "avgerr")] for name in METHODS}
     captions = {name: f"bad-2 {bad:.1f} %, avgerr {error:.2f} px" for name, (bad, error) in scores.items()}

@@ -1,104 +1,302 @@
-"""Models by name: ours, those of the zoo, ONNX files, and ONNX files of others with a card."""
+"""Any model by its name: bundled networks, classical matchers, ONNX files, networks of the zoo, and other people's.
 
-from collections.abc import Sequence
+A name is looked up in this order:
+
+1. a bundled network, such as leadline-fast;
+2. a classical matcher: bm, sgbm, sgbm-3way, sgbm-hh;
+3. a network of the zoo, such as depth-anything-v2-small (leadline[zoo]);
+4. the card (.yaml) of another ONNX network, or the ONNX file that such a card lies beside under the same name;
+5. an ONNX file (.onnx) that `leadline export` wrote;
+6. a name in the entry-point group `leadline.models`, which any installed package can add to;
+7. "package.module:attribute": a class, or a function.
+
+Of 6 and 7, a class is called to make a method, and so is a function of no positional argument; where the caller gives
+max_disparity or threads, they must take it. Any other function is the method itself. A method for stereo takes
+(left, right) and returns a `DisparityMap`, one for single images takes (image) and returns a `DepthMap`.
+
+>>> load_model("leadline-mono", threads=1).kind
+'affine_inverse'
+>>> load_model("sgbm", max_disparity=64).max_disparity
+64
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any, Final, Literal, overload
 
+import cv2
+
+from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
+from leadline.lazy import load_attribute
 from leadline.models.zoo import ZOO, load_zoo
-from leadline.runtime.mono import MonoMethod, mono_method
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.graph import task_of_graph
+from leadline.runtime.mono import MonoMethod
 from leadline.runtime.onnx_card import load_onnx_card
-from leadline.runtime.session import Provider
+from leadline.runtime.onnx_session import Provider, read_metadata, require_threads
+from leadline.runtime.own import make_own, own_tasks
+from leadline.runtime.refine import RefineSession
+from leadline.runtime.stereo import StereoMethod, WithNegative
+from leadline.tasks import TASKS, Task, find_task, wrong_task
+
+ENTRY_POINTS: Final = "leadline.models"
+"""Entry-point group in which packages register models: name -> package.module:attribute."""
+_MATCHER_RANGE_PX: Final = 192
+"""Largest disparity that a classical matcher searches where the caller names none."""
+
+Method = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """How a model is to run.
+
+    Args:
+        max_disparity: Largest disparity looked for, px; the model's own choice if absent. For stereo only.
+        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the images are cropped.
+            For stereo only.
+        threads: Threads to use, OpenCV's and torch's for the whole process; all processors if absent.
+        provider: Where a network of ours runs; the others run on the cpu only.
+        source: Folder with the files of a zoo network; from the hub or its cache if absent. For no other model.
+        accept_licence: Whether the user accepts the licence of a zoo network, where it restricts its use.
+    Raises:
+        InputError: If a number is out of range.
+    """
+
+    max_disparity: int | None = None
+    min_disparity: int = 0
+    threads: int | None = None
+    provider: Provider = "cpu"
+    source: Path | str | None = None
+    accept_licence: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses numbers out of range."""
+        require_threads(self.threads)
+        if self.max_disparity is not None and self.max_disparity <= self.min_disparity:
+            if self.min_disparity != 0:
+                raise InputError(
+                    f"expected a largest disparity above the smallest, got {self.max_disparity} and "
+                    f"{self.min_disparity}"
+                )
+            raise InputError(f"expected a largest disparity of at least 1 px, got {self.max_disparity}")
+
+    @property
+    def reach(self) -> int | None:
+        """How many disparities are looked for, from the smallest on."""
+        return None if self.max_disparity is None else self.max_disparity - self.min_disparity
+
+    def for_stereo(self) -> dict[str, Any]:
+        """Options that only stereo methods have, where they are not the defaults."""
+        given = {"max_disparity": self.max_disparity, "min_disparity": self.min_disparity or None}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def for_zoo(self) -> dict[str, Any]:
+        """Options that only networks of the zoo have, where they are not the defaults."""
+        given = {"source": self.source, "accept_licence": self.accept_licence or None}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
-class MonoModel:
-    """Which network is wanted, ours or anyone's.
+class _Found:
+    """A model that a name stands for, not loaded yet.
 
     Args:
-        name: A bundled network, an ONNX file of ours, a card file (.yaml) of another ONNX network or the ONNX file
-            beside it, or a network of the zoo.
-        source: Folder with the files of a zoo network; from the hub or its cache if absent. For no other network.
-        accept_licence: Whether the user accepts the licence of a zoo network, where it restricts its use.
+        tasks: Names of the tasks that it can do, the first one unless told.
+        load: Makes the method for one of them.
+        providers: Whether it runs elsewhere than on the cpu, too.
+        zoo: Whether it takes a source and a licence.
     """
 
-    name: str
-    source: Path | None = None
-    accept_licence: bool = False
-
-    def load(self, threads: int | None, provider: Provider) -> MonoMethod:
-        """The network, ready for images.
-
-        Args:
-            threads: As for `MonoSession`; torch's, for the whole process, for a network of the zoo.
-            provider: As for `MonoSession`; only networks of ours run elsewhere than on the cpu.
-        Raises:
-            InputError: If there is no such network, or an option does not go with it.
-        """
-        card = self._card()
-        others = self.name in ZOO or card is not None
-        if others and provider != "cpu":
-            raise InputError(f"expected provider cpu for {self.name}, got {provider!r}; leave it out")
-        if self.name in ZOO:
-            return self._load_external(threads)
-        return mono_method(self.name, threads, provider) if card is None else load_onnx_card(card, threads)
-
-    def _load_external(self, threads: int | None) -> MonoMethod:
-        if ZOO[self.name].needs_prompt:
-            raise InputError(
-                f"expected a network that takes an image alone, got {self.name}, which needs coarse metric depth, "
-                "too; use leadline.models.zoo.load_zoo in Python"
-            )
-        if threads is not None and threads < 1:
-            raise InputError(f"expected at least 1 thread, got {threads}")
-        method = load_zoo(self.name, self.source, self.accept_licence)
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
-        return method
-
-    def _card(self) -> Path | None:
-        """The card of another ONNX network: the file itself, or the one beside NAME.onnx."""
-        path = Path(self.name)
-        beside = path.with_suffix(".yaml")
-        if path.suffix == ".yaml" or (path.suffix == ".onnx" and beside.is_file()):
-            return beside
-        return None
+    tasks: tuple[str, ...]
+    load: Callable[[Task, ModelOptions], Method]
+    providers: bool = False
+    zoo: bool = False
 
 
-def mono_models(
-    names: Sequence[str], sources: Sequence[str] = (), accept_licence: bool = False
-) -> dict[str, MonoModel]:
-    """The networks of `leadline mono`, `leadline eval mono` and `leadline bench mono`, not loaded yet.
+@overload
+def load_model(
+    name: str | Path,
+    task: Literal["stereo"],
+    *,
+    max_disparity: int | None = None,
+    min_disparity: int = 0,
+    threads: int | None = None,
+    provider: Provider = "cpu",
+) -> StereoMethod: ...
+@overload
+def load_model(
+    name: str | Path,
+    task: Literal["mono"],
+    *,
+    threads: int | None = None,
+    provider: Provider = "cpu",
+    source: Path | str | None = None,
+    accept_licence: bool = False,
+) -> MonoMethod: ...
+@overload
+def load_model(
+    name: str | Path, task: Literal["refine"], *, threads: int | None = None, provider: Provider = "cpu"
+) -> RefineSession: ...
+@overload
+def load_model(name: str | Path, task: str | None = None, **options: Any) -> Any: ...  # noqa: ANN401
+def load_model(name: str | Path, task: str | None = None, **options: Any) -> Any:
+    """A model by its name, ready to be called.
 
     Args:
-        names: As for `MonoModel`.
-        sources: Folders with the files of networks of the zoo, each as NAME=FOLDER, or as FOLDER where only one is
-            named.
-        accept_licence: Whether the user accepts the licences of networks of the zoo, where they restrict their use.
+        name: As this module's text says.
+        task: What it must be for: stereo, mono or refine. leadline-refine mends a given disparity for refine, and that
+            of SGBM-3WAY for stereo. The model's own task if absent.
+        **options: Those of `ModelOptions`.
     Returns:
-        Name -> network.
+        For stereo, `method(left, right)` gives a `DisparityMap`; for mono, `method(image)` a `DepthMap`; for refine,
+        `method(left, right, prior)` a `DisparityMap`.
     Raises:
-        InputError: If there is a source or an acceptance without a network of the zoo, or it is not clear which one a
-            source is for.
+        InputError: If there is no such model, it is for another task, its files are missing or damaged, or an option
+            does not go with it.
+        MissingExtraError: If it needs a package that is not installed.
+
+    >>> import numpy as np
+    >>> image = np.random.default_rng(0).integers(0, 256, (48, 71, 3), dtype=np.uint8)
+    >>> method = load_model("leadline-fast", "stereo", threads=1)
+    >>> method(image[:, :-7], image[:, 7:]).disparity.shape
+    (48, 64)
+    >>> load_model("leadline-mono", "stereo")
+    Traceback (most recent call last):
+    leadline.errors.InputError: expected a stereo network, got leadline-mono, which is a monocular network; use it with `leadline mono`
+    """  # noqa: E501 - the error is one line
+    return _load(str(name), task, ModelOptions(**options))
+
+
+def known_models(task: str) -> tuple[str, ...]:
+    """Names of the models for a task that are not files: bundled, classical, of the zoo, and of other packages.
+
+    Args:
+        task: A name in `leadline.tasks.TASKS`.
+
+    >>> known_models("stereo")[:3]
+    ('leadline-accurate', 'leadline-fast', 'leadline-refine')
     """
-    external = [name for name in names if name in ZOO]
-    if (sources or accept_licence) and not external:
+    bundled = [name for name, card in bundled_cards().items() if task in _tasks_of_network(card.task)]
+    others = {"stereo": MATCHERS, "mono": tuple(ZOO)}.get(task, ())
+    return (*bundled, *others, *(entry.name for entry in entry_points(group=ENTRY_POINTS)))
+
+
+def is_own(name: str) -> bool:
+    """Whether a name stands for a model of another package, or for a class or function.
+
+    >>> is_own("mypackage.networks:MyNet"), is_own("leadline-fast")
+    (True, False)
+    """
+    return _is_attribute(name) or any(entry.name == name for entry in entry_points(group=ENTRY_POINTS))
+
+
+def is_model(name: str) -> bool:
+    """Whether a name stands for a model, rather than for something else such as a folder of results.
+
+    >>> is_model("leadline-fast"), is_model("predictions/")
+    (True, False)
+    """
+    return name.endswith((".onnx", ".yaml")) or _is_attribute(name) or any(name in known_models(task) for task in TASKS)
+
+
+def _load(name: str, task: str | None, options: ModelOptions) -> Method:
+    found = _find(name, task)
+    wanted = find_task(found.tasks[0] if task is None else task)
+    if wanted.name not in found.tasks:
+        raise InputError(wrong_task(name, found.tasks[0], wanted.name))
+    for wrong, given in ((not wanted.has_max_disparity, options.for_stereo()), (not found.zoo, options.for_zoo())):
+        if wrong and given:
+            option, value = next(iter(given.items()))
+            raise InputError(f"expected no {option} for {name}, got {value}; leave it out")
+    if options.provider != "cpu" and not found.providers:
+        raise InputError(f"expected provider cpu for {name}, got {options.provider!r}; leave it out")
+    method = found.load(wanted, options)
+    return WithNegative(method, options.min_disparity) if options.min_disparity else method
+
+
+def _find(name: str, task: str | None) -> _Found:
+    """Looks a name up in the order of the module's text."""
+    path, cards = Path(name), bundled_cards()
+    beside = path.with_suffix(".yaml")
+    if name in cards:
+        return _Found(_tasks_of_network(cards[name].task), partial(_session, name, cards[name].task), providers=True)
+    if name in MATCHERS:
+        return _Found(("stereo",), partial(_classical, name))
+    if name in ZOO:
+        return _Found(("mono",), partial(_external, name), zoo=True)
+    if path.suffix == ".yaml" or (path.suffix == ".onnx" and beside.is_file()):
+        return _Found(("mono",), lambda _, options: load_onnx_card(beside, options.threads))
+    if path.suffix == ".onnx" and path.is_file():
+        own = task_of_graph(read_metadata(path))
+        # The session says what is wrong with a graph that is not ours.
+        return _Found(_tasks_of_network(own or task or "stereo"), partial(_session, name, own), providers=True)
+    for entry in entry_points(group=ENTRY_POINTS):
+        if entry.name == name:
+            return _own(name, load_attribute(entry.value))
+    if _is_attribute(name):
+        return _own(name, load_attribute(name))
+    raise InputError(_unknown(name, task))
+
+
+def _unknown(name: str, task: str | None) -> str:
+    """A sentence for a name that stands for nothing."""
+    tasks = list(TASKS) if task is None else [task]
+    known = dict.fromkeys(model for one in tasks for model in known_models(one) if model not in ZOO)
+    zoo = "a network of the zoo, " if "mono" in tasks else ""
+    return (
+        f"expected one of {', '.join(known)}, {zoo}the path of an ONNX file of ours, a card (.yaml) of another one, or "
+        f"package.module:attribute, as the model; got {name!r}"
+    )
+
+
+def _tasks_of_network(task: str) -> tuple[str, ...]:
+    """What a network for a task can be used for."""
+    return task, *find_task(task).stands_for
+
+
+def _is_attribute(name: str) -> bool:
+    module, _, attribute = name.partition(":")
+    return bool(attribute) and all(part.isidentifier() for part in (*module.split("."), *attribute.split(".")))
+
+
+def _session(name: str, own: str | None, wanted: Task, options: ModelOptions) -> Method:
+    """A network of ours, or a method that is built on it."""
+    place = wanted.session if own in (None, wanted.name) else find_task(own).stands_for[wanted.name]
+    given: dict[str, Any] = {"model": name, "threads": options.threads, "provider": options.provider}
+    if wanted.has_max_disparity and options.reach is not None:
+        given["max_disparity"] = options.reach
+    return load_attribute(place)(**given)
+
+
+def _classical(name: str, _: Task, options: ModelOptions) -> ClassicalStereo:
+    matcher = ClassicalStereo(name, _MATCHER_RANGE_PX if options.reach is None else options.reach)
+    if options.threads is not None:
+        cv2.setNumThreads(options.threads)
+    return matcher
+
+
+def _external(name: str, _: Task, options: ModelOptions) -> Method:
+    if ZOO[name].needs_prompt:
         raise InputError(
-            f"expected a network of the zoo for --source and --accept-licence, got {', '.join(names)}; leave them out, "
-            f"or choose one of {', '.join(ZOO)}"
+            f"expected a network that takes an image alone, got {name}, which needs coarse metric depth, too; use "
+            "leadline.models.zoo.load_zoo in Python"
         )
-    folders: dict[str, Path] = {}
-    for source in sources:
-        name, _, folder = source.partition("=")
-        if name not in ZOO:
-            if len(external) > 1:
-                raise InputError(
-                    f"expected --source NAME=FOLDER with a NAME out of {', '.join(external)}, got {source}"
-                )
-            name, folder = external[0], source
-        if name not in external or name in folders:
-            raise InputError(f"expected one --source at most for each of {', '.join(external)}, got {source}")
-        folders[name] = Path(folder)
-    return {name: MonoModel(name, folders.get(name), accept_licence) for name in names}
+    method = load_zoo(name, options.source, options.accept_licence)
+    if options.threads is not None:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    return method
+
+
+def _own(name: str, attribute: Any) -> _Found:  # noqa: ANN401 - whatever somebody wrote
+    def load(task: Task, options: ModelOptions) -> Method:
+        given = {"max_disparity": options.reach, "threads": options.threads}
+        return make_own(name, attribute, task, {key: value for key, value in given.items() if value is not None})
+
+    return _Found(own_tasks(attribute), load)

@@ -9,7 +9,9 @@ from leadline.apps.cli.bench import network_gflop, stereo_bench
 from leadline.apps.cli.main import main
 from leadline.errors import LeadlineError
 from leadline.runtime.card import bundled_cards
+from leadline.tasks import TASKS
 
+MONO, STEREO = TASKS["mono"], TASKS["stereo"]
 KEYS = "model height width max_disparity threads seconds_median seconds_spread peak_mb gflop".split()
 
 
@@ -43,7 +45,7 @@ def test_rows_of_single_images(tmp_path, capsys, mono_graph):
 def test_single_images_take_networks_for_them(monkeypatch, capsys):
     assert main(["bench", "mono", "--models", "leadline-fast"]) == 2
     assert "`leadline stereo`" in capsys.readouterr().err.splitlines()[-1]
-    monkeypatch.setattr("leadline.apps.cli.bench.bundled_cards", lambda _: {})
+    monkeypatch.setattr("leadline.apps.cli.bench.known_models", lambda _: ())
     assert main(["bench", "mono"]) == 2
     assert "name an ONNX file with --models" in capsys.readouterr().err
 
@@ -51,14 +53,14 @@ def test_single_images_take_networks_for_them(monkeypatch, capsys):
 def test_a_monocular_network_works_at_a_size_of_its_own(monkeypatch):
     card = replace(bundled_cards()["leadline-fast"], task="mono", name="toy", gflop=1.5)
     monkeypatch.setattr("leadline.apps.cli.bench.bundled_cards", lambda task: {"toy": card} if task == "mono" else {})
-    assert network_gflop("toy", 480, 640, None) == network_gflop("toy", 4800, 6400, None) == 1.5
-    assert network_gflop("toy", 480, 640, 96) is None
+    assert network_gflop(MONO, "toy", 480, 640) == network_gflop(MONO, "toy", 4800, 6400) == 1.5
+    assert network_gflop(STEREO, "toy", 480, 640, 96) is None
 
 
 def test_work_grows_with_the_area():
     card = bundled_cards()["leadline-fast"]
-    assert network_gflop("leadline-fast", 480, 640, card.max_disparity) == pytest.approx(card.gflop)
-    assert network_gflop("leadline-fast", 240, 640, 96) == pytest.approx(card.gflop / 2)
+    assert network_gflop(STEREO, "leadline-fast", 480, 640, card.max_disparity) == pytest.approx(card.gflop)
+    assert network_gflop(STEREO, "leadline-fast", 240, 640, 96) == pytest.approx(card.gflop / 2)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_work_grows_with_the_area():
     [("bm", 480, 640, 96), ("leadline-fast", 480, 640, 193), ("leadline-fast", 4000, 6000, 96)],
 )
 def test_work_is_unknown_without_a_single_pass(name, height, width, largest):
-    assert network_gflop(name, height, width, largest) is None
+    assert network_gflop(STEREO, name, height, width, largest) is None
 
 
 def test_a_child_that_fails_is_told(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from leadline.geometry.camera import Pinhole
 from leadline.results.monocular import FoundCamera, estimate_depth
 from leadline.runtime.mono import MonoSession
-from leadline.runtime.session import CANONICAL_KEY
+from leadline.tasks import CANONICAL_KEY
 
 IMAGE = np.full((40, 60, 3), 100, np.uint8)
 CAMERA = Pinhole(49.0, 49.0, 29.5, 19.5, 40, 60)

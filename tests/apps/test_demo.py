@@ -6,8 +6,8 @@ import pytest
 
 from leadline.apps.cli import demo as command
 from leadline.io import read_image, read_pfm, read_ply
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
-from leadline.runtime import stereo_method
 
 pytest.importorskip("skimage", reason="the demo's pair comes with scikit-image")
 
@@ -23,7 +23,7 @@ def truthful(monkeypatch):
         return DisparityMap(scene.truth.disparity, scene.truth.valid, confidence)
 
     monkeypatch.setattr(
-        command, "stereo_method", lambda name, *of: method if name == "ours" else stereo_method(name, *of)
+        command, "load_model", lambda name, task, **how: method if name == "ours" else load_model(name, task, **how)
     )
     return scene
 

@@ -64,7 +64,7 @@ def test_loading_does_not_count(shifted_scenes, monkeypatch):
         calls.append(left.shape)
         return ClassicalStereo("bm", 31)(left, right)
 
-    monkeypatch.setattr(eval_module, "stereo_method", lambda *_: method)
+    monkeypatch.setattr(eval_module, "load_model", lambda *_, **__: method)
     assert main(["eval", "stereo", str(shifted_scenes), "--models", "a"]) == 0
     assert len(calls) == 1 + 2
 

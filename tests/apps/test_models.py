@@ -14,6 +14,7 @@ CARD = ModelCard(
     name="toy",
     summary="A toy.",
     licence="Apache-2.0",
+    task="stereo",
     weights="toy.onnx",
     sha256="ab" * 32,
     max_disparity=64,

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from leadline.apps.cli.sources import zoo_options
 from leadline.errors import InputError
 from leadline.io.pfm import read_pfm
-from leadline.loading import MonoModel, mono_models
 from leadline.models.zoo import load_zoo
 
 RELATIVE, METRIC = "depth-anything-v2-small", "depth-anything-v2-metric-indoor-small"
@@ -107,7 +107,7 @@ def test_a_licence_is_asked_for_everywhere(leadline, scene, depth_anything):
     words = ["depth-anything-v2-large", "--source", depth_anything[RELATIVE]]
     for command in (("eval", "mono", scene[0], "--models"), ("bench", "mono", "--sizes", "92x60", "--models")):
         done = leadline(*command, *words)
-        assert (done.code, "pass accept_licence=True (--accept-licence)" in done.err) == (2, True)
+        assert (done.code, "pass --accept-licence" in done.err) == (2, True)
     assert leadline("eval", "mono", scene[0], "--models", *words, "--accept-licence").code == 0
 
 
@@ -132,11 +132,11 @@ def test_one_sees_a_image(leadline, scene, depth_anything, tmp_path):
 
 
 def test_what_sources_mean():
-    assert mono_models(["a.onnx"]) == {"a.onnx": MonoModel("a.onnx")}
-    found = mono_models(["a.onnx", RELATIVE], ["some=folder"], accept_licence=True)
-    assert found[RELATIVE] == MonoModel(RELATIVE, Path("some=folder"), True)
-    both = mono_models([RELATIVE, METRIC], [f"{METRIC}=m", f"{RELATIVE}=r"])
-    assert [model.source for model in both.values()] == [Path("r"), Path("m")]
+    assert zoo_options(["a.onnx"]) == {"a.onnx": {}}
+    found = zoo_options(["a.onnx", RELATIVE], ["some=folder"], accept_licence=True)
+    assert found[RELATIVE] == {"source": Path("some=folder"), "accept_licence": True}
+    both = zoo_options([RELATIVE, METRIC], [f"{METRIC}=m", f"{RELATIVE}=r"])
+    assert [options["source"] for options in both.values()] == [Path("r"), Path("m")]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_sources_mean():
 )
 def test_sources_that_are_not_clear(names, sources, message):
     with pytest.raises(InputError, match=message):
-        mono_models(names, sources)
+        zoo_options(names, sources)
 
 
 def test_what_a_command_cannot_run(leadline, scene):

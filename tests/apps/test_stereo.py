@@ -43,7 +43,7 @@ def sure(monkeypatch):
         confidence[: shape[0] // 2] = 0.9
         return DisparityMap(np.full(shape, np.float32(DISPARITY_PX)), valid, confidence)
 
-    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+    monkeypatch.setattr(command, "load_model", lambda *_, **__: method)
 
 
 def test_pair_without_calibration(sgbm, pair, tmp_path):
@@ -383,7 +383,7 @@ def test_batch_without_memory_for_one_pair_goes_on(leadline, folders, tmp_path, 
             raise MemoryError
         return DisparityMap(np.ones(left.shape[:2], np.float32), np.ones(left.shape[:2], bool))
 
-    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+    monkeypatch.setattr(command, "load_model", lambda *_, **__: method)
     done = leadline("stereo", *folders, "--output", tmp_path / "out")
     assert done.code == 2
     assert done.err.splitlines()[-1] == "failed: b: not enough free memory"
@@ -426,7 +426,7 @@ def test_interrupted_batch_keeps_what_is_finished(leadline, folders, tmp_path, m
             raise KeyboardInterrupt
         return DisparityMap(np.ones(left.shape[:2], np.float32), np.ones(left.shape[:2], bool))
 
-    monkeypatch.setattr(command, "stereo_method", lambda *_: method)
+    monkeypatch.setattr(command, "load_model", lambda *_, **__: method)
     done = leadline("stereo", *folders, "--output", tmp_path / "out")
     assert done.code == 130
     assert done.err.splitlines()[-1] == "leadline: interrupted"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.export.onnx import load_mono_inference
+from leadline.export.onnx import load_inference
 from leadline.geometry.camera import Pinhole
 from leadline.models.catalog import build_model
 from leadline.runtime.mono import MonoSession
@@ -29,7 +29,7 @@ def test_a_checkpoint_becomes_a_session(method, model, options, tmp_path: Path):
     words = [sys.executable, "-W", "ignore", "-c", code, "export", str(checkpoint), "--output", str(output)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    session, inference = MonoSession(output, threads=1), load_mono_inference(checkpoint)
+    session, inference = MonoSession(output, threads=1), load_inference(checkpoint, "mono")
     assert session.kind == inference.kind == ("up_to_scale" if model == "eigen" else "affine_inverse")
     assert session.canonical == (model == "eigen")
     image = np.random.default_rng(1).integers(0, 256, (70, 111, 3), dtype=np.uint8)

@@ -17,7 +17,7 @@ from leadline.models.catalog import BUILDERS, build_model
 from leadline.models.stereo import StereoInference, StereoModel
 from leadline.models.stereo.anynet import AnyNet
 from leadline.models.stereo.edgestereo import EdgeStereo
-from leadline.runtime.session import GraphSession
+from leadline.runtime.graph import StereoGraph
 from leadline.training.stereo.supervised import stereo_terms
 
 
@@ -68,11 +68,11 @@ def test_the_exported_graph_does_what_torch_does(name, tmp_path: Path):
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.
     code = (
         "import torch\n"
-        "from leadline.export.onnx import export_stereo\n"
+        "from leadline.export.onnx import export_network\n"
         "from leadline.models.catalog import build_model\n"
         "from leadline.models.stereo import StereoInference\n"
         "torch.manual_seed(0)\n"
-        f"print(export_stereo(StereoInference(build_model({name!r})), {str(path)!r}))"
+        f"print(export_network(StereoInference(build_model({name!r})), 'stereo', {str(path)!r}))"
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def test_the_exported_graph_does_what_torch_does(name, tmp_path: Path):
     left, right = np.random.default_rng(1).integers(0, 256, (2, 40, 70, 3), dtype=np.uint8)
     with torch.inference_mode():
         disparity, confidence = inference(torch.from_numpy(left), torch.from_numpy(right))
-    session = GraphSession(path, threads=1)
+    session = StereoGraph(path, threads=1)
     found, unknown = session(left, right)
     assert confidence is None
     assert not session.has_confidence

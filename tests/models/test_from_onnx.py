@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 from leadline.errors import InputError
 from leadline.models.from_onnx import from_onnx
 from leadline.runtime.card import find_graph
+from leadline.runtime.graph import StereoGraph
 from leadline.runtime.prior import sgbm_prior
-from leadline.runtime.session import GraphSession
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_bundled_network_comes_back_within_0_02_px(accurate: Path):
     inputs = map(torch.from_numpy, (left, right, *sgbm_prior(left, right, inference.max_disparity)))
     with torch.inference_mode():
         disparity, confidence = inference(*inputs)
-    wanted, trust = GraphSession(accurate, threads=1)(left, right)
+    wanted, trust = StereoGraph(accurate, threads=1)(left, right)
     assert confidence is not None
     # A network that rounds a disparity may round a tie to either side.
     assert np.quantile(np.abs(disparity.numpy() - wanted), 0.999) < 0.02

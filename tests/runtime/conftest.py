@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from leadline.runtime.session import MAX_DISPARITY_KEY
+from leadline.tasks import MAX_DISPARITY_KEY
 
 
 def write_graph(path: Path, metadata: dict[str, str], confidence: bool = True) -> Path:

@@ -16,6 +16,7 @@ CARD = ModelCard(
     summary="A toy.",
     licence="Apache-2.0",
     weights="toy.onnx",
+    task="stereo",
     sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     max_disparity=64,
     enlarge=1.0,
@@ -50,11 +51,20 @@ def test_cards_are_chosen_by_task(folder):
     assert bundled_cards("mono") == {"other": mono}
 
 
-def test_a_card_without_a_task_is_of_a_stereo_network(folder):
+def test_a_card_without_a_task_is_refused(folder):
     content = json.loads(CARD.to_json())
     del content["task"]
     (folder / "toy.json").write_text(json.dumps(content))
-    assert bundled_cards("stereo") == {"toy": CARD}
+    with pytest.raises(InputError, match=r"expected task on the model card .*toy\.json, found none"):
+        bundled_cards("stereo")
+
+
+def test_an_unknown_task_is_refused(folder):
+    with pytest.raises(InputError, match="expected one of stereo, mono, refine as the task, got 'depth'"):
+        bundled_cards("depth")
+    (folder / "toy.json").write_text(CARD.to_json().replace('"task": "stereo"', '"task": "depth"'))
+    with pytest.raises(InputError, match="as the task, got 'depth'"):
+        bundled_cards()
 
 
 def test_weights_that_differ_are_refused(folder):

@@ -5,10 +5,10 @@ import pytest
 
 import leadline
 from leadline.errors import InputError
+from leadline.loading import load_model
 from leadline.runtime import card as card_module
-from leadline.runtime.mono import MonoMethod, MonoSession, mono_method
-from leadline.runtime.session import GraphSession
-from leadline.runtime.stereo import stereo_method
+from leadline.runtime.graph import StereoGraph
+from leadline.runtime.mono import MonoMethod, MonoSession
 
 IMAGE = np.random.default_rng(0).integers(1, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -27,7 +27,7 @@ def test_inverse_depth_and_confidence_come_back(mono_graph):
 def test_depth_that_is_not_positive_is_invalid(mono_graph, kind):
     image = IMAGE.copy()
     image[3] = 0
-    found = mono_method(mono_graph(kind, confidence=False), threads=1)(image)
+    found = load_model(mono_graph(kind, confidence=False), "mono", threads=1)(image)
     assert found.kind == kind
     assert found.confidence is None
     assert not found.valid[3].any()
@@ -35,7 +35,7 @@ def test_depth_that_is_not_positive_is_invalid(mono_graph, kind):
 
 
 def test_grey_is_rgb_with_equal_channels(mono_graph):
-    method = mono_method(mono_graph(), threads=1)
+    method = load_model(mono_graph(), "mono", threads=1)
     assert isinstance(method, MonoMethod)
     np.testing.assert_allclose(method(IMAGE[..., 0]).depth, IMAGE[..., 0], rtol=1e-6)
 
@@ -91,18 +91,18 @@ def test_foreign_and_missing_models_are_refused(mono_graph, tmp_path):
     with pytest.raises(InputError, match="got another network in"):
         MonoSession(mono_graph(None, name="foreign.onnx"))
     for name in ("nonsense", str(tmp_path / "missing.onnx")):
-        with pytest.raises(InputError, match="path of an ONNX file of ours, as the model; got") as refused:
-            mono_method(name)
+        with pytest.raises(InputError, match=r"path of an ONNX file of ours, .* as the model; got") as refused:
+            load_model(name, "mono")
         assert "\n" not in str(refused.value)
 
 
 def test_a_network_for_the_other_task_is_refused(mono_graph, toy_graph):
     with pytest.raises(InputError, match=r"expected a monocular network, got .*toy\.onnx.*`leadline stereo`"):
-        mono_method(toy_graph)
+        load_model(toy_graph, "mono")
     with pytest.raises(InputError, match=r"expected a stereo network, got .*`leadline mono`"):
-        GraphSession(mono_graph())
+        StereoGraph(mono_graph())
     with pytest.raises(InputError, match=r"expected a monocular network, got leadline-fast.*`leadline stereo`"):
-        mono_method("leadline-fast")
+        load_model("leadline-fast", "mono")
 
 
 def test_a_bundled_monocular_network_is_none_for_stereo(mono_graph, tmp_path, monkeypatch):
@@ -117,10 +117,10 @@ def test_a_bundled_monocular_network_is_none_for_stereo(mono_graph, tmp_path, mo
     )  # fmt: skip
     (tmp_path / "toy-mono.json").write_text(card.to_json())
     monkeypatch.setattr(card_module, "_bundled_folder", lambda: tmp_path)
-    np.testing.assert_allclose(mono_method("toy-mono", 1)(IMAGE).depth, IMAGE.mean(2), rtol=1e-5)
+    np.testing.assert_allclose(load_model("toy-mono", "mono", threads=1)(IMAGE).depth, IMAGE.mean(2), rtol=1e-5)
     with pytest.raises(InputError, match=r"expected a stereo network, got toy-mono.*`leadline mono`"):
-        stereo_method("toy-mono")
-    with pytest.raises(InputError, match="expected one of toy-mono, or the path"):
-        mono_method("leadline-fast")
+        load_model("toy-mono", "stereo")
+    with pytest.raises(InputError, match="expected one of toy-mono, a network of the zoo, the path"):
+        load_model("leadline-fast", "mono")
     assert list(card_module.bundled_cards("mono")) == ["toy-mono"]
     assert not card_module.bundled_cards("stereo")

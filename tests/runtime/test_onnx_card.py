@@ -156,7 +156,7 @@ def test_distances_that_are_not_positive_are_invalid(write_card):
         ({"path": "gone.onnx"}, "no such file"),
         ({"sha256": "0" * 64}, "with sha256 000000000000, got [0-9a-f]{12}; fetch it again"),
         ({"weights": b"no network"}, "expected an ONNX network, could not load"),
-        ({"input": "image"}, "expected input 'image' in .* got image"),
+        ({"input": "pixels"}, "expected input 'pixels' in .* got image"),
         ({"output": "disparity"}, "expected output 'disparity' in .* got depth"),
     ],
 )

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.refine import RefineSession
-from leadline.runtime.session import REFINE_KEY
 from leadline.runtime.stereo import StereoSession
+from leadline.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
         helper.make_graph(nodes, "toy", inputs, outputs, [one]), opset_imports=[helper.make_opsetid("", 18)]
     )
     model.ir_version = 9
-    helper.set_model_props(model, {REFINE_KEY: "1"})
+    helper.set_model_props(model, {TASKS["refine"].graph_key: "1"})
     path = tmp_path_factory.mktemp("graph") / "toy.onnx"
     onnx.save(model, path)
     return path

@@ -9,15 +9,17 @@ import pytest
 import leadline
 from leadline.classical import ClassicalStereo
 from leadline.errors import InputError
+from leadline.loading import load_model
+from leadline.runtime.graph import StereoGraph
 from leadline.runtime.images import check_images
-from leadline.runtime.session import GraphSession, default_threads
-from leadline.runtime.stereo import StereoSession, stereo_method
+from leadline.runtime.onnx_session import default_threads
+from leadline.runtime.stereo import StereoSession
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
 def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
-    session = GraphSession(toy_graph, threads=1)
+    session = StereoGraph(toy_graph, threads=1)
     disparity, confidence = session(IMAGE, IMAGE)
     np.testing.assert_allclose(disparity, IMAGE.mean(2), rtol=1e-5)
     np.testing.assert_allclose(confidence, IMAGE.mean(2) / 255.0, rtol=1e-5)
@@ -25,13 +27,13 @@ def test_a_graph_runs_and_knows_its_range(toy_graph: Path):
 
 
 def test_a_graph_without_confidence_is_as_likely_right_as_wrong(unsure_graph: Path, toy_graph: Path):
-    session = GraphSession(unsure_graph, threads=1)
+    session = StereoGraph(unsure_graph, threads=1)
     disparity, confidence = session(IMAGE, IMAGE)
     np.testing.assert_allclose(disparity, IMAGE.mean(2), rtol=1e-5)
     assert confidence.shape == disparity.shape
     assert (confidence == 0.5).all()
     assert not session.has_confidence
-    assert GraphSession(toy_graph, threads=1).has_confidence
+    assert StereoGraph(toy_graph, threads=1).has_confidence
 
 
 def test_a_network_that_cannot_tell_gives_no_confidence(unsure_graph: Path):
@@ -43,7 +45,7 @@ def test_a_network_that_cannot_tell_gives_no_confidence(unsure_graph: Path):
 def test_a_guided_graph_sees_what_sgbm_finds(guided_graph: Path):
     texture = np.random.default_rng(0).integers(0, 256, (40, 97, 3), dtype=np.uint8)
     left, right = texture[:, :90], texture[:, 7:]
-    session = GraphSession(guided_graph, threads=1)
+    session = StereoGraph(guided_graph, threads=1)
     disparity, confidence = session(left, right)
     found = ClassicalStereo("sgbm-3way", session.max_disparity)(left, right)
     np.testing.assert_array_equal(disparity, found.disparity)
@@ -51,30 +53,30 @@ def test_a_guided_graph_sees_what_sgbm_finds(guided_graph: Path):
 
 
 def test_views_with_strides_are_taken(toy_graph: Path):
-    disparity, _ = GraphSession(toy_graph, threads=1)(IMAGE[:, ::-1], IMAGE)
+    disparity, _ = StereoGraph(toy_graph, threads=1)(IMAGE[:, ::-1], IMAGE)
     np.testing.assert_allclose(disparity, IMAGE[:, ::-1].mean(2), rtol=1e-5)
 
 
 def test_all_processors_are_used_unless_told(toy_graph: Path):
-    assert GraphSession(toy_graph).threads == default_threads() >= 1
+    assert StereoGraph(toy_graph).threads == default_threads() >= 1
 
 
 def test_a_foreign_network_is_refused(foreign_graph: Path):
     with pytest.raises(InputError, match="got another network in"):
-        GraphSession(foreign_graph)
+        StereoGraph(foreign_graph)
 
 
 def test_a_file_that_is_no_network_is_refused_in_one_line(tmp_path: Path):
     path = tmp_path / "noise.onnx"
     path.write_bytes(b"no network\n" * 100)
     with pytest.raises(InputError, match="could not load") as refused:
-        GraphSession(path)
+        StereoGraph(path)
     assert "\n" not in str(refused.value)
 
 
 def test_a_provider_that_is_not_installed_is_refused(toy_graph: Path):
     with pytest.raises(InputError, match=r"installed provider \(cpu.*got 'coreml'"):
-        GraphSession(toy_graph, provider="coreml")
+        StereoGraph(toy_graph, provider="coreml")
 
 
 def test_a_provider_that_refuses_is_no_silent_fall_back(toy_graph: Path, monkeypatch: pytest.MonkeyPatch):
@@ -86,10 +88,10 @@ def test_a_provider_that_refuses_is_no_silent_fall_back(toy_graph: Path, monkeyp
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Refusing)
     with pytest.raises(InputError, match="cpu to take the network, got OtherExecutionProvider"):
-        GraphSession(toy_graph)
+        StereoGraph(toy_graph)
 
 
-@pytest.mark.parametrize("make", [GraphSession, StereoSession])
+@pytest.mark.parametrize("make", [StereoGraph, StereoSession])
 def test_no_threads_are_refused(make, toy_graph: Path):
     with pytest.raises(InputError, match="at least 1 thread, got 0"):
         make(toy_graph, threads=0)
@@ -130,16 +132,16 @@ def test_a_range_of_nothing_is_refused(toy_graph: Path):
 @pytest.mark.parametrize("name", ["leadline-slow", "missing.onnx"])
 def test_an_unknown_model_names_the_known_ones(name):
     with pytest.raises(InputError, match="sgbm-3way"):
-        stereo_method(name)
+        load_model(name, "stereo")
 
 
 def test_classical_matchers_stand_behind_the_same_call():
-    found = stereo_method("sgbm-3way", 31, threads=1)(IMAGE, IMAGE)
+    found = load_model("sgbm-3way", "stereo", max_disparity=31, threads=1)(IMAGE, IMAGE)
     assert found.disparity.shape == (20, 30)
     with pytest.raises(InputError, match="provider cpu"):
-        stereo_method("bm", provider="cuda")
+        load_model("bm", "stereo", provider="cuda")
     with pytest.raises(InputError, match="at least 1 thread"):
-        stereo_method("bm", threads=0)
+        load_model("bm", "stereo", threads=0)
 
 
 TEXTURE = np.kron(np.random.default_rng(1).integers(0, 256, (20, 53, 3), dtype=np.uint8), np.ones((3, 3, 1), np.uint8))
@@ -148,11 +150,11 @@ TEXTURE = np.kron(np.random.default_rng(1).integers(0, 256, (20, 53, 3), dtype=n
 @pytest.mark.parametrize("name", ["sgbm-3way", "leadline-fast"])
 def test_negative_disparities_are_found_where_they_are_looked_for(name: str):
     left, right = TEXTURE[:, 9:], TEXTURE[:, :-9]
-    found = stereo_method(name, 30, threads=1, min_disparity=-16)(left, right)
+    found = load_model(name, "stereo", max_disparity=30, threads=1, min_disparity=-16)(left, right)
     assert found.disparity.shape == found.valid.shape == left.shape[:2]
     assert np.median(found.disparity) == pytest.approx(-9.0, abs=0.2)
     assert (np.abs(found.disparity[:, :-9] + 9.0) < 1.0).mean() > 0.95
-    alone = stereo_method(name, 30, threads=1)(left, right)
+    alone = load_model(name, "stereo", max_disparity=30, threads=1)(left, right)
     assert (alone.disparity >= 0).all()
     confidence = leadline.stereo(left, right, name, 30, -16).confidence
     assert (confidence is None) == (alone.confidence is None)
@@ -160,11 +162,11 @@ def test_negative_disparities_are_found_where_they_are_looked_for(name: str):
 
 def test_a_smallest_disparity_that_makes_no_sense_is_refused():
     with pytest.raises(InputError, match="expected a smallest disparity below 0 px, got 4"):
-        stereo_method("bm", min_disparity=4)
+        load_model("bm", "stereo", min_disparity=4)
     with pytest.raises(InputError, match="above the smallest, got -8 and -8"):
-        stereo_method("bm", -8, min_disparity=-8)
+        load_model("bm", "stereo", max_disparity=-8, min_disparity=-8)
     with pytest.raises(InputError, match="more than -30 px for images so wide, got -30"):
-        stereo_method("bm", min_disparity=-30)(IMAGE, IMAGE)
+        load_model("bm", "stereo", min_disparity=-30)(IMAGE, IMAGE)
 
 
 def test_the_short_call_takes_files_and_matchers(toy_graph: Path):

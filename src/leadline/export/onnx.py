@@ -2,51 +2,26 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import onnx
 import torch
-from jaxtyping import UInt8
 from torch import Tensor, nn
 from torch.export import Dim
 
 from leadline.errors import InputError
+from leadline.export.part import ExportPart
 from leadline.io.atomic import atomic_write
+from leadline.lazy import load_attribute
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
-from leadline.models.mono import MonoInference
-from leadline.models.stereo import StereoInference
-from leadline.models.stereo.leadline_refine import RefineInference
-from leadline.runtime.prior import sgbm_prior
-from leadline.runtime.session import (
-    CANONICAL_KEY,
-    DEPTH_KIND_KEY,
-    ENLARGE_KEY,
-    MAX_DISPARITY_KEY,
-    REFINE_KEY,
-    GraphSession,
-    LoadedGraph,
-)
+from leadline.runtime.graph import OnnxGraph
+from leadline.tasks import Task, find_task, task_of_method, wrong_task
 
 _OPSET: Final = 18
-_OUTPUTS: Final = ("disparity", "confidence")
-_MAX_PARITY_PX: Final = 0.02
-_ALIKE: Final = 0.9999
-"""Share of the pixels that must agree: a network that rounds a disparity may round a tie to either side."""
-_PARITY_SIZES: Final = ((96, 160), (121, 203), (250, 371))
-_MONO_METHODS: Final = ("mono", "metric-mono", "monodepth")
-"""Methods from which networks for single images come."""
-_UNEXPORTED_METHODS: Final = ("diffusion", "intrinsic-lora", "finetune")
-"""Methods whose networks are more than a graph, or that write their own one."""
-_MONO_OUTPUTS: Final[Mapping[str, tuple[str, str]]] = {
-    "affine_inverse": ("inverse_depth", "confidence"),
-    "up_to_scale": ("depth", "confidence"),
-}
-_MAX_MONO_PARITY: Final = 1e-3
-_MONO_PARITY_SIZES: Final = ((240, 320), (371, 250), (17, 16), (480, 853))
 
 
 def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None, guided: bool = True) -> str:
@@ -55,67 +30,50 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
     Args:
         checkpoint: What `leadline train` saved.
         output: The ONNX file.
-        enlarge: How much larger a stereo network sees the images, instead of the recipe's value.
-        guided: Whether a network that can be guided by a matcher is.
+        enlarge: As for `load_inference`.
+        guided: As for `load_inference`.
     Returns:
-        Largest difference between torch and ONNX Runtime with its unit, as of `export_stereo`, `export_mono` or
-        `export_refine`.
+        Largest difference between torch and ONNX Runtime with its unit, as of `export_network`.
     Raises:
-        InputError: If the checkpoint cannot be read, no graph can be made of it, the two differ too much, or a network
-            that is not for stereo is to enlarge its images.
+        InputError: As `load_inference` and `export_network`.
         OutputError: If the file cannot be written.
     """
-    method = averaged_weights(checkpoint)[0].get("method")
-    if method in _UNEXPORTED_METHODS:
-        raise InputError(f"expected a run that can be exported, got one of method: {method}; use it from Python")
-    if method not in (*_MONO_METHODS, "refine"):
-        return f"{export_stereo(load_inference(checkpoint, enlarge, guided), output):.2g} px"
-    if enlarge is not None:
-        raise InputError(f"expected no --enlarge for a network that is not for stereo, got {enlarge}; omit it")
-    if method == "refine":
-        return f"{export_refine(load_refine_inference(checkpoint), output):.2g} px"
-    return f"{100.0 * export_mono(load_mono_inference(checkpoint), output):.2g} % of the range"
+    task = task_of_method(averaged_weights(checkpoint)[0].get("method"))
+    inference = load_inference(checkpoint, task.name, enlarge, guided)
+    return task.parity.text(export_network(inference, task.name, output))
 
 
-def load_inference(checkpoint: Path, enlarge: float | None = None, guided: bool = True) -> StereoInference:
-    """The averaged stereo network of a training run, as users call it.
+def load_inference(checkpoint: Path, task: str, enlarge: float | None = None, guided: bool = True) -> Any:  # noqa: ANN401 - the class that the task names
+    """The averaged network of a training run, as users call it.
 
     Args:
         checkpoint: What `leadline train` saved.
-        enlarge: How much larger the network sees the images, instead of the recipe's value.
+        task: What it must be for; a name in `leadline.tasks.TASKS`.
+        enlarge: How much larger the network sees the images, instead of the recipe's value; for a task whose networks
+            can, such as stereo.
         guided: Whether a network that can be guided by a matcher is.
+    Returns:
+        A module of the class that the task names as its `inference`, such as `StereoInference`.
     Raises:
-        InputError: If the file is not a checkpoint of `leadline train`, or of another network.
+        InputError: If the file is not a checkpoint of `leadline train`, or of another network or task, its method's
+            networks cannot be exported, or its images cannot be enlarged.
     """
-    recipe, model = _load_model(checkpoint, guided)
-    enlarge = float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge
-    return StereoInference(model, enlarge)  # pyright: ignore[reportArgumentType]
-
-
-def load_mono_inference(checkpoint: Path) -> MonoInference:
-    """The averaged network for single images of a training run, as users call it.
-
-    Args:
-        checkpoint: What `leadline train` saved.
-    Raises:
-        InputError: If the file is not a checkpoint of `leadline train`, or of another network.
-    """
-    return MonoInference(_load_model(checkpoint)[1])  # pyright: ignore[reportArgumentType]
-
-
-def load_refine_inference(checkpoint: Path) -> RefineInference:
-    """The averaged network of a training run that mends disparities, as users call it.
-
-    Args:
-        checkpoint: What `leadline train` saved.
-    Raises:
-        InputError: If the file is not a checkpoint of `leadline train`, or of another network.
-    """
-    return RefineInference(_load_model(checkpoint)[1])
-
-
-def _load_model(checkpoint: Path, guided: bool = True) -> tuple[Mapping[str, Any], nn.Module]:
+    wanted = find_task(task)
     recipe, weights = averaged_weights(checkpoint)
+    found = task_of_method(recipe.get("method"))
+    if found is not wanted:
+        raise InputError(wrong_task(str(checkpoint), found.name, wanted.name))
+    builder = load_attribute(wanted.inference)
+    can_enlarge = "enlarge" in signature(builder).parameters
+    if enlarge is not None and not can_enlarge:
+        raise InputError(f"expected no enlarge for {wanted.noun}, got {enlarge}; leave it out")
+    model = _load_model(checkpoint, recipe, weights, guided)
+    if not can_enlarge:
+        return builder(model)
+    return builder(model, float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge)
+
+
+def _load_model(checkpoint: Path, recipe: Mapping[str, Any], weights: dict[str, Tensor], guided: bool) -> nn.Module:
     options = dict(recipe.get("model_options") or {})
     if not guided and options.pop("guided", False):
         weights = {name: value for name, value in weights.items() if ".sgbm_prior." not in name}
@@ -125,122 +83,46 @@ def _load_model(checkpoint: Path, guided: bool = True) -> tuple[Mapping[str, Any
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"expected weights of a network of this leadline in {checkpoint}: {reason}") from None
-    return recipe, model.eval()
+    return model.eval()
 
 
-def export_stereo(inference: StereoInference, output: Path) -> float:
+def export_network(inference: nn.Module, task: str, output: Path) -> float:
     """Writes a network as an ONNX file for images of any size.
 
-    The graph takes `left` and `right` (uint8, height x width x 3), and of a guided network the matcher's disparity as
-    `prior` (float32, px) and where it is valid as `prior_valid` (uint8, 1 or 0); it gives `disparity` (px) and, if the
-    network rates itself, `confidence`.
+    The modules `leadline.export.stereo`, `mono` and `refine` say what the graphs take and give.
 
     Args:
         inference: The network with its pre- and post-processing.
+        task: What it is for; a name in `leadline.tasks.TASKS`.
         output: The ONNX file.
     Returns:
-        Largest difference in px between torch and ONNX Runtime, but for at most one pixel in 10,000.
+        Largest difference of the first output between torch and ONNX Runtime, but for at most one pixel in 10,000: in
+        the unit of the task's `parity`.
     Raises:
-        InputError: If they differ by more than 0.02 px.
+        InputError: If they differ by more than the task's `parity` allows, or there is no such task.
         OutputError: If the file cannot be written.
     """
+    about = find_task(task)
+    part: ExportPart = load_attribute(about.export)
     inference = inference.eval()
-    inputs = _stereo_inputs(inference, 96, 160)
+    inputs = _tensors(part.example(inference, *part.trace_size))
     with torch.inference_mode():
-        names = [name for name, layer in zip(_OUTPUTS, inference(*inputs.values()), strict=True) if layer is not None]
-    properties = {MAX_DISPARITY_KEY: str(inference.max_disparity), ENLARGE_KEY: str(float(inference.enlarge))}
-    content = _graph(inference, inputs, names, properties)
-    return _written(output, content, _parity(inference, content))
-
-
-def _written(output: Path, content: bytes, parity_px: float) -> float:
-    """Writes a graph of disparities if it does what torch does."""
-    if parity_px > _MAX_PARITY_PX:
-        raise InputError(f"expected torch and ONNX within {_MAX_PARITY_PX} px, got {parity_px:.4f} px; do not ship it")
-    with atomic_write(output) as stream:
-        stream.write(content)
-    return parity_px
-
-
-def export_mono(inference: MonoInference, output: Path) -> float:
-    """Writes a network for single images as an ONNX file for images of any size.
-
-    The graph takes `image` (uint8, height x width x 3) and gives `inverse_depth` (s/Z + t), or `depth` (up to scale) of
-    a network that knows distances, and, if the network judges itself, `confidence`.
-
-    Args:
-        inference: The network with its pre- and post-processing.
-        output: The ONNX file.
-    Returns:
-        Largest difference of either between torch and ONNX Runtime as a share of its range in the image, but
-        for at most one pixel in 10,000.
-    Raises:
-        InputError: If they differ by more than 0.001 of the range.
-        OutputError: If the file cannot be written.
-    """
-    inference = inference.eval()
-    image = torch.randint(0, 256, (240, 320, 3), dtype=torch.uint8)
-    with torch.inference_mode():
-        layers = zip(_MONO_OUTPUTS[inference.kind], inference(image), strict=True)
+        layers = zip(part.outputs(inference), inference(*inputs.values()), strict=True)
         names = [name for name, layer in layers if layer is not None]
-    properties: dict[str, str] = {DEPTH_KIND_KEY: inference.kind}
-    if inference.canonical:
-        properties[CANONICAL_KEY] = "1"
-    content = _graph(inference, {"image": image}, names, properties)
-    parity = _mono_parity(inference, content)
-    if parity > _MAX_MONO_PARITY:
+    content = _graph(inference, inputs, names, part.metadata(inference))
+    parity = _parity(inference, about, names[0], content)
+    if parity > about.parity.tolerance:
         raise InputError(
-            f"expected torch and ONNX within {_MAX_MONO_PARITY} of the range, got {parity:.4f}; do not ship it"
+            f"expected torch and ONNX within {about.parity.text(about.parity.tolerance)}, got "
+            f"{about.parity.text(parity)}; do not ship it"
         )
     with atomic_write(output) as stream:
         stream.write(content)
     return parity
 
 
-def export_refine(inference: RefineInference, output: Path) -> float:
-    """Writes a network that mends disparities as an ONNX file for images of any size.
-
-    The graph takes `left` and `right` (uint8, height x width x 3), the `prior` (float32, px) and where it is valid as
-    `prior_valid` (uint8, 1 or 0), and gives `disparity` (px) and `confidence`.
-
-    Args:
-        inference: The network with its pre- and post-processing.
-        output: The ONNX file.
-    Returns:
-        Largest difference in px between torch and ONNX Runtime, but for at most one pixel in 10,000.
-    Raises:
-        InputError: If they differ by more than 0.02 px.
-        OutputError: If the file cannot be written.
-    """
-    inference = inference.eval()
-    inputs = {name: torch.from_numpy(layer) for name, layer in _refine_inputs(96, 160).items()}
-    content = _graph(inference, inputs, _OUTPUTS, {REFINE_KEY: "1"})
-    return _written(output, content, _refine_parity(inference, content))
-
-
-def _refine_inputs(height: int, width: int) -> dict[str, np.ndarray]:
-    """A smooth pair shifted by 9 px, with a disparity that is wrong in places and unknown in others."""
-    rng = np.random.default_rng(height)
-    texture = _texture(rng, height, width + 9)
-    disparity = np.full((height, width), 9.0, np.float32)
-    disparity[height // 3 : height // 2, width // 4 : width // 2] = 20.25
-    valid = (rng.random((height, width)) < 0.9).astype(np.uint8)
-    return {"left": texture[:, :-9].copy(), "right": texture[:, 9:].copy(), "prior": disparity, "prior_valid": valid}
-
-
-def _refine_parity(inference: RefineInference, content: bytes) -> float:
-    largest = 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        path.write_bytes(content)
-        graph = LoadedGraph(path, "refine", threads=1)
-        for height, width in _PARITY_SIZES:
-            inputs = _refine_inputs(height, width)
-            with torch.inference_mode():
-                wanted = inference(*(torch.from_numpy(layer) for layer in inputs.values()))[0].numpy()
-            (found,) = graph.run(["disparity"], inputs)
-            largest = max(largest, float(np.quantile(np.abs(found - wanted), _ALIKE)))
-    return largest
+def _tensors(layers: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(layer) for name, layer in layers.items()}
 
 
 def _graph(
@@ -274,49 +156,18 @@ def serialised(graph: onnx.ModelProto) -> bytes:
     return graph.SerializeToString()
 
 
-def _mono_parity(inference: MonoInference, content: bytes) -> float:
+def _parity(inference: nn.Module, task: Task, output: str, content: bytes) -> float:
+    """Largest difference of an output at the task's sizes."""
+    part: ExportPart = load_attribute(task.export)
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         path.write_bytes(content)
-        graph = LoadedGraph(path, "mono", threads=1)
-        rng = np.random.default_rng(0)
-        for height, width in _MONO_PARITY_SIZES:
-            texture = _texture(rng, height, width)
+        graph = OnnxGraph(path, task.name, threads=1)
+        for height, width in part.sizes:
+            inputs = part.example(inference, height, width)
             with torch.inference_mode():
-                wanted = inference(torch.from_numpy(texture))[0].numpy()
-            (found,) = graph.run([_MONO_OUTPUTS[inference.kind][0]], {"image": texture})
-            difference = float(np.quantile(np.abs(found - wanted), _ALIKE))
-            largest = max(largest, difference / max(float(np.ptp(wanted)), 1e-6))
-    return largest
-
-
-def _texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Smooth as images are: in white noise nothing matches clearly, and ties break either way."""
-    noise = np.asarray(cv2.GaussianBlur(rng.random((height, width, 3), dtype=np.float32), (0, 0), 2.0))
-    return (255.0 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
-
-
-def _stereo_inputs(inference: StereoInference, height: int, width: int) -> dict[str, Tensor]:
-    """A smooth pair shifted by 9 px, and what guides the network in it."""
-    texture = _texture(np.random.default_rng(height), height, width + 9)
-    left, right = texture[:, :-9].copy(), texture[:, 9:].copy()
-    layers: dict[str, np.ndarray] = {"left": left, "right": right}
-    if inference.guided:
-        layers["prior"], layers["prior_valid"] = sgbm_prior(left, right, inference.max_disparity)
-    return {name: torch.from_numpy(layer) for name, layer in layers.items()}
-
-
-def _parity(inference: StereoInference, content: bytes) -> float:
-    largest = 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        path.write_bytes(content)
-        session = GraphSession(path, threads=1)
-        for height, width in _PARITY_SIZES:
-            inputs = _stereo_inputs(inference, height, width)
-            with torch.inference_mode():
-                wanted, _ = inference(*inputs.values())
-            found, _ = session(inputs["left"].numpy(), inputs["right"].numpy())
-            largest = max(largest, float(np.quantile(np.abs(found - wanted.numpy()), _ALIKE)))
+                wanted = inference(*_tensors(inputs).values())[0].numpy()
+            (found,) = graph.run([output], inputs)
+            largest = max(largest, task.parity.difference(found, wanted))
     return largest

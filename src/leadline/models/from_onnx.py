@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from leadline.errors import InputError
 from leadline.models.blocks.normalisation import InstanceNorm
 from leadline.models.stereo import LeadlineFast, StereoInference
-from leadline.runtime.session import ENLARGE_KEY, MAX_DISPARITY_KEY
+from leadline.tasks import ENLARGE_KEY, MAX_DISPARITY_KEY
 
 _PREFIX: Final = "model."
 """What the names of the network's weights begin with in the graph."""

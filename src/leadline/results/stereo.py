@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import Float32, UInt8
 
 from leadline.classical import ClassicalStereo
@@ -24,6 +23,7 @@ from leadline.io.ply import write_ply
 from leadline.maps import CONFIDENT, DisparityMap, expected_error_px
 from leadline.metrics.disparity import has_prediction
 from leadline.runtime.card import bundled_cards
+from leadline.runtime.onnx_session import RUNTIME_VERSION
 from leadline.runtime.refine import RefinedMatcher
 from leadline.runtime.stereo import StereoMethod, StereoSession, WithNegative
 from leadline.visual.colormap import confidence_grey, plasma
@@ -189,7 +189,7 @@ def describe_method(method: StereoMethod, name: str) -> dict[str, Any]:
     """What a summary says about who matched.
 
     Args:
-        method: What `stereo_method` made.
+        method: What `load_model` made.
         name: Under which name.
     """
     if isinstance(method, WithNegative):
@@ -224,5 +224,5 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "opencv": cv2.__version__,
-        "onnxruntime": onnxruntime.__version__,
+        "onnxruntime": RUNTIME_VERSION,
     }

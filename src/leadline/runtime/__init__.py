@@ -1,23 +1,21 @@
 """Running trained networks without torch."""
 
 from leadline.runtime.card import ModelCard, bundled_cards
-from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod, MonoSession, mono, mono_method
-from leadline.runtime.session import GraphSession, Provider
-from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, StereoSession, stereo, stereo_method
+from leadline.runtime.graph import OnnxGraph, StereoGraph
+from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod, MonoSession
+from leadline.runtime.onnx_session import Provider
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, StereoSession
 
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_MONO_MODEL",
-    "GraphSession",
     "ModelCard",
     "MonoMethod",
     "MonoSession",
+    "OnnxGraph",
     "Provider",
+    "StereoGraph",
     "StereoMethod",
     "StereoSession",
     "bundled_cards",
-    "mono",
-    "mono_method",
-    "stereo",
-    "stereo_method",
 ]

@@ -3,21 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 from leadline.errors import InputError
-
-Task = Literal["stereo", "mono", "refine"]
-"""What a network is for: two images, one, or two and a disparity to mend."""
-
-_NAMED: Final = {
-    "stereo": ("a stereo network", "use it with `leadline stereo`"),
-    "mono": ("a monocular network", "use it with `leadline mono`"),
-    "refine": ("a network that mends disparities", "use it with `leadline refine`"),
-}
+from leadline.tasks import find_task, wrong_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +17,12 @@ class ModelCard:
     """Where a trained network comes from and how good it is.
 
     Args:
-        name: What `--model` takes.
+        name: What `load_model` takes.
         summary: One sentence.
         licence: SPDX identifier.
         weights: File name of the ONNX graph beside the card.
         sha256: Of that file.
-        task: stereo, mono or refine.
+        task: One of `leadline.tasks.TASKS`.
         max_disparity: Largest disparity in px that a stereo network sees without a pyramid; 0 for the others.
         enlarge: How much larger than they are a stereo network sees images; a mono graph resizes them itself.
         parameters: Number of trained weights.
@@ -39,6 +31,8 @@ class ModelCard:
         curve: Rows of the validation curve: step, group, score.
         scores: Rows of final scores, each with its protocol.
         limits: What it is bad at, in plain words.
+    Raises:
+        InputError: If there is no such task.
     """
 
     name: str
@@ -46,7 +40,7 @@ class ModelCard:
     licence: str
     weights: str
     sha256: str
-    task: Task = "stereo"
+    task: str
     max_disparity: int = 0
     enlarge: float = 1.0
     parameters: int
@@ -55,6 +49,10 @@ class ModelCard:
     curve: list[dict[str, Any]]
     scores: list[dict[str, Any]]
     limits: list[str]
+
+    def __post_init__(self) -> None:
+        """Refuses an unknown task."""
+        find_task(self.task)
 
     @property
     def path(self) -> Path:
@@ -66,17 +64,31 @@ class ModelCard:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
-def bundled_cards(task: Task | None = None) -> dict[str, ModelCard]:
+def bundled_cards(task: str | None = None) -> dict[str, ModelCard]:
     """The cards of the networks that come with leadline, by name.
 
     Args:
         task: Only those for it; all if absent.
+    Raises:
+        InputError: If there is no such task, or a card lacks one.
+
+    >>> [card.task for card in bundled_cards("mono").values()]
+    ['mono']
     """
-    cards = [ModelCard(**json.loads(path.read_text())) for path in sorted(_bundled_folder().glob("*.json"))]
+    if task is not None:
+        find_task(task)
+    cards = [_read_card(path) for path in sorted(_bundled_folder().glob("*.json"))]
     return {card.name: card for card in cards if task in (None, card.task)}
 
 
-def find_graph(model: str | Path, task: Task, others: Sequence[str] = ()) -> Path:
+def _read_card(path: Path) -> ModelCard:
+    content = json.loads(path.read_text())
+    if missing := [entry.name for entry in fields(ModelCard) if entry.default is MISSING and entry.name not in content]:
+        raise InputError(f"expected {missing[0]} on the model card {path}, found none; reinstall leadline")
+    return ModelCard(**content)
+
+
+def find_graph(model: str | Path, task: str, others: Sequence[str] = ()) -> Path:
     """The ONNX file that a name stands for.
 
     Args:
@@ -98,11 +110,6 @@ def find_graph(model: str | Path, task: Task, others: Sequence[str] = ()) -> Pat
     known = [*bundled_cards(task), *others]
     one_of = f"one of {', '.join(known)}, or " if known else ""
     raise InputError(f"expected {one_of}the path of an ONNX file of ours, as the model; got {name!r}")
-
-
-def wrong_task(name: str, is_for: Task, wanted: Task) -> str:
-    """What to say of a network that is for another task."""
-    return f"expected {_NAMED[wanted][0]}, got {name}, which is {_NAMED[is_for][0]}; {_NAMED[is_for][1]}"
 
 
 def verify(card: ModelCard) -> None:

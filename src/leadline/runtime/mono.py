@@ -1,6 +1,5 @@
 """Depth from one image: our networks, or an exported file of yours."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol, cast, final, get_args, runtime_checkable
 
@@ -11,8 +10,10 @@ from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.card import find_graph
+from leadline.runtime.graph import OnnxGraph
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
-from leadline.runtime.session import CANONICAL_KEY, DEPTH_KIND_KEY, LoadedGraph, Provider
+from leadline.runtime.onnx_session import Provider
+from leadline.tasks import CANONICAL_KEY, DEPTH_KIND_KEY
 
 DEFAULT_MONO_MODEL: Final = "leadline-mono"
 
@@ -42,7 +43,7 @@ class MonoSession:
         self, model: str | Path = DEFAULT_MONO_MODEL, threads: int | None = None, provider: Provider = "cpu"
     ) -> None:
         self.name = str(model)
-        self._graph = LoadedGraph(find_graph(model, "mono"), "mono", threads, provider)
+        self._graph = OnnxGraph(find_graph(model, "mono"), "mono", threads, provider)
         kind = self._graph.metadata[DEPTH_KIND_KEY]
         self._output = "inverse_depth" if kind == "affine_inverse" else "depth"
         if kind not in get_args(DepthKind) or self._output not in self._graph.outputs:
@@ -102,37 +103,3 @@ class MonoSession:
         if confidence is not None:
             confidence = np.clip(np.nan_to_num(confidence, nan=0.0), 0.0, 1.0)
         return DepthMap(np.where(valid, values, np.float32(0.0)), valid, self.kind, confidence)
-
-
-def mono_method(
-    name: str | Path = DEFAULT_MONO_MODEL, threads: int | None = None, provider: Provider = "cpu"
-) -> MonoMethod:
-    """A method for single images by name: bundled network or ONNX file.
-
-    Args:
-        name: `leadline-mono`, or a path that ends in .onnx.
-        threads: As for `MonoSession`.
-        provider: As for `MonoSession`.
-    Raises:
-        InputError: If there is no such method or provider.
-    """
-    return MonoSession(name, threads, provider)
-
-
-@lru_cache(maxsize=4)
-def _cached_session(model: str) -> MonoSession:
-    return MonoSession(model)
-
-
-def mono(image: UInt8[np.ndarray, "h w *c"], model: str = DEFAULT_MONO_MODEL) -> DepthMap:
-    """Depth of one image; the network is loaded at the first call and kept.
-
-    Args:
-        image: RGB or grey, 8 bit.
-        model: A bundled name, or an ONNX file of ours.
-    Returns:
-        Depth of the model's kind. Most know inverse depth up to a scale and a shift only (affine_inverse).
-    Raises:
-        InputError: If the image does not fit or there is no such model.
-    """
-    return _cached_session(model)(image)

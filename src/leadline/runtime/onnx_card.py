@@ -31,7 +31,6 @@ from typing import Any, Final, Literal, cast, final, get_args
 
 import cv2
 import numpy as np
-import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 import yaml
 from jaxtyping import Float32, UInt8
 
@@ -39,9 +38,7 @@ from leadline.errors import InputError
 from leadline.io.files import read_bytes
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
-from leadline.runtime.session import default_threads
-
-_ORT: Final[Any] = onnxruntime  # it comes without types
+from leadline.runtime.onnx_session import OnnxSession, reason_of
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["cubic", "linear", "area"]
@@ -156,26 +153,21 @@ class OnnxDepth:
     """
 
     def __init__(self, card: OnnxDepthCard, weights: Path, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise InputError(f"expected at least 1 thread, got {threads}")
-        options = _ORT.SessionOptions()
-        options.intra_op_num_threads = threads or default_threads()
-        options.log_severity_level = 3
-        self.card, self._threads = card, options.intra_op_num_threads
-        try:
-            self._session = _ORT.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"expected an ONNX network, could not load {weights}: {reason}") from None
-        for name, layers in (("input", self._session.get_inputs()), ("output", self._session.get_outputs())):
-            wanted, found = getattr(card, name), [layer.name for layer in layers]
+        self.card, self._session = card, OnnxSession(weights, threads)
+        for name, found in (("input", self._session.inputs), ("output", self._session.outputs)):
+            wanted = getattr(card, name)
             if wanted not in found:
                 raise InputError(f"expected {name} {wanted!r} in {weights}, got {', '.join(found)}; correct the card")
 
     @property
     def description(self) -> dict[str, Any]:
         """What ran and how, for a summary."""
-        return {"model": self.card.name, "licence": self.card.licence, "provider": "cpu", "threads": self._threads}
+        return {
+            "model": self.card.name,
+            "licence": self.card.licence,
+            "provider": "cpu",
+            "threads": self._session.threads,
+        }
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
         """Depth of the card's kind at the size of the image, without a confidence.
@@ -216,11 +208,10 @@ class OnnxDepth:
     def _answer(self, pixels: Float32[np.ndarray, "1 _ _ _"]) -> Float32[np.ndarray, "_ _"]:
         try:
             (answer,) = self._session.run([self.card.output], {self.card.input: pixels})
-        except Exception as error:  # as above
-            reason = " ".join(str(error).split())[:160]
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise InputError(
-                f"expected {self.card.name} to take a float32 input of shape {pixels.shape}, got: {reason}; correct "
-                "layout or size on the card"
+                f"expected {self.card.name} to take a float32 input of shape {pixels.shape}, got: {reason_of(error)}; "
+                "correct layout or size on the card"
             ) from None
         layer = np.asarray(answer)
         if layer.ndim < 2 or layer.size != layer.shape[-2] * layer.shape[-1]:

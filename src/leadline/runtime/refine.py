@@ -12,9 +12,10 @@ from leadline.classical.fill import fill_background
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.card import find_graph
+from leadline.runtime.graph import OnnxGraph
 from leadline.runtime.images import as_rgb, check_images
+from leadline.runtime.onnx_session import Provider
 from leadline.runtime.pyramid import MARGIN_PX, WHOLE_PX, cuts, ramp
-from leadline.runtime.session import LoadedGraph, Provider
 
 REFINE_MODEL: Final = "leadline-refine"
 _MATCHER: Final = "sgbm-3way"
@@ -38,7 +39,7 @@ class RefineSession:
         self, model: str | Path = REFINE_MODEL, threads: int | None = None, provider: Provider = "cpu"
     ) -> None:
         self.name = str(model)
-        self._graph = LoadedGraph(find_graph(model, "refine"), "refine", threads, provider)
+        self._graph = OnnxGraph(find_graph(model, "refine"), "refine", threads, provider)
 
     @property
     def description(self) -> dict[str, Any]:

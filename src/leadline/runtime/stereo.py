@@ -1,6 +1,5 @@
-"""Any stereo method behind one call: our networks, an exported file of yours, or a classical matcher."""
+"""Stereo methods: what they have in common, our networks, and the search for negative disparities."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol, final, runtime_checkable
 
@@ -8,14 +7,14 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.classical import MATCHERS, ClassicalStereo
+from leadline.classical import MATCHERS
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.card import find_graph
+from leadline.runtime.graph import StereoGraph
 from leadline.runtime.images import as_rgb, check_images
+from leadline.runtime.onnx_session import Provider
 from leadline.runtime.pyramid import match_pyramid
-from leadline.runtime.refine import REFINE_MODEL, RefinedMatcher
-from leadline.runtime.session import GraphSession, Provider
 
 DEFAULT_MODEL: Final = "leadline-fast"
 _DISPARITY_SHARE: Final = 0.125
@@ -56,7 +55,7 @@ class StereoSession:
         if max_disparity is not None and max_disparity < 1:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.name, self.max_disparity = str(model), max_disparity
-        self._graph = GraphSession(find_graph(model, "stereo", MATCHERS), threads, provider)
+        self._graph = StereoGraph(find_graph(model, "stereo", MATCHERS), threads, provider)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -118,70 +117,3 @@ class WithNegative:
         confidence = None if found.confidence is None else np.ascontiguousarray(found.confidence[:, margin:])
         disparity = found.disparity[:, margin:] - np.float32(margin)
         return DisparityMap(disparity, np.ascontiguousarray(found.valid[:, margin:]), confidence)
-
-
-def stereo_method(
-    name: str | Path = DEFAULT_MODEL,
-    max_disparity: int | None = None,
-    threads: int | None = None,
-    provider: Provider = "cpu",
-    min_disparity: int = 0,
-) -> StereoMethod:
-    """A stereo method by name: bundled network, ONNX file, or classical matcher.
-
-    Args:
-        name: `leadline-fast`, `leadline-accurate`, `leadline-refine` (SGBM-3WAY, mended by a network), a path ending in
-            .onnx, or one of bm, sgbm, sgbm-3way, sgbm-hh.
-        max_disparity: As for `StereoSession`; 192 px for a classical matcher and leadline-refine if absent.
-        threads: As for `StereoSession`; OpenCV's threads for a classical matcher, for the whole process.
-        provider: As for `StereoSession`; classical matchers only run on the cpu.
-        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the images are cropped.
-    Raises:
-        InputError: If there is no such method or provider, or a number is out of range.
-    """
-    if min_disparity != 0:
-        if max_disparity is not None and max_disparity <= min_disparity:
-            raise InputError(
-                f"expected a largest disparity above the smallest, got {max_disparity} and {min_disparity}"
-            )
-        reach = None if max_disparity is None else max_disparity - min_disparity
-        return WithNegative(stereo_method(name, reach, threads, provider), min_disparity)
-    searched = 192 if max_disparity is None else max_disparity
-    if name == REFINE_MODEL:
-        return RefinedMatcher(searched, threads, provider)
-    if str(name) not in MATCHERS:
-        return StereoSession(name, max_disparity, threads, provider)
-    if provider != "cpu":
-        raise InputError(f"expected provider cpu for the classical matcher {name}, got {provider!r}")
-    if threads is not None and threads < 1:
-        raise InputError(f"expected at least 1 thread, got {threads}")
-    matcher = ClassicalStereo(str(name), searched)
-    if threads is not None:
-        cv2.setNumThreads(threads)
-    return matcher
-
-
-@lru_cache(maxsize=4)
-def _cached_method(model: str, max_disparity: int | None, min_disparity: int) -> StereoMethod:
-    return stereo_method(model, max_disparity, min_disparity=min_disparity)
-
-
-def stereo(
-    left: UInt8[np.ndarray, "h w *c"],
-    right: UInt8[np.ndarray, "h w *c"],
-    model: str = DEFAULT_MODEL,
-    max_disparity: int | None = None,
-    min_disparity: int = 0,
-) -> DisparityMap:
-    """Disparity and confidence of a rectified pair; the network is loaded at the first call and kept.
-
-    Args:
-        left: RGB or grey, 8 bit.
-        right: The right image, of the same size.
-        model: A bundled name, an ONNX file of ours, or a classical matcher.
-        max_disparity: Largest disparity looked for, px.
-        min_disparity: As for `stereo_method`.
-    Raises:
-        InputError: If the images do not fit or there is no such model.
-    """
-    return _cached_method(model, max_disparity, min_disparity)(left, right)

@@ -49,7 +49,7 @@ def adapt(
     refuse_existing(output, (_MODEL_FILE, SUMMARY_FILE), overwrite)
     with needs_extra("train"):
         from leadline.data.stereo.pairs import find_stereo_pairs
-        from leadline.export.onnx import export_stereo
+        from leadline.export.onnx import export_network
         from leadline.training.stereo.adapt import AdaptOptions, load_trainable
         from leadline.training.stereo.adapt import adapt as fine_tune
     options = AdaptOptions(steps, holdout, learning_rate, rehearsed=rehearsed, seed=seed)
@@ -61,7 +61,7 @@ def adapt(
     network = load_trainable(model)
     with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)):
         adapted = fine_tune(network, files, options, output)
-        parity_px = export_stereo(adapted.inference, output / _MODEL_FILE)
+        parity_px = export_network(adapted.inference, "stereo", output / _MODEL_FILE)
         summary: Mapping[str, Any] = {
             "model": model,
             "improved": adapted.improved,

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import cv2
 import numpy as np
@@ -21,22 +20,65 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from leadline.apps.cli.sizes import parse_size
+from leadline.apps.cli.sources import zoo_options
 from leadline.classical import MATCHERS
 from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
-from leadline.loading import MonoModel, mono_models
+from leadline.loading import is_own, known_models, load_model
 from leadline.protocols.stereo.motorcycle import motorcycle
-from leadline.runtime.card import Task, bundled_cards
+from leadline.runtime.card import bundled_cards
+from leadline.runtime.onnx_session import default_threads
 from leadline.runtime.pyramid import WHOLE_PX
-from leadline.runtime.session import default_threads
-from leadline.runtime.stereo import stereo_method
+from leadline.tasks import Task, find_task
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 _REST_S: Final = 0.05
-"""Pause before each timed run: ONNX Runtime's threads wait actively for a while after theirs."""
+"""Pause before each timed run: threads of torch and OpenMP wait actively for a while after theirs."""
+_MAX_DISPARITY_PX: Final = 96
 _CARD_AREA_PX: Final = 640 * 480
 _PRODUCT_SIDE: Final = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A method to be measured, not loaded yet.
+
+    Args:
+        name: As for `load_model`.
+        task: Likewise.
+        options: Likewise.
+    """
+
+    name: str
+    task: str
+    options: Mapping[str, Any]
+
+    def load(self) -> Callable[..., object]:
+        """The method."""
+        return load_model(self.name, self.task, **self.options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What is the same for all methods.
+
+    Args:
+        max_disparity: Largest disparity that is looked for, px; None for a task without.
+        threads: Threads that a method may use.
+        repeats: Timed runs of each method, after a first one that is not counted.
+    Raises:
+        InputError: If there is no repeat.
+    """
+
+    max_disparity: int | None
+    threads: int
+    repeats: int
+
+    def __post_init__(self) -> None:
+        """Refuses to measure nothing."""
+        if self.repeats < 1:
+            raise InputError(f"expected --repeats of at least 1, got {self.repeats}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +112,7 @@ def stereo_bench(
     *,
     sizes: str = "741x500,640x480",
     models: str | None = None,
-    max_disparity: int = 96,
+    max_disparity: int | None = None,
     threads: int | None = None,
     repeats: int = 9,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
@@ -83,16 +125,19 @@ def stereo_bench(
     Args:
         sizes: WIDTHxHEIGHT of the pair (Middlebury's Motorcycle, resized); several are separated by commas.
         models: Methods, separated by commas; every bundled network and classical matcher if absent.
-        max_disparity: Largest disparity to look for, px.
+        max_disparity: Largest disparity to look for, px; 96 if absent, or the choice of a method of yours.
         threads: Threads to use; all processors if absent.
         repeats: Timed runs of each method.
         json: File for the rows, as a list.
     """
-    every = (*bundled_cards("stereo"), *bundled_cards("refine"), *MATCHERS)
-    names = [*every] if models is None else [name.strip() for name in models.split(",")]
-    wanted = [parse_size(size) for size in sizes.split(",")]
-    rows = measure(names, wanted, max_disparity, default_threads() if threads is None else threads, repeats)
-    _report(rows, repeats, json)
+    reach = _MAX_DISPARITY_PX if max_disparity is None else max_disparity
+    used = default_threads() if threads is None else threads
+    conditions = Conditions(max_disparity=reach, threads=used, repeats=repeats)
+    candidates = [
+        Candidate(name=name, task="stereo", options=_given(threads, max_disparity if is_own(name) else reach))
+        for name in _names(models, "stereo")
+    ]
+    _report(measure(candidates, _sizes(sizes), conditions), repeats, json)
 
 
 def mono_bench(
@@ -122,13 +167,30 @@ def mono_bench(
         repeats: Timed runs of each method.
         json: File for the rows, as a list.
     """
-    names = [*bundled_cards("mono")] if models is None else [name.strip() for name in models.split(",")]
+    names = _names(models, "mono")
     if not names:
         raise InputError("expected a bundled network for single images, got none; name an ONNX file with --models")
-    wanted = [parse_size(size) for size in sizes.split(",")]
     used = default_threads() if threads is None else threads
-    rows = measure(names, wanted, None, used, repeats, mono_models(names, source or (), accept_licence))
-    _report(rows, repeats, json)
+    conditions = Conditions(max_disparity=None, threads=used, repeats=repeats)
+    zoo = zoo_options(names, source or (), accept_licence)
+    candidates = [Candidate(name=name, task="mono", options={**_given(threads), **zoo[name]}) for name in names]
+    _report(measure(candidates, _sizes(sizes), conditions), repeats, json)
+
+
+def _names(models: str | None, task: str) -> list[str]:
+    """The methods that are named, or every bundled network and classical matcher."""
+    if models is not None:
+        return [name.strip() for name in models.split(",")]
+    return [name for name in known_models(task) if name in bundled_cards() or name in MATCHERS]
+
+
+def _sizes(sizes: str) -> list[tuple[int, int]]:
+    return [parse_size(size) for size in sizes.split(",")]
+
+
+def _given(threads: int | None, max_disparity: int | None = None) -> dict[str, Any]:
+    options = {"threads": threads, "max_disparity": max_disparity}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _report(rows: Sequence[BenchRow], repeats: int, json: Path | None) -> None:
@@ -144,53 +206,37 @@ def _report(rows: Sequence[BenchRow], repeats: int, json: Path | None) -> None:
 
 
 def measure(
-    names: Sequence[str],
-    sizes: Sequence[tuple[int, int]],
-    max_disparity: int | None,
-    threads: int,
-    repeats: int,
-    mono: Mapping[str, MonoModel] = MappingProxyType({}),
+    candidates: Sequence[Candidate], sizes: Sequence[tuple[int, int]], conditions: Conditions
 ) -> list[BenchRow]:
     """One row for each method and size; the methods take turns.
 
     Args:
-        names: The methods.
+        candidates: The methods, all for one task.
         sizes: Heights and widths.
-        max_disparity: Largest disparity to look for, px; None for methods that see single images.
-        threads: Threads to use.
-        repeats: Timed runs of each method, after a first one that is not counted.
-        mono: The methods that see single images, by name.
+        conditions: What is the same for all of them.
     Raises:
-        InputError: If there is no such method, or no repeat.
+        InputError: If there is no such method.
     """
-    if repeats < 1:
-        raise InputError(f"expected --repeats of at least 1, got {repeats}")
     scene, _ = motorcycle()
-    terms = max_disparity, threads
+    views = (scene.left, scene.right)[: find_task(candidates[0].task).images]
     rows: list[BenchRow] = []
     with Progress(*Progress.get_default_columns()[:2], MofNCompleteColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("measuring", total=len(sizes) * len(names) * 2)
+        bar = progress.add_task("measuring", total=len(sizes) * len(candidates) * 2)
         for height, width in sizes:
-            views = (scene.left,) if max_disparity is None else (scene.left, scene.right)
             images = [_resized(view, height, width) for view in views]
-            seconds = _interleaved_seconds(
-                {name: _load(name, *terms, mono.get(name)) for name in names}, images, repeats
-            )
-            progress.advance(task, len(names))
-            for name in names:
-                peak_mb = _peak_mb_of_child(name, images, *terms, mono.get(name))
-                rows.append(_row(name, (height, width), max_disparity, threads, seconds[name], peak_mb))
-                progress.advance(task)
+            methods = {candidate.name: candidate.load() for candidate in candidates}
+            seconds = _interleaved_seconds(methods, images, conditions.repeats)
+            progress.advance(bar, len(candidates))
+            for candidate in candidates:
+                peak_mb = _peak_mb_of_child(candidate, images)
+                rows.append(_row(candidate, (height, width), conditions, seconds[candidate.name], peak_mb))
+                progress.advance(bar)
     return rows
 
 
 def _resized(image: Image, height: int, width: int) -> Image:
     shrinks = height * width < image.shape[0] * image.shape[1]
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
-
-
-def _load(name: str, max_disparity: int | None, threads: int, mono: MonoModel | None) -> Callable[..., object]:
-    return stereo_method(name, max_disparity, threads) if mono is None else mono.load(threads, "cpu")
 
 
 def _interleaved_seconds(
@@ -209,75 +255,66 @@ def _interleaved_seconds(
 
 
 def _row(
-    name: str, size: tuple[int, int], max_disparity: int | None, threads: int, seconds: list[float], peak_mb: float
+    candidate: Candidate, size: tuple[int, int], conditions: Conditions, seconds: list[float], peak_mb: float
 ) -> BenchRow:
     first, third = np.percentile(seconds, (25, 75))
     return BenchRow(
-        model=name,
+        model=candidate.name,
         height=size[0],
         width=size[1],
-        max_disparity=max_disparity,
-        threads=threads,
+        max_disparity=conditions.max_disparity,
+        threads=conditions.threads,
         seconds_median=statistics.median(seconds),
         seconds_spread=float(third - first),
         peak_mb=peak_mb,
-        gflop=network_gflop(name, *size, max_disparity),
+        gflop=network_gflop(find_task(candidate.task), candidate.name, *size, conditions.max_disparity),
     )
 
 
-def network_gflop(name: str, height: int, width: int, max_disparity: int | None) -> float | None:
+def network_gflop(task: Task, name: str, height: int, width: int, max_disparity: int | None = None) -> float | None:
     """Work of a bundled network on an image, from its card.
 
-    A stereo network's grows with the area. One for single images resizes them to a resolution of its own: its work
-    is the card's, but for the image's shape.
+    It grows with the area. A network that resizes images to a size of its own does its card's work, but for the
+    image's shape.
 
     Returns:
         1e9 operations; None if the method is no bundled network, or runs it more than once (tiles, pyramid).
     """
-    task: Task = "mono" if max_disparity is None else "stereo"
-    card = bundled_cards(task).get(name)
+    card = bundled_cards(task.name).get(name)
     if card is None:
         return None
-    if max_disparity is None:
+    if task.fixed_size:
         return card.gflop
-    if max_disparity > card.max_disparity or height * width * card.enlarge**2 > WHOLE_PX:
+    too_far = max_disparity is not None and max_disparity > card.max_disparity
+    if too_far or height * width * card.enlarge**2 > WHOLE_PX:
         return None
     return card.gflop * height * width / _CARD_AREA_PX
 
 
-def _peak_mb_of_child(
-    name: str, images: Sequence[Image], max_disparity: int | None, threads: int, mono: MonoModel | None
-) -> float:
+def _peak_mb_of_child(candidate: Candidate, images: Sequence[Image]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         stored = Path(folder) / "images.npy"
         np.save(stored, np.stack(images))
         code = f"from {__name__} import peak_mb; import sys; print(peak_mb(*sys.argv[1:]))"
-        words = [sys.executable, "-c", code, name, str(stored), str(max_disparity or ""), str(threads)]
-        if mono is not None:
-            words += [str(mono.source or ""), str(mono.accept_licence)]
+        words = [sys.executable, "-c", code, str(stored), json_module.dumps(asdict(candidate), default=str)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise LeadlineError(f"expected a run of {name} in a process of its own, got: {reason}; free some memory")
+        raise LeadlineError(
+            f"expected a run of {candidate.name} in a process of its own, got: {reason}; free some memory"
+        )
     return float(done.stdout)
 
 
-def peak_mb(
-    name: str, stored: str, max_disparity: str, threads: str, source: str = "", accept_licence: str = ""
-) -> float:
+def peak_mb(stored: str, candidate: str) -> float:
     """Largest resident memory of this process after it has run a method twice, in 1e6 bytes; a child calls it.
 
     Args:
-        name: The method.
         stored: A .npy file with its images.
-        max_disparity: As for `stereo_method`; empty for a method that sees single images.
-        threads: As for `stereo_method`.
-        source: As for `MonoModel`; empty if absent.
-        accept_licence: As for `MonoModel`: True or anything else.
+        candidate: The method: a `Candidate` in JSON.
     """
     images = np.load(stored)
-    mono = None if max_disparity else MonoModel(name, Path(source) if source else None, accept_licence == "True")
-    method = _load(name, int(max_disparity) if max_disparity else None, int(threads), mono)
+    method = Candidate(**json_module.loads(candidate)).load()
     for _ in range(2):
         method(*images)
     status = Path("/proc/self/status")

@@ -14,6 +14,7 @@ from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.report import Report, Score
 from leadline.protocols.stereo.evaluate import score_scene
@@ -21,7 +22,7 @@ from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.results.matching import MatchedPair, summarize, warnings
 from leadline.results.stereo import RESULT_FILES, refuse_existing, write_result
-from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
@@ -47,7 +48,10 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
     refuse_existing(output, (*RESULT_FILES, *_INPUT_FILES, BASELINE), overwrite)
     scene, rig = motorcycle()
     start = time.perf_counter()
-    methods = {model: stereo_method(model), BASELINE: stereo_method(BASELINE, _BASELINE_DISPARITY_PX)}
+    methods = {
+        model: load_model(model, "stereo"),
+        BASELINE: load_model(BASELINE, "stereo", max_disparity=_BASELINE_DISPARITY_PX),
+    }
     loading = time.perf_counter() - start
     check = check_pair(scene.left, scene.right)
     maps, rows = dict[str, MatchedPair](), list[Score]()

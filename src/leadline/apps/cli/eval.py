@@ -11,13 +11,14 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_image
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.catalog import stereo_protocol
 from leadline.protocols.report import Report, Score
 from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.scenes import find_scenes
 from leadline.results.stereo import refuse_existing
-from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
@@ -122,7 +123,9 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[str, StereoMethod]:
-    return {name: stereo_method(name, max_disparity, threads) for name in split_models(models)}
+    return {
+        name: load_model(name, "stereo", max_disparity=max_disparity, threads=threads) for name in split_models(models)
+    }
 
 
 def _write_sheet(path: Path, scene: StereoSample, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:

@@ -4,20 +4,20 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from cyclopts import Parameter
 
 from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
+from leadline.apps.cli.sources import zoo_options
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.errors import InputError
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
-from leadline.loading import MonoModel, mono_models
+from leadline.loading import is_model, load_model
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
-from leadline.models.zoo import ZOO
 from leadline.protocols.catalog import depth_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.mono.scenes import find_depth_scenes
@@ -69,7 +69,7 @@ def mono_eval(
     chosen = depth_protocol(protocol)
     found = find_depth_scenes(scenes)
     folders = _named(split_models(models))
-    wanted = mono_models([name for name in folders if _is_network(name)], source or (), accept_licence)
+    wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
     with scene_progress() as progress:
         task = progress.add_task("evaluating images", total=len(found))
@@ -87,20 +87,16 @@ def mono_eval(
 
 def _named(models: Sequence[str]) -> dict[str, Path | None]:
     """Name in tables -> folder of predictions, None for a method that predicts now."""
-    folders = {model: None if model in _TRIVIAL or _is_network(model) else Path(model) for model in models}
+    folders = {model: None if model in _TRIVIAL or is_model(model) else Path(model) for model in models}
     named = {model if folder is None else folder.resolve().name: folder for model, folder in folders.items()}
     if len(named) < len(models):
         raise InputError(f"expected folders of different names in --models, got {', '.join(models)}; rename one")
     return named
 
 
-def _is_network(model: str) -> bool:
-    return model in bundled_cards() or model in ZOO or model.endswith((".onnx", ".yaml"))
-
-
 def _load(
     folders: Mapping[str, Path | None],
-    wanted: Mapping[str, MonoModel],
+    wanted: Mapping[str, dict[str, Any]],
     kind: DepthKind | None,
     scene_names: Sequence[str],
     threads: int | None,
@@ -111,7 +107,9 @@ def _load(
     methods: dict[str, DepthMethod] = {}
     for name, folder in folders.items():
         if folder is None:
-            methods[name] = _TRIVIAL[name] if name in _TRIVIAL else wanted[name].load(threads, "cpu")
+            methods[name] = (
+                _TRIVIAL[name] if name in _TRIVIAL else load_model(name, "mono", threads=threads, **wanted[name])
+            )
         elif kind is None:
             raise InputError(
                 f"expected --kind metric, up_to_scale, affine_inverse or affine_depth for the predictions in {folder}, "

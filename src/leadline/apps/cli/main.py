@@ -1,6 +1,7 @@
 """The command line: finds the command, runs it, and turns what goes wrong into one line and an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -38,6 +39,10 @@ _COMMANDS: Final = {
     ("ablate",): ("ablate:ablate", "What each change of a recipe buys: same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
 }
+_ARGUMENT: Final = re.compile(
+    r"\b(pass|expected no) (accept_licence|enlarge|max_disparity|min_disparity|source|threads)(?:=True|(?= for ))"
+)
+"""Where a message of the library names an argument that is a flag here."""
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 _OPENCV_NO_MEMORY: Final = -4
@@ -85,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except LeadlineError as error:
-        return _failed(str(error))
+        return _failed(with_flags(str(error)))
     except UnknownCommandError as error:
         # Its own text would import every command.
         return _failed(_unknown_command(words, (error.unused_tokens or [""])[0]))
@@ -102,6 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return _failed("expected more free memory, got none; use smaller images or a smaller --max-disparity")
+
+
+def with_flags(message: str) -> str:
+    """A message of the library, whose arguments are named as the command line names them.
+
+    >>> with_flags("read it, then pass accept_licence=True")
+    'read it, then pass --accept-licence'
+    >>> with_flags("expected no max_disparity for leadline-mono, got 96; leave it out")
+    'expected no --max-disparity for leadline-mono, got 96; leave it out'
+    """
+    return _ARGUMENT.sub(lambda found: f"{found[1]} --{found[2].replace('_', '-')}", message)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from rich.table import Table
 from leadline.errors import InputError
 from leadline.models.zoo import ZOO, ZooCard
 from leadline.runtime.card import ModelCard, bundled_cards
+from leadline.tasks import find_task
 
 
 def models(name: str | None = None, /, *, json: bool = False) -> None:
@@ -48,7 +49,7 @@ def _overview(cards: list[ModelCard]) -> Table:
         table.add_column(label, justify="right")
     for card in cards:
         size = f"{card.parameters / 1e6:.2f} M"
-        reach = f"0-{card.max_disparity}" if card.task == "stereo" else "-"
+        reach = f"0-{card.max_disparity}" if find_task(card.task).has_max_disparity else "-"
         table.add_row(card.name, card.task, card.summary, card.licence, size, f"{card.gflop:g}", reach)
     return table
 
@@ -84,12 +85,12 @@ def _print_card(card: ModelCard) -> None:
     console = Console()
     console.print(f"[bold]{card.name}[/bold]  {card.summary}")
     facts = Table(show_header=False, box=None, pad_edge=False)
-    facts.add_row("for", f"leadline {card.task}")
+    facts.add_row("for", find_task(card.task).command)
     facts.add_row("licence", card.licence)
     facts.add_row("weights", f"{card.weights}, sha256 {card.sha256}")
     facts.add_row("parameters", f"{card.parameters}")
     facts.add_row("work", f"{card.gflop:g} GFLOP at 640x480")
-    if card.task == "stereo":
+    if find_task(card.task).has_max_disparity:
         facts.add_row("disparities", f"up to {card.max_disparity} px in one pass")
     for key, value in card.training.items():
         facts.add_row(key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value))

@@ -7,17 +7,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
+from leadline.apps.cli.sources import zoo_options
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
 from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
-from leadline.loading import mono_models
+from leadline.loading import load_model
 from leadline.results.mono import MONO_FILES, write_mono_result
 from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
 from leadline.results.stereo import SUMMARY_FILE, refuse_existing
 from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
-from leadline.runtime.session import Provider
+from leadline.runtime.onnx_session import Provider
 from leadline.scale.sources import ScaleSource, parse_scale_source
 
 
@@ -76,10 +77,15 @@ def mono(
     if not images:
         raise InputError("expected at least one image, folder or pattern, got none")
     scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
-    camera, wanted = CameraSource(focal_px, fov, calibration), mono_models([model], source or (), accept_licence)[model]
+    camera = CameraSource(focal_px, fov, calibration)
+    zoo = zoo_options([model], source or (), accept_licence)[model]
+
+    def load() -> MonoMethod:
+        return load_model(model, "mono", threads=threads, provider=provider, **zoo)
+
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
-        job = _Job(wanted.load(threads, provider), model, camera, scale)
+        job = _Job(load(), model, camera, scale)
         report, lines = job.run(Path(images[0]), Path(images[0]).stem, output)
         say(lines)
         print(report)
@@ -91,7 +97,7 @@ def mono(
         say((f"{len(found) - len(todo)} of {len(found)} images are finished and skipped",))
     if not todo:
         return 0
-    job = _Job(wanted.load(threads, provider), model, camera, scale)
+    job = _Job(load(), model, camera, scale)
     make_output_folder(output)
     return run_batch(todo, lambda name: job.run(found[name], name, output / name), "looking", "images")
 

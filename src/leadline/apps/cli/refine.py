@@ -15,8 +15,8 @@ from leadline.io.rigs import rectified_rig
 from leadline.maps import DisparityMap
 from leadline.results.matching import refuse_hopeless
 from leadline.results.stereo import RESULT_FILES, describe_rig, refuse_existing, versions, write_result
+from leadline.runtime.onnx_session import Provider
 from leadline.runtime.refine import REFINE_MODEL, RefineSession
-from leadline.runtime.session import Provider
 
 
 def refine(

@@ -1,6 +1,7 @@
 """`leadline stereo`: disparity, depth and confidence of one pair or of many."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from leadline.apps.cli.batch import run_batch, say
@@ -8,10 +9,11 @@ from leadline.io.atomic import make_output_folder
 from leadline.io.pair_files import PairFiles, find_pairs, is_many
 from leadline.io.pairs import read_pair
 from leadline.io.rigs import rectified_rig
+from leadline.loading import load_model
 from leadline.results.matching import match_pair, summarize, warnings
 from leadline.results.stereo import RESULT_FILES, SUMMARY_FILE, refuse_existing, write_result
-from leadline.runtime.session import Provider
-from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod, stereo_method
+from leadline.runtime.onnx_session import Provider
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 
 
 def stereo(
@@ -49,18 +51,27 @@ def stereo(
         swap: Exchange the views.
     """
     pairs = find_pairs(left, right)
+    load = partial(
+        load_model,
+        model,
+        "stereo",
+        max_disparity=max_disparity,
+        min_disparity=min_disparity,
+        threads=threads,
+        provider=provider,
+    )
     if is_many(left):
         todo = {pair.name: pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()}
         if len(todo) < len(pairs):
             say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
         if not todo:
             return 0
-        method = stereo_method(model, max_disparity, threads, provider, min_disparity)
+        method = load()
         make_output_folder(output)
         every = _Job(method, model, calibration, swap)
         return run_batch([*todo], lambda name: every.run(todo[name], output / name), "matching", "pairs")
     refuse_existing(output, RESULT_FILES, overwrite)
-    job = _Job(stereo_method(model, max_disparity, threads, provider, min_disparity), model, calibration, swap)
+    job = _Job(load(), model, calibration, swap)
     report, lines = job.run(pairs[0], output)
     say(lines)
     print(report)

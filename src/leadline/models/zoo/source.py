@@ -21,7 +21,7 @@ def require_licence(card: ZooCard, accepted: bool) -> None:
     if card.restriction is not None and not accepted:
         raise InputError(
             f"expected the licence of {card.name} to be accepted: {card.licence} {card.restriction}; read it at "
-            f"https://huggingface.co/{card.hub_id}, then pass accept_licence=True (--accept-licence)"
+            f"https://huggingface.co/{card.hub_id}, then pass accept_licence=True"
         )
 
 

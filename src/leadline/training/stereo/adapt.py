@@ -125,7 +125,7 @@ def load_trainable(model: str) -> StereoInference:
     if path.suffix == ".ckpt":
         if not path.is_file():
             raise InputError(f"expected a checkpoint at {path}, got no such file; check the name")
-        return load_inference(path)
+        return load_inference(path, "stereo")
     return from_onnx(find_graph(model, "stereo"))
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from leadline.data.stereo.stream import StereoBatch
 from leadline.errors import InputError
 from leadline.export.onnx import load_inference
+from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.models.stereo import StereoPrediction
-from leadline.runtime.stereo import stereo_method
 from leadline.training.stereo.learner import StereoLearner, views_of
 from leadline.training.stereo.recipe import StereoRecipe
 from leadline.training.stereo.supervised import disparity_terms
@@ -100,10 +100,10 @@ def load_teacher(name: str) -> Teacher:
     """
     path = Path(name)
     if path.suffix != ".ckpt":
-        return stereo_method(name)
+        return load_model(name, "stereo")
     if not path.is_file():
         raise InputError(f"expected the teacher's checkpoint at {path}, got no such file; check the name")
-    inference = load_inference(path)
+    inference = load_inference(path, "stereo")
 
     def say(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
         with torch.inference_mode():

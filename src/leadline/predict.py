@@ -1,0 +1,145 @@
+"""One call from images to disparity or depth: files, images of Pillow, or arrays in; a map out.
+
+>>> import numpy as np
+>>> texture = np.random.default_rng(0).integers(0, 256, (60, 107), dtype=np.uint8)
+>>> found = stereo(texture[:, :100], texture[:, 7:], model="sgbm", max_disparity=31)
+>>> float(found.disparity[30, 50])
+7.0
+>>> mono(texture).kind
+'affine_inverse'
+"""
+
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import UInt8
+
+from leadline.errors import InputError
+from leadline.io.images import read_image
+from leadline.loading import load_model
+from leadline.maps import DepthMap, DisparityMap
+from leadline.runtime.images import require_8bit
+from leadline.runtime.mono import DEFAULT_MONO_MODEL
+from leadline.runtime.stereo import DEFAULT_MODEL
+
+_PILLOW_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
+"""Modes of 8 bits a sample, or fewer."""
+
+
+def imread(path: Path | str) -> UInt8[np.ndarray, "h w 3"]:
+    """Reads an image as 8-bit RGB, upright.
+
+    Args:
+        path: PNG, JPEG, TIFF, PPM or PGM, grey or colour, 8 or 16 bit; `leadline.io.images.read_image` says how samples
+            of 16 bits become 8.
+    Raises:
+        InputError: If it is missing, not such an image, cut off, absurdly large, or has float or signed samples.
+
+    >>> imread("photo.jpg")
+    Traceback (most recent call last):
+    leadline.errors.InputError: expected an image at photo.jpg, got no such file; check the name
+    """
+    return read_image(path).pixels
+
+
+def as_image(image: object, name: str) -> UInt8[np.ndarray, "h w *c"]:
+    """The array of an image that was given as a path, an image of Pillow, or an array.
+
+    Args:
+        image: Path of a file; an image of Pillow with at most 8 bits a sample, whose alpha is dropped; or an array,
+            which stays as it is.
+        name: What it is, for the message: "the left image".
+    Raises:
+        InputError: If it is anything else, an array that is not 8-bit RGB or grey, or a file that cannot be read.
+
+    >>> as_image(None, "the left image")
+    Traceback (most recent call last):
+    leadline.errors.InputError: expected a path, an image of Pillow or an 8-bit array (height, width, 3) as the left image, got None; leadline.imread(path) reads a file and says why it cannot
+    """  # noqa: E501 - the error is one line
+    if isinstance(image, np.ndarray):
+        require_8bit(cast("np.ndarray[Any, Any]", image), name)
+        return cast("np.ndarray[Any, Any]", image)
+    if isinstance(image, str | Path):
+        return imread(image)
+    pillow = sys.modules.get("PIL.Image")  # whoever has an image of it has imported it
+    if pillow is not None and isinstance(image, pillow.Image):
+        return _from_pillow(image, name)
+    got = "None" if image is None else type(image).__name__
+    raise InputError(
+        f"expected a path, an image of Pillow or an 8-bit array (height, width, 3) as {name}, got {got}; "
+        "leadline.imread(path) reads a file and says why it cannot"
+    )
+
+
+def _from_pillow(image: Any, name: str) -> UInt8[np.ndarray, "h w 3"]:  # noqa: ANN401 - Pillow is no requirement
+    if image.mode not in _PILLOW_MODES:
+        raise InputError(
+            f"expected an image of Pillow with 8 bits a sample as {name}, got mode {image.mode}; scale it to 8 bits, "
+            "or read its file with leadline.imread"
+        )
+    from PIL import ImageOps
+
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), dtype=np.uint8).copy()
+
+
+def stereo(
+    left: UInt8[np.ndarray, "h w *c"] | Path | str | object,
+    right: UInt8[np.ndarray, "h w *c"] | Path | str | object,
+    model: str | Path = DEFAULT_MODEL,
+    max_disparity: int | None = None,
+    min_disparity: int = 0,
+    threads: int | None = None,
+) -> DisparityMap:
+    """Disparity and confidence of a rectified pair; the network is loaded at the first call and kept.
+
+    Args:
+        left: Left image: a path, an image of Pillow, or an 8-bit array, RGB (height, width, 3) or grey (height, width).
+        right: The right image, of the same size.
+        model: As for `load_model`.
+        max_disparity: Largest disparity looked for, px; if absent, networks choose it from the width, and matchers
+            take 192.
+        min_disparity: Smallest disparity looked for, px: below 0 where the cameras toe in or the images are cropped.
+        threads: Threads to use; all processors if absent.
+    Raises:
+        InputError: If the images cannot be read or do not fit, or there is no such model.
+    """
+    images = as_image(left, "the left image"), as_image(right, "the right image")
+    options = {"max_disparity": max_disparity, "min_disparity": min_disparity, "threads": threads}
+    return _kept(str(model), _stamp(model), "stereo", tuple(options.items()))(*images)
+
+
+def mono(
+    image: UInt8[np.ndarray, "h w *c"] | Path | str | object,
+    model: str | Path = DEFAULT_MONO_MODEL,
+    threads: int | None = None,
+) -> DepthMap:
+    """Depth of one image; the network is loaded at the first call and kept.
+
+    Args:
+        image: A path, an image of Pillow, or an 8-bit array, RGB (height, width, 3) or grey (height, width).
+        model: As for `load_model`.
+        threads: Threads to use; all processors if absent.
+    Returns:
+        Depth of the model's kind. Most know inverse depth up to a scale and a shift only (affine_inverse).
+    Raises:
+        InputError: If the image cannot be read or does not fit, or there is no such model.
+    """
+    pixels = as_image(image, "the image")
+    return _kept(str(model), _stamp(model), "mono", (("threads", threads),))(pixels)
+
+
+def _stamp(model: str | Path) -> tuple[int, int] | None:
+    """Time and size of a model's file, if it is one: a file that was replaced is loaded again."""
+    path = Path(model)
+    if not path.is_file():
+        return None
+    state = path.stat()
+    return state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=4)
+def _kept(model: str, _: tuple[int, int] | None, task: str, options: tuple[tuple[str, Any], ...]) -> Any:  # noqa: ANN401 - a method of the task
+    return load_model(model, task, **dict(options))
