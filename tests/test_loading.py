@@ -173,3 +173,24 @@ def test_what_does_not_go_together_is_refused(name, how, says):
 def test_results_of_somebody_else_are_checked(name, says):
     with pytest.raises(InputError, match=says):
         load_model(name)(IMAGE, IMAGE)
+
+
+def test_a_network_in_torch_is_a_model():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    method = load_model("leadline.models.stereo.plain:PlainStereo", "stereo", max_disparity=16)
+    images = np.random.default_rng(1).integers(0, 256, (2, 32, 64, 3), dtype=np.uint8)
+    found = method(*images)
+    network = method.method._inference.model
+    with torch.inference_mode():
+        pair = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255.0
+        wanted = network(pair[:1], pair[1:]).disparity[0, 0].numpy()
+    np.testing.assert_allclose(found.disparity, wanted, atol=1e-4)
+    assert network.max_disparity == 16
+    depth = load_model("leadline.models.mono:LeadlineMono", "mono")(images[0])
+    assert depth.kind == "affine_inverse"
+    assert depth.depth.shape == (32, 64)
+    with pytest.raises(InputError, match=r"expected a stereo network, got leadline\.models\.mono:LeadlineMono"):
+        load_model("leadline.models.mono:LeadlineMono", "stereo")
+    with pytest.raises(InputError, match=r"the attribute input_stride as torch\.nn:Identity, found none"):
+        load_model("torch.nn:Identity", "mono")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SESSION = """
+SESSIONS = """
 import time
 import numpy as np
 import leadline
@@ -17,7 +17,7 @@ import leadline
 image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 leadline.mono(image, threads=1)
 leadline.stereo(image, image, threads=1)
-time.sleep(3.0)
+time.sleep({seconds})
 """
 COMMAND = "import sys; from leadline.apps.cli.main import main; sys.exit(main(['models']))"
 ZOO = """
@@ -36,7 +36,14 @@ def environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.mark.parametrize("code", [SESSION, COMMAND], ids=["sessions", "command"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(SESSIONS.format(seconds=3), id="sessions"),
+        pytest.param(SESSIONS.format(seconds=30), id="half a minute after sessions", marks=pytest.mark.slow),
+        pytest.param(COMMAND, id="command"),
+    ],
+)
 def test_no_file_and_no_socket(code: str, tmp_path: Path):
     if shutil.which("strace") is None:
         pytest.skip("no strace: expected it on the PATH, to see every socket; apt-get install strace")
@@ -52,7 +59,9 @@ def test_no_file_and_no_socket(code: str, tmp_path: Path):
 
 
 def test_no_file_without_strace_either(tmp_path: Path):
-    subprocess.run([sys.executable, "-c", SESSION], env=environment(tmp_path), capture_output=True, check=True)
+    subprocess.run(
+        [sys.executable, "-c", SESSIONS.format(seconds=1)], env=environment(tmp_path), capture_output=True, check=True
+    )
     assert list(tmp_path.rglob("*")) == []
 
 

@@ -48,6 +48,7 @@ def brightness(monkeypatch: pytest.MonkeyPatch) -> Task:
         result="numpy:ndarray",
         session="toy_brightness:BrightnessSession",
         inference="toy_brightness:BrightnessInference",
+        to_map="toy_brightness:to_map",
         export="toy_brightness:PART",
         parity=Parity(tolerance=0.5),
         methods=("brightness",),
@@ -109,7 +110,7 @@ def test_a_method_that_is_of_no_task_is_refused(method):
 def test_what_a_task_names_exists():
     for name, task in TASKS.items():
         assert task.name == name
-        places = (task.result, task.session, task.inference, task.export, *task.stands_for.values())
+        places = (task.result, task.session, task.inference, task.to_map, task.export, *task.stands_for.values())
         assert all(load_attribute(place) is not None for place in places)
         assert set(task.stands_for) <= set(TASKS)
         assert set(task.methods) <= set(METHODS)

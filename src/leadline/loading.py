@@ -77,13 +77,11 @@ class ModelOptions:
     def __post_init__(self) -> None:
         """Refuses numbers out of range."""
         require_threads(self.threads)
-        if self.max_disparity is not None and self.max_disparity <= self.min_disparity:
-            if self.min_disparity != 0:
-                raise InputError(
-                    f"expected a largest disparity above the smallest, got {self.max_disparity} and "
-                    f"{self.min_disparity}"
-                )
-            raise InputError(f"expected a largest disparity of at least 1 px, got {self.max_disparity}")
+        # A range that begins at 0 is checked by the method.
+        if self.min_disparity and self.max_disparity is not None and self.max_disparity <= self.min_disparity:
+            raise InputError(
+                f"expected a largest disparity above the smallest, got {self.max_disparity} and {self.min_disparity}"
+            )
 
     @property
     def reach(self) -> int | None:

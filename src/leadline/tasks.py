@@ -86,6 +86,7 @@ class Task:
         result: "module:class" of what a method returns.
         session: "module:class" that runs an exported graph: `session(model, threads=, provider=)`.
         inference: "module:class" of the torch module that is exported, made of a network.
+        to_map: "module:function" from that module and its outputs to what a method returns.
         export: "module:attribute" of the task's `leadline.export.part.ExportPart`.
         parity: How close the graph must come to torch.
         methods: Methods of training whose networks can be exported.
@@ -103,6 +104,7 @@ class Task:
     result: str
     session: str
     inference: str
+    to_map: str
     export: str
     parity: Parity
     methods: tuple[str, ...]
@@ -120,6 +122,7 @@ _STEREO: Final = Task(
     result="leadline.maps:DisparityMap",
     session="leadline.runtime.stereo:StereoSession",
     inference="leadline.models.stereo:StereoInference",
+    to_map="leadline.models.method:disparity_map",
     export="leadline.export.stereo:PART",
     parity=Parity(tolerance=0.02),
     methods=("stereo", "self-supervised", "semi-supervised", "distillation"),
@@ -135,6 +138,7 @@ _MONO: Final = Task(
     result="leadline.maps:DepthMap",
     session="leadline.runtime.mono:MonoSession",
     inference="leadline.models.mono:MonoInference",
+    to_map="leadline.models.method:depth_map",
     export="leadline.export.mono:PART",
     parity=Parity(tolerance=1e-3, relative=True),
     methods=("mono", "metric-mono", "monodepth"),
@@ -149,6 +153,7 @@ _REFINE: Final = Task(
     result="leadline.maps:DisparityMap",
     session="leadline.runtime.refine:RefineSession",
     inference="leadline.models.stereo.leadline_refine:RefineInference",
+    to_map="leadline.models.method:disparity_map",
     export="leadline.export.refine:PART",
     parity=Parity(tolerance=0.02),
     methods=("refine",),

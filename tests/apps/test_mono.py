@@ -370,19 +370,19 @@ def test_one_calibration_that_fails_stops_the_batch(mono, halves, floor, tmp_pat
 
 
 def test_memory_that_runs_out_fails_one_image(mono, halves, floor, monkeypatch):
-    from leadline import loading
+    from leadline.apps.cli import mono as command
 
     def greedy(_image):
         raise MemoryError
 
-    monkeypatch.setattr(loading, "mono_method", lambda *_: greedy)
+    monkeypatch.setattr(command, "load_model", lambda *_, **__: greedy)
     done = mono(halves, floor)
     assert (done.code, done.err.count("not enough free memory")) == (2, 2)
 
     def buggy(_image):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(loading, "mono_method", lambda *_: buggy)
+    monkeypatch.setattr(command, "load_model", lambda *_, **__: buggy)
     with pytest.raises(ZeroDivisionError):
         mono(halves, floor)
 

@@ -133,7 +133,7 @@ def estimate_depth(
     """Depth of one image, metric if it is asked for.
 
     Args:
-        method: What `mono_method` made.
+        method: What `load_model` made.
         image: The image, upright.
         found: Its camera.
         scale: What makes the depth metric.

@@ -1,5 +1,6 @@
 """Methods of other people: how they are made, and a check of what they return."""
 
+import sys
 from collections.abc import Callable, Mapping
 from inspect import Parameter, isclass, isfunction, signature
 from typing import Any, cast, final
@@ -10,6 +11,7 @@ from leadline.errors import InputError
 from leadline.lazy import load_attribute
 from leadline.tasks import TASKS, Task
 
+_TORCH_METHOD = "leadline.models.method:TorchMethod"
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -80,7 +82,10 @@ def own_tasks(attribute: object) -> tuple[str, ...]:
         return (task,)
     if not callable(attribute):
         raise InputError(f"expected a class or a function as the model, got {type(attribute).__name__}")
-    count = _inputs(attribute.__call__) - 1 if isclass(attribute) else _inputs(attribute)
+    call = attribute.__call__ if isclass(attribute) else attribute
+    if _is_torch(attribute):
+        call = getattr(attribute, "forward")  # noqa: B009 - which only a network in torch has
+    count = _inputs(call) - isclass(attribute)
     if not isclass(attribute) and count == 0:
         return tuple(TASKS)
     tasks = tuple(task.name for task in TASKS.values() if len(task.inputs) == count)
@@ -96,11 +101,12 @@ def make_own(name: str, attribute: Callable[..., Any], task: Task, options: Mapp
     Args:
         name: For messages and summaries.
         attribute: A class, or a function of no positional argument, which is called to make the method; or a function
-            or other callable, which is the method.
+            or other callable, which is the method. What is made, or is the method, may be a network in torch: its
+            weights are those that it is made with.
         task: What it is for.
         options: What the caller asked for; what makes the method gets those that it takes.
     Raises:
-        InputError: If there is nothing that could take an option.
+        InputError: If there is nothing that could take an option, or a network in torch is not as it should be.
     """
     makes = isclass(attribute) or (isfunction(attribute) and _inputs(attribute) == 0)
     known: Mapping[str, Parameter] = signature(attribute).parameters if makes else {}
@@ -108,7 +114,17 @@ def make_own(name: str, attribute: Callable[..., Any], task: Task, options: Mapp
     if unknown := [option for option in options if option not in known and not takes_all]:
         raise InputError(f"expected no {unknown[0]} for {name}, which takes none, got {options[unknown[0]]}; omit it")
     method = cast("Callable[..., Any]", attribute(**options) if makes else attribute)
+    if _is_torch(method):
+        method = load_attribute(_TORCH_METHOD)(name, task, method)
     return CheckedMethod(name, task, method)
+
+
+def _is_torch(attribute: Any) -> bool:  # noqa: ANN401 - whatever somebody wrote
+    """Whether it is a network in torch, or its class; whoever has one has imported torch."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    return issubclass(attribute, torch.nn.Module) if isclass(attribute) else isinstance(attribute, torch.nn.Module)
 
 
 def _inputs(function: Callable[..., Any]) -> int:
