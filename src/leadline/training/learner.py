@@ -129,7 +129,8 @@ class Learner(lightning.LightningModule, ABC):
 
     def prepare_data(self) -> None:
         """Fetches what is far away: once on each machine, before the processes ask for it."""
-        for place in (self.schedule.data, self.schedule.validation):
+        places = (self.schedule.data, self.schedule.validation)
+        for place in (place if isinstance(place, str) else place.root for place in places):
             if is_remote(place):
                 local_shards(place)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from leadline.data.catalog import DatasetSpec
 from leadline.errors import InputError
 
 
@@ -19,8 +20,9 @@ class Recipe:
 
     Args:
         model: Name in the catalog.
-        data: Folder or address of shards, as `leadline render` writes them.
-        validation: Shards to validate on, likewise.
+        data: Folder or address of shards, as `leadline render` writes them; or a data set with its root and options:
+            {dataset: sceneflow, root: FOLDER, split: TEST}; `leadline data list` names them.
+        validation: What to validate on, likewise.
         scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
         validation_pairs: How many of the validation shards' samples are used.
         seed: Seeds the weights, the order of the data and the augmentation.
@@ -40,8 +42,8 @@ class Recipe:
     """
 
     model: str
-    data: str
-    validation: str
+    data: str | DatasetSpec
+    validation: str | DatasetSpec
     scenes: tuple[str, ...] = ()
     validation_pairs: int = 60
     seed: int = 1
@@ -73,11 +75,11 @@ class DataShare:
     """A folder of samples among others.
 
     Args:
-        data: The folder.
+        data: The folder, or a data set as for a recipe's `data`.
         weight: How often a sample is drawn from it, relative to the recipe's `data`, whose weight is 1.
     """
 
-    data: str
+    data: str | DatasetSpec
     weight: float = 1.0
 
     def __post_init__(self) -> None:
@@ -191,15 +193,16 @@ def read_yaml(place: str | Path, kind: Literal["recipe", "plan"]) -> dict[str, A
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """The recipe with every default filled in, as plain values that `load_recipe` takes."""
-    return {"method": _method_of(recipe), **asdict(recipe)}
+    return {"method": method_of(recipe), **asdict(recipe)}
 
 
 def learner_type(recipe: Recipe) -> type:
     """The LightningModule that learns what the recipe says."""
-    return _imported(METHODS[_method_of(recipe)][1])
+    return _imported(METHODS[method_of(recipe)][1])
 
 
-def _method_of(recipe: Recipe) -> str:
+def method_of(recipe: object) -> str:
+    """Name of the method that a recipe is for."""
     return next(name for name, (place, _) in METHODS.items() if place.endswith(f":{type(recipe).__name__}"))
 
 
@@ -255,8 +258,10 @@ def _convert_choice(hint: Any, value: object, where: str) -> object:  # noqa: AN
     """The value if it is one of a Literal's or of one of a union's types; else as a union's first type wants it."""
     options = get_args(hint)
     if get_origin(hint) is not Literal:
-        first = next(option for option in options if option is not type(None))
-        return value if type(value) in options else _convert(first, value, where)
+        if type(value) in options:
+            return value
+        usual = [option for option in options if is_dataclass(option) == isinstance(value, Mapping)] or options
+        return _convert(next(option for option in usual if option is not type(None)), value, where)
     if value not in options:
         raise InputError(f"expected {' or '.join(map(str, options))} for {where}, got {value!r}")
     return value

@@ -1,16 +1,15 @@
 """WSVD: stereo videos from the web, whose disparity is left to a matcher of ours."""
 
-import pickle
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Final, final
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from leadline.classical import ClassicalStereo
 from leadline.errors import InputError
+from leadline.io.plain_pickle import read_plain_pickle
 from leadline.io.video import read_frame
 from leadline.maps import DepthMap
 from leadline.runtime.stereo import StereoMethod
@@ -18,18 +17,8 @@ from leadline.samples import DepthSample
 
 _SUFFIXES: Final = (".mp4", ".webm", ".mkv")
 _SURE: Final = 0.5
-_ARRAY: Final[Any] = np.zeros(1).__reduce__()[0]
-_SCALAR: Final[Any] = np.int64(0).__reduce__()[0]
-_NUMPY: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
-    {
-        "_reconstruct": _ARRAY,
-        "scalar": _SCALAR,
-        "ndarray": np.ndarray,
-        "dtype": np.dtype,
-    }
-)
-"""All that the published lists name: arrays and numbers of numpy."""
-
+_MOST_FRAMES: Final = 20_000_000
+"""Far more than the published lists name; a list may name one clip many times."""
 _View = UInt8[np.ndarray, "h w 3"]
 
 
@@ -128,30 +117,21 @@ def _any(names: list[str]) -> str:
     return f"{names[0]}{_SUFFIXES[0]}" if names else "those of another list"
 
 
-@final
-class _NumbersOnly(pickle.Unpickler):
-    """Makes nothing but numpy's arrays and numbers: a pickle could run anything."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> Callable[..., Any]:
-        if module_name.partition(".")[0] == "numpy" and global_name in _NUMPY:
-            return _NUMPY[global_name]
-        raise pickle.UnpicklingError(f"it names {module_name}.{global_name}")
-
-
 def _read_clips(path: Path) -> list[tuple[str, list[int], bool]]:
     """(video's name, frames, whether the views are swapped) of each clip."""
     if not path.is_file():
         raise InputError(f"expected a list of WSVD's clips at {path}, got no such file; check the path")
+    clips: list[tuple[str, list[int], int]] = []
+    left = _MOST_FRAMES
     try:
-        with path.open("rb") as stream:
-            videos = _NumbersOnly(stream).load()
-        clips = [
-            (str(video["name"]), np.asarray(clip["frames"], dtype=np.int64).tolist(), int(clip["label"]))
-            for video in videos
-            for clip in video["clips"]
-        ]
-    # A damaged pickle can raise nearly anything.
-    except Exception as error:
+        for video in read_plain_pickle(path.read_bytes()):
+            for clip in video["clips"]:
+                frames = np.asarray(clip["frames"], dtype=np.int64).reshape(-1)
+                left -= len(frames) + 1
+                if left < 0:
+                    raise ValueError(f"more than {_MOST_FRAMES} frames")
+                clips.append((str(video["name"]), frames.tolist(), int(clip["label"])))
+    except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(
             f"expected wsvd_train_clip_frame_ids.pkl or the test part's, could not read {path} ({type(error).__name__}:"
@@ -163,3 +143,20 @@ def _read_clips(path: Path) -> list[tuple[str, list[int], bool]]:
                 f"expected clips with a label of 1 or -1 and frames from 0, got {label} for {name} in {path}"
             )
     return [(name, frames, label == -1) for name, frames, label in clips]
+
+
+def open_wsvd(
+    root: Path, clips: Path, matcher: str = "sgbm-3way", max_disparity: int = 128, behind_screen_px: int = 0
+) -> Wsvd:
+    """The data set with a classical matcher.
+
+    Args:
+        root: As for `Wsvd`.
+        clips: Likewise.
+        matcher: Name of a matcher of `ClassicalStereo`.
+        max_disparity: Largest disparity that it looks for, px.
+        behind_screen_px: As for `Wsvd`.
+    Raises:
+        InputError: As `Wsvd`, or if there is no such matcher.
+    """
+    return Wsvd(root, clips, ClassicalStereo(matcher, max_disparity), behind_screen_px)

@@ -18,7 +18,7 @@ from leadline.samples import DepthSample
 
 
 class MonoBatch(TypedDict):
-    """A collated batch of single images with inverse depth, 1/m, 0 where not valid."""
+    """A collated batch of single images with inverse depth, 0 where not valid: 1/m, or up to scale (and shift)."""
 
     image: UInt8[Tensor, "b h w 3"]
     inverse_depth: Float[Tensor, "b h w"]
@@ -44,8 +44,21 @@ class FovBatch(TypedDict):
 
 
 def to_tensors(sample: DepthSample) -> dict[str, Tensor]:
-    """A sample with metric depth as tensors; collate them into a `MonoBatch`."""
-    inverse = 1.0 / np.where(sample.valid, sample.depth, np.inf)
+    """A sample as tensors; collate them into a `MonoBatch`.
+
+    Metric depth gives inverse depth in 1/m, depth up to scale a multiple of it; affine inverse depth stays as it is.
+
+    Raises:
+        InputError: If the sample is affine in depth, whose inverse is unknown.
+    """
+    if sample.annotation == "affine_depth":
+        raise InputError(
+            f"expected metric or inverse depth to learn from, got affine_depth in {sample.key}; leave it out"
+        )
+    if sample.annotation == "affine_inverse":
+        inverse = np.where(sample.valid, sample.depth, 0.0)
+    else:
+        inverse = 1.0 / np.where(sample.valid, sample.depth, np.inf)
     return {
         "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
         "inverse_depth": torch.from_numpy(inverse.astype(np.float32)),

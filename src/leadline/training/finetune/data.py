@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from leadline.data.catalog import DatasetSpec
 from leadline.data.mono.shards import DepthShards
 from leadline.data.source import Source
 from leadline.errors import InputError
@@ -17,6 +18,7 @@ from leadline.maps import DepthMap
 from leadline.protocols.mono.scenes import find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.mono.validation import MonoValidationItem
+from leadline.training.sources import depth_source
 
 _HELD_BACK: Final = 10
 """Where nothing else is given to validate on, one of so many images is held back."""
@@ -89,14 +91,17 @@ class DepthPart:
         return replace(sample, truth=DepthMap(sample.depth, sample.valid & (sample.depth <= within), sample.annotation))
 
 
-def open_depth(place: str) -> Source[DepthSample]:
+def open_depth(place: str | DatasetSpec) -> Source[DepthSample]:
     """Samples with metric depth.
 
     Args:
-        place: Folder or address of shards, as `leadline render mono` writes them, or a folder as for `DepthFolder`.
+        place: Folder or address of shards, as `leadline render mono` writes them, a folder as for `DepthFolder`, or a
+            data set with metric depth.
     Raises:
-        InputError: If it is neither.
+        InputError: If it is none of them.
     """
+    if isinstance(place, DatasetSpec):
+        return depth_source(place, "finetune")
     if is_remote(place) or any(Path(place).glob("*.tar")):
         return DepthShards(place)
     try:
@@ -105,7 +110,9 @@ def open_depth(place: str) -> Source[DepthSample]:
         raise InputError(f"expected shards (*.tar), or images with depth, in {place}: {error}") from None
 
 
-def split(data: str, validation: str, farthest_m: float | None) -> tuple[DepthPart, DepthPart]:
+def split(
+    data: str | DatasetSpec, validation: str | DatasetSpec, farthest_m: float | None
+) -> tuple[DepthPart, DepthPart]:
     """Samples to learn from, and samples to judge by.
 
     Args:
@@ -130,11 +137,12 @@ def split(data: str, validation: str, farthest_m: float | None) -> tuple[DepthPa
     return learned, judged
 
 
-def _require_truth(part: DepthPart, data: str, farthest_m: float | None) -> None:
+def _require_truth(part: DepthPart, data: str | DatasetSpec, farthest_m: float | None) -> None:
     if not any(part[index].valid.any() for index in range(len(part))):
+        place = data.root if isinstance(data, DatasetSpec) else data
         bound = "" if farthest_m is None else f" up to the network's {farthest_m:g} m"
         raise InputError(
-            f"expected known depth{bound} in {data}, got none in {len(part)} images; unknown is 0, and PNG files are "
+            f"expected known depth{bound} in {place}, got none in {len(part)} images; unknown is 0, and PNG files are "
             "in millimetres"
         )
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment_fov import FovAugmentation
-from leadline.data.mono.shards import DepthShards
 from leadline.data.mono.stream import FovBatch, fov_stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
@@ -25,6 +24,7 @@ from leadline.training.learner import Learner
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
 from leadline.training.processes import process_rank
 from leadline.training.recipe import Recipe, require_crop
+from leadline.training.sources import depth_sources, require_no_sky
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class DiffusionRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
+        require_no_sky(self.sky_weight, [self.data])
         if not 0.0 <= self.unroll <= 1.0:
             raise InputError(f"expected unroll in [0, 1] in the recipe, got {self.unroll}")
 
@@ -92,7 +93,7 @@ class DiffusionLearner(Learner):
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
-        source = DepthShards(recipe.data)
+        (source,), _ = depth_sources(recipe)
         return self.loader(fov_stream(source, recipe.augmentation, recipe.seed, self.samples_seen, count))
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:

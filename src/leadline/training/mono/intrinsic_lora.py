@@ -12,7 +12,6 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
-from leadline.data.mono.shards import DepthShards
 from leadline.data.mono.stream import MonoBatch, mono_stream
 from leadline.data.source import Part
 from leadline.errors import InputError
@@ -24,6 +23,7 @@ from leadline.models.mono.intrinsic_lora_base import GENERATOR
 from leadline.training.learner import Learner
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
 from leadline.training.recipe import Recipe, require_crop
+from leadline.training.sources import depth_sources, require_no_sky
 
 ADAPTERS_NAME: Final = "adapters.safetensors"
 _LEAST_KNOWN: Final = 0.1
@@ -49,6 +49,7 @@ class IntrinsicLoraRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
+        require_no_sky(self.sky_weight, [self.data])
         if self.labels < 1:
             raise InputError(f"expected labels of at least 1 in the recipe, got {self.labels}")
 
@@ -101,8 +102,8 @@ class IntrinsicLoraLearner(Learner):
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
         count = recipe.epoch_steps * recipe.batch_size
-        shards = DepthShards(recipe.data)
-        source = Part(shards, range(min(recipe.labels, len(shards))))
+        (whole,), _ = depth_sources(recipe)
+        source = Part(whole, range(min(recipe.labels, len(whole))))
         return self.loader(mono_stream([source], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count))
 
     def val_dataloader(self) -> DataLoader[MonoValidationItem]:

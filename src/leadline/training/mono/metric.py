@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
-from leadline.data.mono.shards import DepthShards
 from leadline.data.mono.stream import CanonicalBatch, mono_stream, to_canonical_tensors
 from leadline.errors import InputError
 from leadline.losses import l1, root_scale_invariant_log, scale_invariant_log
@@ -22,6 +21,7 @@ from leadline.training.learner import Learner
 from leadline.training.mono.supervised import encoder_groups, encoder_of
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
 from leadline.training.recipe import DataShare, Recipe, require_crop
+from leadline.training.sources import depth_sources
 
 MetricLoss = Literal["eigen", "bts", "glpn", "l1"]
 
@@ -108,8 +108,7 @@ class MetricMono(Learner):
     def train_dataloader(self) -> DataLoader[CanonicalBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
-        sources = [DepthShards(folder) for folder in (recipe.data, *(share.data for share in recipe.mix))]
-        shares = [1.0, *(share.weight for share in recipe.mix)]
+        sources, shares = depth_sources(recipe, recipe.mix)
         start, count = self.samples_seen, recipe.epoch_steps * recipe.batch_size
         return self.loader(
             mono_stream(sources, shares, recipe.augmentation, recipe.seed, start, count, to_canonical_tensors)

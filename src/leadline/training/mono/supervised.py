@@ -11,7 +11,6 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
-from leadline.data.mono.shards import DepthShards
 from leadline.data.mono.stream import MonoBatch, mono_stream
 from leadline.errors import InputError
 from leadline.losses import fitted_scale_and_shift, gradient_matching, l1, masked_mean, standardised
@@ -21,6 +20,7 @@ from leadline.models.mono.efficientnet_lite import EfficientNetLite0, imagenet_w
 from leadline.training.learner import Learner
 from leadline.training.mono.validation import CONFIDENT_ERROR, MonoValidation, MonoValidationItem, log_scores
 from leadline.training.recipe import DataShare, Recipe, require_crop
+from leadline.training.sources import depth_sources, require_no_sky
 
 _LEAST_KNOWN: Final = 0.1
 """An image with truth on a smaller share of its pixels does not count: its own scale and shift mean nothing."""
@@ -53,6 +53,7 @@ class MonoRecipe(Recipe):
         """Refuses what cannot be trained."""
         super().__post_init__()
         require_crop(self.augmentation.crop, 32)
+        require_no_sky(self.sky_weight, [self.data, *(share.data for share in self.mix)])
 
 
 @final
@@ -94,8 +95,7 @@ class SupervisedMono(Learner):
     def train_dataloader(self) -> DataLoader[MonoBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
-        sources = [DepthShards(folder) for folder in (recipe.data, *(share.data for share in recipe.mix))]
-        shares = [1.0, *(share.weight for share in recipe.mix)]
+        sources, shares = depth_sources(recipe, recipe.mix)
         count = recipe.epoch_steps * recipe.batch_size
         return self.loader(mono_stream(sources, shares, recipe.augmentation, recipe.seed, self.samples_seen, count))
 

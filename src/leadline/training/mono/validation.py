@@ -12,7 +12,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from leadline.data.mono.shards import DepthShards
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.metrics.depth import abs_rel, delta, relative_error
@@ -22,6 +21,7 @@ from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.learner import Learner
 from leadline.training.recipe import Recipe
+from leadline.training.sources import validation_source
 from leadline.visual.colormap import confidence_grey, plasma
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class MonoValidation(Dataset[MonoValidationItem]):
     """Rendered images, and the real scenes of the recipe's folders that are present: evenly spaced ones if many."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.shards = DepthShards(recipe.validation)
+        self.shards = validation_source(recipe.validation)
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, bool, DepthFiles]] = []
         for folder in map(Path, recipe.scenes):

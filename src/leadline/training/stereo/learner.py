@@ -9,15 +9,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from leadline.data.catalog import DatasetSpec
 from leadline.data.stereo.augment import StereoAugmentation
-from leadline.data.stereo.pairs import open_stereo
 from leadline.data.stereo.prior import PriorBatch, PriorStream
 from leadline.data.stereo.stream import StereoBatch, stereo_stream
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoInference, StereoModel
 from leadline.runtime.prior import sgbm_prior
 from leadline.training.learner import Learner
-from leadline.training.recipe import DataShare, Recipe
+from leadline.training.recipe import DataShare, Recipe, method_of
+from leadline.training.sources import stereo_source
 from leadline.training.stereo.validation import StereoValidation, StereoValidationItem, log_scores
 
 
@@ -26,8 +27,8 @@ class StereoData(Protocol):
     """The part of a recipe that says which samples are seen and how they are changed."""
 
     @property
-    def data(self) -> str:
-        """Folder of samples."""
+    def data(self) -> str | DatasetSpec:
+        """Folder of samples, or a data set."""
         ...
 
     @property
@@ -57,7 +58,7 @@ def training_stream(recipe: StereoData, start: int, count: int) -> Dataset[dict[
         InputError: If a folder has neither shards nor pairs.
     """
     shares: Sequence[DataShare] = (DataShare(recipe.data), *recipe.mix)
-    sources = [open_stereo(share.data) for share in shares]
+    sources = [stereo_source(share.data, method_of(recipe)) for share in shares]
     return stereo_stream(sources, [share.weight for share in shares], recipe.augmentation, recipe.seed, start, count)
 
 

@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 from leadline.classical import ClassicalStereo
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import CachedPriorStream, PriorBatch
-from leadline.data.stereo.shards import StereoShards
 from leadline.data.stereo.stream import stereo_stream
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
@@ -22,7 +21,8 @@ from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoPrediction
 from leadline.models.stereo.leadline_refine import RefineInference
 from leadline.training.learner import Learner
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import Recipe, method_of
+from leadline.training.sources import stereo_source
 from leadline.training.stereo.validation import StereoValidation, StereoValidationItem, log_scores
 
 _VALIDATED: Final = ClassicalStereo("sgbm-3way", 192)
@@ -116,7 +116,8 @@ class RefinedStereo(Learner):
     def train_dataloader(self) -> DataLoader[PriorBatch]:
         """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
         recipe = self.recipe
-        stream = stereo_stream([StereoShards(recipe.data)], [1.0], recipe.augmentation, recipe.seed, 0, recipe.samples)
+        source = stereo_source(recipe.data, method_of(recipe))
+        stream = stereo_stream([source], [1.0], recipe.augmentation, recipe.seed, 0, recipe.samples)
         cache = make_output_folder(Path(recipe.prior_cache))
         return self.loader(CachedPriorStream(stream, cache, self.samples_seen, recipe.epoch_steps * recipe.batch_size))
 

@@ -12,6 +12,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from leadline.data.catalog import open_dataset
+from leadline.data.samples import StereoSample
+from leadline.data.source import Source
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
 from leadline.protocols.stereo.motorcycle import motorcycle
@@ -41,7 +44,9 @@ class StereoValidation(Dataset[StereoValidationItem]):
     """Rendered pairs, the Motorcycle pair, and the real scenes of the recipe's folders that are present."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.shards = StereoShards(recipe.validation, right_truth=False)
+        place = recipe.validation
+        rendered = StereoShards(place, right_truth=False) if isinstance(place, str) else open_dataset(place, "stereo")
+        self.shards: Source[StereoSample] = rendered
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, SceneFiles]] = []
         for folder in map(Path, recipe.scenes):

@@ -1,0 +1,110 @@
+"""Where a method's samples come from: folders, shards or data sets; a kind that it cannot learn from is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from leadline.data.catalog import SHARDS, Annotation, DatasetSpec, dataset_card, open_dataset
+from leadline.data.mono.shards import DepthShards
+from leadline.data.samples import DepthSample, StereoSample
+from leadline.data.source import Source
+from leadline.data.stereo.pairs import open_stereo
+from leadline.errors import InputError
+from leadline.training.recipe import DataShare, Recipe, method_of
+
+#: Kind of truth -> the methods that learn from it; nothing learns from points in order of their distance.
+LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
+    "disparity": ("stereo", "self-supervised", "semi-supervised", "distillation", "refine", "monodepth"),
+    "metric": ("mono", "metric-mono", "diffusion", "intrinsic-lora", "finetune"),
+    "up_to_scale": ("mono", "intrinsic-lora"),
+    "affine_inverse": ("mono", "intrinsic-lora"),
+    "affine_depth": (),
+    "ordinal": (),
+}
+
+
+def require_learnable(place: str | DatasetSpec, method: str) -> None:
+    """Refuses a data set whose truth a method cannot learn from.
+
+    Args:
+        place: A data set, or a folder or address, which is looked at when it is opened.
+        method: Name in `METHODS`.
+    Raises:
+        InputError: If the method cannot learn from it, or there is no such data set.
+    """
+    if isinstance(place, str) or place.dataset == SHARDS:
+        return
+    card = dataset_card(place.dataset)
+    able = LEARNED_FROM[card.annotation]
+    if method not in able:
+        told = f"learn from it with method: {' or '.join(able)}" if able else "no method learns from it"
+        raise InputError(
+            f"expected data that method {method} can learn from, got {place.dataset}, whose truth is "
+            f"{card.annotation}; {told}"
+        )
+
+
+def stereo_source(place: str | DatasetSpec, method: str) -> Source[StereoSample]:
+    """The stereo samples of a folder of shards or unlabelled pairs, an address of shards, or a data set.
+
+    Raises:
+        InputError: If there are none, or the method cannot learn from them.
+    """
+    require_learnable(place, method)
+    return open_stereo(place) if isinstance(place, str) else open_dataset(place, "stereo")
+
+
+def depth_source(place: str | DatasetSpec, method: str) -> Source[DepthSample]:
+    """The samples with depth of a folder or address of shards, or of a data set.
+
+    Raises:
+        InputError: If there are none, or the method cannot learn from them.
+    """
+    require_learnable(place, method)
+    return DepthShards(place) if isinstance(place, str) else open_dataset(place, "mono")
+
+
+def depth_sources(recipe: Recipe, mix: Sequence[DataShare] = ()) -> tuple[list[Source[DepthSample]], list[float]]:
+    """The sources that a recipe learns depth from, and their shares.
+
+    Args:
+        recipe: Its data have the weight 1.
+        mix: Its further folders.
+    Raises:
+        InputError: If one cannot be read or learned from.
+    """
+    shares = (DataShare(recipe.data), *mix)
+    method = method_of(recipe)
+    return [depth_source(share.data, method) for share in shares], [share.weight for share in shares]
+
+
+def require_no_sky(sky_weight: float, places: Sequence[str | DatasetSpec]) -> None:
+    """Refuses to take pixels without truth for sky where they may be anything: in all data sets but rendered ones.
+
+    Args:
+        sky_weight: The recipe's.
+        places: Its data.
+    Raises:
+        InputError: If the weight is positive and one of the places is a data set.
+    """
+    named = [place.dataset for place in places if isinstance(place, DatasetSpec) and place.dataset != SHARDS]
+    if sky_weight > 0 and named:
+        raise InputError(
+            f"expected sky_weight: 0 in a recipe with the data set {named[0]}, whose pixels without truth need not be "
+            f"sky, got {sky_weight}; set it to 0"
+        )
+
+
+def validation_source(place: str | DatasetSpec) -> Source[DepthSample]:
+    """Samples with metric depth to validate on.
+
+    Raises:
+        InputError: If there are none, or their depth is not metric.
+    """
+    if isinstance(place, str):
+        return DepthShards(place)
+    if (card := dataset_card(place.dataset, "mono")).annotation != "metric":
+        raise InputError(
+            f"expected a data set with metric depth to validate on, got {place.dataset} with {card.annotation}; take "
+            "another one"
+        )
+    return open_dataset(place, "mono")
