@@ -55,8 +55,12 @@ class Runs:
         print,
         np.dtype("i4"),
         np.array(["a"]),
-    ]
-    + [np.array([object()]), (np.zeros(2),), {(1, 2): 3}, 2**200, np.zeros(2, "M8[s]")],
+        np.array([object()]),
+        (np.zeros(2),),
+        {(1, 2): 3},
+        2**200,
+        np.zeros(2, "M8[s]"),
+    ],
     ids=repr,
 )
 def test_anything_else_is_refused(value: object):
@@ -78,7 +82,8 @@ def test_a_place_in_a_list_of_kept_values_takes_no_memory():
     [
         b"", b".", b"N", b"\x80\x02", b"(", b"(.", b"a.", b"e.", b"t.", b"s.", b"]Na", b"h\x01.", b"Nr\xff\xff\xff\xff",
         b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"x.", b"B" + struct.pack("<I", 2**31) + b".",
-        b"I" + b"9" * 100000 + b"\n.", b"cnumpy\ndtype\n.", b"cnumpy\nload\n(tR.", b"N}b.", b"]N}b.", b"P1\n.", b"]]0a.",
+        b"I" + b"9" * 100000 + b"\n.", b"cnumpy\ndtype\n.", b"cnumpy\nload\n(tR.", b"N}b.", b"]N}b.",
+        b"P1\n.", b"]]0a.",
         b"cnumpy\nndarray\n(tR.", b"(((((((((", b"]((e.", b"}(Nu.", b"}(]Nu.",
     ],
 )  # fmt: skip

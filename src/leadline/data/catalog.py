@@ -35,7 +35,7 @@ class DatasetSpec:
         annotations: DIW's list of points.
         clips: WSVD's list of clips.
         matcher: Classical matcher that gives WSVD its disparity.
-        max_disparity: Largest disparity that the matcher looks for, px.
+        matcher_range_px: Largest disparity that the matcher looks for.
         behind_screen_px: How far behind the screen things of WSVD lie at most.
         max_difference_s: How far apart image and depth of TUM RGB-D may be in time.
     """
@@ -49,7 +49,7 @@ class DatasetSpec:
     annotations: str | None = None
     clips: str | None = None
     matcher: str | None = None
-    max_disparity: int | None = None
+    matcher_range_px: int | None = None
     behind_screen_px: int | None = None
     max_difference_s: float | None = None
 

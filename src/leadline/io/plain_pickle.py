@@ -273,8 +273,8 @@ def _finished(value: Any) -> Any:  # noqa: ANN401 - as read
         if id(container) in seen or kind not in (list, dict, tuple):
             continue
         seen.add(id(container))
-        items: list[tuple[Any, Any]] = list(container.items() if kind is dict else enumerate(container))
-        for key, part in items:
+        items: Any = container.items() if kind is dict else enumerate(container)
+        for key, part in list(items):
             if isinstance(part, _Array):
                 if part.values is None or kind is tuple:
                     raise ValueError("an array without numbers, or one in a tuple")

@@ -8,6 +8,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from leadline.apps.cli.data import scenes_to_score
+from leadline.data.catalog import DatasetSpec
+from leadline.data.scenes import stereo_dataset_scenes
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_image
@@ -30,9 +33,10 @@ _HEADLINE: Final = ("bad-2", "avgerr", "out-3", "avg", "D1-all", "AUSE", "ECE-1p
 
 
 def stereo_eval(
-    scenes: Path,
+    scenes: Path | None = None,
     /,
     *,
+    data: Annotated[DatasetSpec | None, Parameter(name="*")] = None,
     models: str = f"{DEFAULT_MODEL},sgbm-3way",
     protocol: str = "middlebury2014",
     max_disparity: int | None = None,
@@ -48,6 +52,7 @@ def stereo_eval(
     Args:
         scenes: Folder of scene folders in Middlebury's layout (im0.png, im1.png, disp0.pfm, mask0nocc.png), one such
             folder, or a folder in the layout of KITTI's development kits.
+        data: A data set instead of a folder of scenes; `leadline data list` names them.
         models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas.
         protocol: middlebury2014, eth3d, kitti2012, kitti2015 or confidence.
         max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
@@ -57,7 +62,7 @@ def stereo_eval(
         overwrite: Replace results that exist in the output folder.
     """
     chosen = stereo_protocol(protocol)
-    found = find_scenes(scenes)
+    found = scenes_to_score(scenes, data, find_scenes, stereo_dataset_scenes)
     if output is not None:
         refuse_existing(output, (REPORT_FILE, *(f"{files.name}.png" for files in found)), overwrite)
     methods = _load(models, max_disparity, threads)

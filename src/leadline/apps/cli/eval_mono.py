@@ -9,9 +9,12 @@ from typing import Annotated, Any, Final
 import numpy as np
 from cyclopts import Parameter
 
+from leadline.apps.cli.data import scenes_to_score
 from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
 from leadline.apps.cli.sources import zoo_options
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
+from leadline.data.catalog import DatasetSpec
+from leadline.data.scenes import depth_dataset_scenes
 from leadline.errors import InputError
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
@@ -30,9 +33,10 @@ _READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
 
 
 def mono_eval(
-    scenes: Path,
+    scenes: Path | None = None,
     /,
     *,
+    data: Annotated[DatasetSpec | None, Parameter(name="*")] = None,
     models: str = ",".join(_TRIVIAL),
     protocol: str = "generic",
     kind: DepthKind | None = None,
@@ -52,6 +56,7 @@ def mono_eval(
     Args:
         scenes: Folder of RGB-D folders, or one of them: images in images, color or rgb, depth under the same names
             in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
+        data: A data set instead of a folder of scenes; `leadline data list` names them.
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, networks of the zoo
             (leadline[zoo]), constant (one distance), ramp (nearer towards the bottom), folders of predictions;
             separated by commas.
@@ -67,7 +72,7 @@ def mono_eval(
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
     chosen = depth_protocol(protocol)
-    found = find_depth_scenes(scenes)
+    found = scenes_to_score(scenes, data, find_depth_scenes, depth_dataset_scenes)
     folders = _named(split_models(models))
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 from leadline.errors import LeadlineError
 
 _GROUPS: Final = {
+    "data": "Data sets that recipes and evaluations can name.",
     "eval": "Score methods against ground truth.",
     "bench": "Measure seconds, memory and work.",
     "render": "Render training data with exact truth.",
@@ -29,6 +30,7 @@ _COMMANDS: Final = {
     ("models",): ("models:models", "The bundled networks and those of the zoo: origin, licence, scores, limits."),
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single images under a published protocol."),
+    ("data", "list"): ("data:data_list", "Name, task, truth, options, licence and source of each data set."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
     ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single images on one image."),
     ("render", "stereo"): ("render:stereo_render", "Stereo pairs with exact disparity and occlusion."),

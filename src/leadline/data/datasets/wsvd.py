@@ -146,7 +146,7 @@ def _read_clips(path: Path) -> list[tuple[str, list[int], bool]]:
 
 
 def open_wsvd(
-    root: Path, clips: Path, matcher: str = "sgbm-3way", max_disparity: int = 128, behind_screen_px: int = 0
+    root: Path, clips: Path, matcher: str = "sgbm-3way", matcher_range_px: int = 128, behind_screen_px: int = 0
 ) -> Wsvd:
     """The data set with a classical matcher.
 
@@ -154,9 +154,9 @@ def open_wsvd(
         root: As for `Wsvd`.
         clips: Likewise.
         matcher: Name of a matcher of `ClassicalStereo`.
-        max_disparity: Largest disparity that it looks for, px.
+        matcher_range_px: Largest disparity that it looks for.
         behind_screen_px: As for `Wsvd`.
     Raises:
         InputError: As `Wsvd`, or if there is no such matcher.
     """
-    return Wsvd(root, clips, ClassicalStereo(matcher, max_disparity), behind_screen_px)
+    return Wsvd(root, clips, ClassicalStereo(matcher, matcher_range_px), behind_screen_px)
