@@ -267,7 +267,7 @@ def test_depth_is_learned_from_each(tree, name: str):
 def test_stereo_scenes_are_scored_from_each(tree, name: str, capsys: pytest.CaptureFixture[str]):
     spec = spec_of(tree, name)
     scene = stereo_dataset_scenes(spec)[0]
-    assert scene.load().name == scene.name
+    assert scene.load().key == scene.name
     assert "/" not in scene.name
     options = [f"--{key.replace('_', '-')}={value}" for key, value in spec.options().items()]
     words = ["eval", "stereo", "--dataset", name, "--root", spec.root, *options, "--models", "bm", "--max-disparity=16"]

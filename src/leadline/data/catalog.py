@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from leadline.data.samples import DepthSample, OrdinalSample, StereoSample
 from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.maps import DepthKind
+from leadline.samples import DepthSample, OrdinalSample, StereoSample
 
 Task = Literal["stereo", "mono"]
 Annotation = DepthKind | Literal["disparity", "ordinal"]

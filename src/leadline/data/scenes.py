@@ -1,45 +1,53 @@
 """Data sets as scenes that the protocols score."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from leadline.data.catalog import DatasetSpec, dataset_card, open_dataset
-from leadline.data.samples import DepthSample, StereoSample
 from leadline.data.source import Source
 from leadline.errors import InputError
-from leadline.maps import DepthMap, DisparityMap
-from leadline.protocols.mono.scenes import DepthScene
-from leadline.protocols.stereo.scenes import StereoScene
+from leadline.samples import DepthSample, StereoSample
 
-SceneT_co = TypeVar("SceneT_co", covariant=True)
+SampleT = TypeVar("SampleT", StereoSample, DepthSample)
 
 
 @dataclass(frozen=True)
-class LazyScene(Generic[SceneT_co]):
-    """A scene that is read when it is asked for.
+class DatasetScene(Generic[SampleT]):
+    """A sample of a data set, read when it is asked for.
 
     Args:
-        name: The sample's key, with hyphens for slashes.
-        load: Reads it.
+        source: The data set.
+        index: Number of the sample in it.
     """
 
-    name: str
-    load: Callable[[], SceneT_co]
+    source: Source[SampleT]
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The sample's key with hyphens for slashes: it names files of results."""
+        return self.source.key(self.index).replace("/", "-")
+
+    def load(self) -> SampleT:
+        """Reads the sample.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        return replace(self.source[self.index], key=self.name)
 
 
-def stereo_dataset_scenes(spec: DatasetSpec) -> tuple[LazyScene[StereoScene], ...]:
+def stereo_dataset_scenes(spec: DatasetSpec) -> tuple[DatasetScene[StereoSample], ...]:
     """The scenes of a stereo data set, or of shards.
 
     Raises:
         InputError: As `open_dataset`.
     """
-    source = open_dataset(spec, "stereo")
-    return tuple(LazyScene(_name(source, i), partial(_stereo_scene, source, i)) for i in range(len(source)))
+    source: Source[StereoSample] = open_dataset(spec, "stereo")
+    return tuple(DatasetScene(source, index) for index in range(len(source)))
 
 
-def depth_dataset_scenes(spec: DatasetSpec) -> tuple[LazyScene[DepthScene], ...]:
+def depth_dataset_scenes(spec: DatasetSpec) -> tuple[DatasetScene[DepthSample], ...]:
     """The scenes of a data set of single images with metric depth, or of shards.
 
     Raises:
@@ -51,21 +59,5 @@ def depth_dataset_scenes(spec: DatasetSpec) -> tuple[LazyScene[DepthScene], ...]
             f"expected a data set with metric depth to score on, got {spec.dataset} with {card.annotation} truth, for "
             "which there is no protocol; see `leadline data list`"
         )
-    source = open_dataset(spec, "mono")
-    return tuple(LazyScene(_name(source, i), partial(_depth_scene, source, i)) for i in range(len(source)))
-
-
-def _name(source: Source[Any], index: int) -> str:
-    return source.key(index).replace("/", "-")
-
-
-def _stereo_scene(source: Source[StereoSample], index: int) -> StereoScene:
-    sample = source[index]
-    truth = DisparityMap(sample.disparity, sample.valid)
-    return StereoScene(_name(source, index), sample.left, sample.right, truth, ~sample.occluded)
-
-
-def _depth_scene(source: Source[DepthSample], index: int) -> DepthScene:
-    sample = source[index]
-    truth = DepthMap(sample.depth, sample.valid, "metric", camera=sample.camera)
-    return DepthScene(_name(source, index), sample.image, truth, sample.camera)
+    source: Source[DepthSample] = open_dataset(spec, "mono")
+    return tuple(DatasetScene(source, index) for index in range(len(source)))

@@ -5,10 +5,10 @@ from typing import Final
 
 from leadline.data.catalog import SHARDS, Annotation, DatasetSpec, dataset_card, open_dataset
 from leadline.data.mono.shards import DepthShards
-from leadline.data.samples import DepthSample, StereoSample
 from leadline.data.source import Source
 from leadline.data.stereo.pairs import open_stereo
 from leadline.errors import InputError
+from leadline.samples import DepthSample, StereoSample
 from leadline.training.recipe import DataShare, Recipe, method_of
 
 #: Kind of truth -> the methods that learn from it; nothing learns from points in order of their distance.

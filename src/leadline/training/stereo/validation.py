@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.data.catalog import open_dataset
-from leadline.data.samples import StereoSample
 from leadline.data.source import Source
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
