@@ -237,3 +237,20 @@ def test_trivial_predictors_on_real_images(leadline, real_dir, tmp_path):
     rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
     errors = {row["method"]: row["value"] for row in rows if (row["metric"], row["rule"]) == ("AbsRel", "sparse")}
     assert 0.0 < errors["ramp"] < errors["constant"] < 1.0
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1.0), ("cm", 10.0), ("1/1000", 1.0), ("1/5000", 0.2)])
+def test_the_unit_of_the_truth(rows, predict, unit, factor):
+    # Predictions that are right in the unit that is said.
+    found = rows("--models", predict(factor * TRUTH_M), "--kind", "metric", "--depth-unit", unit)
+    assert found["predictions", "AbsRel"]["value"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_unstated_unit_is_named(leadline, scenes, predict):
+    words = ("--models", predict(TRUTH_M), "--kind", "metric")
+    assert "read as millimetres; --depth-unit" in leadline("eval", "mono", scenes, *words).err
+    done = leadline("eval", "mono", scenes, *words, "--protocol", "kitti-eigen-improved")
+    assert "read as 1/256 m, as kitti-eigen-improved has it" in done.err
+    assert "--depth-unit" not in leadline("eval", "mono", scenes, *words, "--depth-unit", "mm").err.replace("\n", " ")
+    done = leadline("eval", "mono", scenes, *words, "--depth-unit", "feet")
+    assert (done.code, "mm, cm or 1/N" in done.one_line) == (2, True)

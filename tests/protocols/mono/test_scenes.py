@@ -136,3 +136,19 @@ def test_a_ramp_beats_a_constant_on_real_rooms(real_dir: Path) -> None:
     assert (constant.alignment, constant.scenes, constant.excluded) == ("lsq-disparity", 2, 0)
     assert 0.1 < ramp.value < constant.value < 0.3
     assert json.loads(report.to_json())["protocol"] == "generic"
+
+
+@pytest.mark.parametrize(("samples_per_m", "metres"), [(1000.0, 1.5), (256.0, 1500 / 256), (5000.0, 0.3)])
+def test_samples_of_other_units(tmp_path: Path, samples_per_m: float, metres: float) -> None:
+    write_folder(tmp_path / "room")
+    truth = find_depth_scenes(tmp_path, samples_per_m)[0].load().truth
+    assert truth is not None
+    assert truth.depth[1, 0] == pytest.approx(metres)
+
+
+@pytest.mark.parametrize("other", ["sync_depth_1.png", "1.depth.png", "1.tiff", "1.npy"])
+def test_truth_under_other_names_is_named(tmp_path: Path, other: str) -> None:
+    write_folder(tmp_path / "room")
+    (tmp_path / "room" / "depth" / "1.png").rename(tmp_path / "room" / "depth" / other)
+    with pytest.raises(InputError, match=rf"as depth/1\.png for 1\.png, as 16-bit PNG or PGM, got {other} in"):
+        find_depth_scenes(tmp_path)

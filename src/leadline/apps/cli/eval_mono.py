@@ -1,7 +1,9 @@
 """`leadline eval mono`: depth from single images against ground truth."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final
@@ -23,7 +25,8 @@ from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import depth_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
-from leadline.protocols.mono.scenes import find_depth_scenes
+from leadline.protocols.mono.protocol import DepthProtocol
+from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
 from leadline.protocols.report import Report, Score
 from leadline.runtime.card import bundled_cards
 from leadline.samples import DepthSample
@@ -40,6 +43,7 @@ def mono_eval(
     models: str = ",".join(_TRIVIAL),
     protocol: str = "generic",
     kind: DepthKind | None = None,
+    depth_unit: str | None = None,
     alignment: AlignmentName | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
@@ -55,7 +59,7 @@ def mono_eval(
 
     Args:
         scenes: Folder of RGB-D folders, or one of them: images in images, color or rgb, depth under the same names
-            in depth (16-bit PNG or PGM in millimetres, 0 unknown); or data.npz with rgb and depth in metres.
+            in depth (16-bit PNG or PGM, 0 unknown); or data.npz with rgb and depth in metres.
         data: A data set instead of a folder of scenes; `leadline data list` names them.
         models: Bundled networks, ONNX files of ours, card files (.yaml) of other ONNX networks, networks of the zoo
             (leadline[zoo]), constant (one distance), ramp (nearer towards the bottom), folders of predictions;
@@ -64,6 +68,8 @@ def mono_eval(
             generic, or depth-confidence, which scores the confidence.
         kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
             factor), affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer) or affine_depth (s Z + t).
+        depth_unit: What a sample of the depth images stands for: mm, cm, or 1/N of a metre, such as 1/256 (KITTI) and
+            1/5000 (TUM). The protocol's own unit, else millimetres, if absent.
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
         source: Folder with the files of the zoo network; NAME=FOLDER, once for each, if there are several; from the hub
             or its cache if absent.
@@ -72,7 +78,9 @@ def mono_eval(
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
     chosen = depth_protocol(protocol)
-    found = scenes_to_score(scenes, data, find_depth_scenes, depth_dataset_scenes)
+    samples_per_m = _samples_per_m(depth_unit, chosen)
+    find = partial(find_depth_scenes, samples_per_m=samples_per_m)
+    found = scenes_to_score(scenes, data, find, depth_dataset_scenes)
     folders = _named(split_models(models))
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
@@ -84,10 +92,24 @@ def mono_eval(
 
         report = evaluate_depth((files.load() for files in found), methods, chosen, alignment, observe)
     print_tables(report)
+    if depth_unit is None and data is None and any(getattr(files, "depth", None) for files in found):
+        of_whom = "millimetres" if chosen.samples_per_m is None else f"1/{samples_per_m:g} m, as {chosen.name} has it"
+        print(f"note: no unit is stated, the depth images are read as {of_whom}; --depth-unit says it", file=sys.stderr)
     for warning in _reversed(report, [name for name in folders if name not in _TRIVIAL]):
         print(f"warning: {warning}", file=sys.stderr)
     if json is not None:
         write_report(json, report)
+
+
+def _samples_per_m(unit: str | None, protocol: DepthProtocol) -> float:
+    """Samples of a depth image for one metre."""
+    if unit is None:
+        return MILLIMETRES if protocol.samples_per_m is None else protocol.samples_per_m
+    named = {"mm": MILLIMETRES, "cm": 100.0}
+    found = re.fullmatch(r"1/(\d{1,6}(?:\.\d+)?)", unit)
+    if unit not in named and (found is None or float(found[1]) <= 0.0):
+        raise InputError(f"expected mm, cm or 1/N, such as 1/256, as --depth-unit, got {unit!r}")
+    return named[unit] if found is None else float(found[1])
 
 
 def _named(models: Sequence[str]) -> dict[str, Path | None]:

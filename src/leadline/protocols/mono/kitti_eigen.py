@@ -17,6 +17,7 @@ KITTI_EIGEN = DepthProtocol(
     truth_range_m=(1e-3, 80.0),
     clamp_range_m=(1e-3, 80.0),
     alignments=("none", "median", "lsq-disparity", "x5.4", "lsq-depth", "huber-disparity"),
+    samples_per_m=256.0,
     source="Eigen et al., Depth Map Prediction from a Single Image using a Multi-Scale Deep Network, NeurIPS 2014; "
     "Garg et al., ECCV 2016 (crop, 50 m); Zhou et al., CVPR 2017 (median ratio); Godard et al., Digging Into "
     "Self-Supervised Monocular Depth Estimation, ICCV 2019, evaluate_depth.py",

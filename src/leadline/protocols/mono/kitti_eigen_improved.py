@@ -14,6 +14,7 @@ KITTI_EIGEN_IMPROVED = DepthProtocol(
     truth_range_m=(0.0, inf),
     clamp_range_m=(1e-3, 80.0),
     alignments=("none", "median", "lsq-disparity", "x5.4", "lsq-depth", "huber-disparity"),
+    samples_per_m=256.0,
     source="Uhrig et al., Sparsity Invariant CNNs, 3DV 2017 (truth); Godard et al., Digging Into Self-Supervised "
     "Monocular Depth Estimation, ICCV 2019, evaluate_depth.py, split eigen_benchmark",
 )

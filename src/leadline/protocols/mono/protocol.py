@@ -30,6 +30,7 @@ class DepthProtocol:
         clamp: Whether predictions are clamped before or after they are aligned.
         rules: Under which treatments of missing predictions.
         averaging: How images become one number.
+        samples_per_m: Samples of a 16-bit depth image for one metre, where the benchmark's own files say so.
     Raises:
         InputError: If predictions would be clamped, in metres, before an alignment that takes depth of unknown shift.
     """
@@ -44,6 +45,7 @@ class DepthProtocol:
     clamp: ClampOrder = "after-alignment"
     rules: tuple[DepthRule, ...] = ("dense",)
     averaging: Literal["mean-over-scenes"] = "mean-over-scenes"
+    samples_per_m: float | None = None
 
     def __post_init__(self) -> None:
         """Refuses a clamp that has no meaning."""

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,8 @@ _DEPTH_SUFFIXES: Final = (".png", ".pgm")
 _DEPTH_FOLDER: Final = "depth"
 _INTRINSICS: Final = "K.txt"
 _ARCHIVE: Final = "data.npz"
-_MILLIMETRES: Final = np.float32(1000.0)
+MILLIMETRES: Final = 1000.0
+"""Samples of a depth image for one metre, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class DepthFiles:
         image: The image, or an archive of image and depth.
         depth: Its depth, if there is any; None beside an archive, which holds its own.
         intrinsics: K.txt, if there is one.
+        samples_per_m: Samples of a depth image for one metre.
     """
 
     name: str
     image: Path
     depth: Path | None = None
     intrinsics: Path | None = None
+    samples_per_m: float = MILLIMETRES
 
     def load(self) -> DepthSample:
         """Reads the files.
@@ -53,25 +56,27 @@ class DepthFiles:
         if self.image.name == _ARCHIVE:
             image, metres = _read_archive(self.image)
         else:
-            image, metres = read_image(self.image).pixels, None if self.depth is None else _read_depth(self.depth)
+            image = read_image(self.image).pixels
+            metres = None if self.depth is None else _read_depth(self.depth, self.samples_per_m)
         camera = None if self.intrinsics is None else _read_intrinsics(self.intrinsics, image.shape[:2])
         truth = None if metres is None else DepthMap(metres, metres > 0, "metric", camera=camera)
         return DepthSample(self.name, image, truth, camera)
 
 
-def find_depth_scenes(root: Path) -> tuple[DepthFiles, ...]:
+def find_depth_scenes(root: Path, samples_per_m: float = MILLIMETRES) -> tuple[DepthFiles, ...]:
     """The images with depth under a folder, in the order of their names.
 
     Args:
         root: One RGB-D folder, or a folder of such folders. An RGB-D folder has either
 
             - images in images, color or rgb, and depth in depth under the same name but for the suffix: grey 16-bit
-              PNG or PGM in millimetres, 0 where unknown, registered to the image; optionally K.txt, the nine numbers
-              of the intrinsic matrix. An image without depth is a scene without truth; or
+              PNG or PGM, 0 where unknown, registered to the image; optionally K.txt, the nine numbers of the intrinsic
+              matrix. An image without depth is a scene without truth; or
             - data.npz with the arrays rgb (height, width, 3; uint8) and depth (height, width; metres; NaN, inf or not
               positive where unknown).
+        samples_per_m: Samples of a depth image for one metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
     Raises:
-        InputError: If there is no such image.
+        InputError: If there is no such image, or a folder holds depth under other names or in other files only.
     """
     if not root.is_dir():
         raise InputError(f"expected a folder of images with depth, got {root}, which is no folder; check the path")
@@ -81,7 +86,7 @@ def find_depth_scenes(root: Path) -> tuple[DepthFiles, ...]:
             f"expected folders with {', '.join(_IMAGE_FOLDERS[:-1])} or {_IMAGE_FOLDERS[-1]} beside {_DEPTH_FOLDER}, "
             f"or with {_ARCHIVE}, found none in {root}; check the path"
         )
-    return tuple(found)
+    return tuple(replace(files, samples_per_m=samples_per_m) for files in found)
 
 
 def load_depth_scenes(root: Path) -> Iterator[DepthSample]:
@@ -105,23 +110,34 @@ def _scenes_of(folder: Path) -> list[DepthFiles]:
     if images is None or not (folder / _DEPTH_FOLDER).is_dir():
         return []
     depths = {path.stem: path for path in _files_in(folder / _DEPTH_FOLDER, _DEPTH_SUFFIXES)}
+    found = _files_in(images, _IMAGE_SUFFIXES)
+    if found and not any(path.stem in depths for path in found):
+        _refuse_other_names(found, folder / _DEPTH_FOLDER)
     intrinsics = folder / _INTRINSICS if (folder / _INTRINSICS).is_file() else None
-    return [
-        DepthFiles(f"{name}-{path.stem}", path, depths.get(path.stem), intrinsics)
-        for path in _files_in(images, _IMAGE_SUFFIXES)
-    ]
+    return [DepthFiles(f"{name}-{path.stem}", path, depths.get(path.stem), intrinsics) for path in found]
+
+
+def _refuse_other_names(images: list[Path], folder: Path) -> None:
+    """Names the depth files that belong to no image, lest the truth be called absent."""
+    others = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if others:
+        raise InputError(
+            f"expected depth under the images' names, as {_DEPTH_FOLDER}/{images[0].stem}.png for {images[0].name}, "
+            f"as 16-bit PNG or PGM, got {others[0]}{' and others' if len(others) > 1 else ''} in {folder}; rename or "
+            "convert them"
+        )
 
 
 def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
-def _read_depth(path: Path) -> Float32[np.ndarray, "h w"]:
+def _read_depth(path: Path, samples_per_m: float) -> Float32[np.ndarray, "h w"]:
     """Metres, 0 where unknown."""
     samples = decode_image(read_bytes(path, "a depth image"), str(path)).samples
     if samples.dtype != np.uint16 or (samples != samples[..., :1]).any():
-        raise InputError(f"expected a grey 16-bit image of depth in millimetres, got another image in {path}")
-    return samples[..., 0].astype(np.float32) / _MILLIMETRES
+        raise InputError(f"expected a grey 16-bit image of depth, got another image in {path}")
+    return samples[..., 0].astype(np.float32) / np.float32(samples_per_m)
 
 
 def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h2 w2"]]:

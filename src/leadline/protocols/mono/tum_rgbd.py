@@ -10,6 +10,7 @@ TUM_RGBD = DepthProtocol(
     crops=("no-crop",),
     truth_range_m=(0.0, inf),
     clamp_range_m=(0.0, 10.0),
+    samples_per_m=5000.0,
     alignments=("lsq-disparity", "lsq-depth", "median", "none", "huber-disparity"),
     source="Sturm et al., A Benchmark for the Evaluation of RGB-D SLAM Systems, IROS 2012 (data); Ranftl et al., "
     "Towards Robust Monocular Depth Estimation, TPAMI 2022 (delta>1.25, cap, alignment)",
