@@ -78,9 +78,9 @@ score("SGBM-3WAY", ClassicalStereo("sgbm-3way", 96)(scene.left, scene.right).dis
 # %% [markdown]
 # ## 4. A network
 #
-# leadline-fast compares learned features instead of grey values. On this pair it is about as accurate as SGBM, which was
-# tuned on it; where the views differ in exposure or noise it is far more accurate. It also predicts, for each pixel, the
-# probability that the error is below 1 px.
+# leadline-fast compares learned features instead of grey values. On this pair it is about as accurate as SGBM, which
+# was tuned on it; where the views differ in exposure or noise it is far more accurate. It also predicts the probability
+# that the error of a pixel is below 1 px.
 
 # %%
 found = leadline.stereo(scene.left, scene.right)
