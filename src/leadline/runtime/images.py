@@ -18,6 +18,10 @@ def require_8bit(image: np.ndarray, name: str) -> None:
         name: What it is, for the message: "the left image".
     Raises:
         InputError: If it is of another type or shape.
+
+    >>> require_8bit(np.zeros((20, 30, 4), np.uint8), "the left image")
+    Traceback (most recent call last):
+    leadline.errors.InputError: expected 8-bit RGB or grey for the left image, got uint8 (20, 30, 4)
     """
     is_image = image.dtype == np.uint8 and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
     if not is_image:
@@ -35,7 +39,11 @@ def require_sides(image: np.ndarray) -> None:
 
 
 def as_rgb(image: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Three equal channels for a grey image."""
+    """Three equal channels for a grey image.
+
+    >>> as_rgb(np.zeros((20, 30), np.uint8)).shape
+    (20, 30, 3)
+    """
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 

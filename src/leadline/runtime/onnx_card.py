@@ -87,7 +87,13 @@ class SizeRule:
             )
 
     def applied(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that the network sees of an image."""
+        """Height and width that the network sees of an image.
+
+        >>> SizeRule("shorter", 518, 14).applied(480, 640)
+        (518, 686)
+        >>> SizeRule("both", 384, 32).applied(480, 640)
+        (384, 384)
+        """
         if self.side == "exact":
             return self.height, self.width
         goal = {"shorter": min(height, width), "longer": max(height, width), "both": 0, "native": 0}[self.side]

@@ -131,7 +131,11 @@ def _tiles(height: int, width: int, network_range: int, side: int) -> Iterator[_
 
 
 def cuts(length: int, side: int) -> list[tuple[int, int]]:
-    """Start and end of the pieces of a length, of at most `side` each."""
+    """Start and end of the pieces of a length, of at most `side` each.
+
+    >>> cuts(2500, 1024)
+    [(0, 833), (833, 1667), (1667, 2500)]
+    """
     edges = np.linspace(0, length, -(-length // side) + 1).round().astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 

@@ -106,6 +106,11 @@ class RefinedMatcher:
         model: As for `RefineSession`.
     Raises:
         InputError: As for `RefineSession` and `ClassicalStereo`.
+
+    >>> texture = np.random.default_rng(0).integers(0, 256, (60, 107, 3), dtype=np.uint8)
+    >>> found = RefinedMatcher(31, threads=1)(texture[:, :100], texture[:, 7:])
+    >>> bool(abs(found.disparity[30, 50] - 7.0) < 0.5), found.confidence is not None
+    (True, True)
     """
 
     def __init__(

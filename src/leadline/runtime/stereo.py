@@ -43,6 +43,11 @@ class StereoSession:
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
         InputError: If there is no such model, file or provider.
+
+    >>> texture = np.random.default_rng(0).integers(0, 256, (60, 107, 3), dtype=np.uint8)
+    >>> session = StereoSession("leadline-fast", threads=1)
+    >>> session(texture[:, :100], texture[:, 7:]).disparity.shape
+    (60, 100)
     """
 
     def __init__(
@@ -91,6 +96,12 @@ class WithNegative:
         min_disparity: Smallest disparity looked for, px; below 0.
     Raises:
         InputError: If it is not below 0.
+
+    >>> from leadline.classical import ClassicalStereo
+    >>> texture = np.random.default_rng(0).integers(0, 256, (60, 107), dtype=np.uint8)
+    >>> method = WithNegative(ClassicalStereo("sgbm", max_disparity=31), min_disparity=-16)
+    >>> float(method(texture[:, 7:], texture[:, :100]).disparity[30, 50])
+    -7.0
     """
 
     def __init__(self, method: StereoMethod, min_disparity: int) -> None:
