@@ -353,7 +353,10 @@ def test_a_batch_takes_known_distances_by_name(mono, halves, floor, tmp_path):
     assert "failed: floor: expected a CSV file of points" in done.err.splitlines()[-1]
     assert names(tmp_path / "out") == {"halves"}
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "halves" / "depth.pfm"), DEPTH_M, rtol=1e-5)
-    (tmp_path / "stereo" / "floor").mkdir(parents=True)
+    for name in ("floor", "halves"):
+        (tmp_path / "stereo" / name).mkdir(parents=True)
+    # Another source of the scale is another request: what the points made is made again.
+    write_pfm(tmp_path / "stereo" / "halves" / "depth.pfm", DEPTH_M.astype(np.float32))
     offset = np.arange(SIDE)[:, None] - 31.5 + np.zeros((1, SIDE))
     floor_m = np.where(offset > 0, 75.0 / np.where(offset > 0, offset, 1.0), np.inf)
     write_pfm(tmp_path / "stereo" / "floor" / "depth.pfm", floor_m.astype(np.float32))

@@ -22,14 +22,13 @@ from leadline.io.pfm import write_pfm
 from leadline.io.ply import write_ply
 from leadline.maps import CONFIDENT, DisparityMap, expected_error_px
 from leadline.metrics.disparity import has_prediction
+from leadline.results.request import SUMMARY_FILE
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.onnx_session import RUNTIME_VERSION
 from leadline.runtime.refine import RefinedMatcher
 from leadline.runtime.stereo import StereoMethod, StereoSession, WithNegative
 from leadline.visual.colormap import confidence_grey, plasma
 
-SUMMARY_FILE: Final = "summary.json"
-"""Written last: a folder that has it is finished."""
 RESULT_FILES: Final = (
     "disparity.pfm",
     "valid.png",

@@ -1,8 +1,9 @@
 """`leadline mono`: depth of one image or of many."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,7 +17,8 @@ from leadline.io.pair_files import is_many, list_images, short_names
 from leadline.loading import load_model
 from leadline.results.mono import MONO_FILES, write_mono_result
 from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
-from leadline.results.stereo import SUMMARY_FILE, refuse_existing
+from leadline.results.request import describe_request, unfinished
+from leadline.results.stereo import refuse_existing
 from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
 from leadline.runtime.onnx_session import Provider
 from leadline.scale.sources import ScaleSource, parse_scale_source
@@ -80,26 +82,34 @@ def mono(
     camera = CameraSource(focal_px, fov, calibration)
     zoo = zoo_options([model], source or (), accept_licence)[model]
 
+    options = {
+        "model": model, "focal_px": focal_px, "fov": fov, "calibration": calibration, "scale_from": scale_from,
+        "scale_file": None if scale is None else scale.path, "scale_unit": scale_unit, **zoo,
+    }  # fmt: skip
+
     def load() -> MonoMethod:
         return load_model(model, "mono", threads=threads, provider=provider, **zoo)
 
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
+        path = Path(images[0])
         job = _Job(load(), model, camera, scale)
-        report, lines = job.run(Path(images[0]), Path(images[0]).stem, output)
+        report, lines = job.run(path, path.stem, output, describe_request([path], options))
         say(lines)
         print(report)
         return 0
     paths = [path for given in images for path in (list_images(given) if is_many(given) else [Path(given)])]
     found = dict(zip(short_names(paths), paths, strict=True))
-    todo = [name for name in found if overwrite or not (output / name / SUMMARY_FILE).exists()]
-    if len(todo) < len(found):
-        say((f"{len(found) - len(todo)} of {len(found)} images are finished and skipped",))
+    requests = {name: describe_request([path], options) for name, path in found.items()}
+    todo, notes = unfinished(output, requests, overwrite, "images")
+    say(notes)
     if not todo:
         return 0
     job = _Job(load(), model, camera, scale)
     make_output_folder(output)
-    return run_batch(todo, lambda name: job.run(found[name], name, output / name), "looking", "images")
+    return run_batch(
+        todo, lambda name: job.run(found[name], name, output / name, requests[name]), "estimating", "images"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +121,7 @@ class _Job:
     camera: CameraSource
     scale: ScaleSource | None
 
-    def run(self, path: Path, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
+    def run(self, path: Path, name: str, folder: Path, request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
         image = read_image(path)
         height, width = image.pixels.shape[:2]
@@ -119,7 +129,8 @@ class _Job:
         result = estimate_depth(self.method, image.pixels, found, self.scale, name)
         summary = summarize_mono(result, self.method, self.model, self.scale)
         notes = (*image.notes, *result.notes)
-        write_mono_result(folder, image.pixels, result.depth, {"image": str(path), **summary, "notes": list(notes)})
+        told = {"image": str(path), **summary, "notes": list(notes), **request}
+        write_mono_result(folder, image.pixels, result.depth, told)
         report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
         if result.depth.confidence is None:
             report += "; no confidence from this model"
