@@ -34,6 +34,9 @@ MONO_BUILDERS: Mapping[str, str] = {
     "monodepth": "leadline.models.mono.monodepth:MonoDepth",
 }
 
+#: Optical-flow networks, likewise.
+FLOW_BUILDERS: Mapping[str, str] = {"leadline-flow": "leadline.models.flow.leadline_flow:LeadlineFlow"}
+
 #: Networks that learn depth by or from diffusion, likewise; a builder may be a function.
 DIFFUSION_BUILDERS: Mapping[str, str] = {
     "diffusion-depth": "leadline.models.mono.diffusion_depth:DiffusionDepth",
@@ -50,7 +53,7 @@ def build_model(name: str, options: Mapping[str, bool | int | float | str] | Non
     Raises:
         InputError: If there is no such network, it takes no such argument, or the argument's type is another one.
     """
-    builders = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS, **DIFFUSION_BUILDERS}
+    builders = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS, **FLOW_BUILDERS, **DIFFUSION_BUILDERS}
     if name not in builders:
         raise InputError(f"expected one of {', '.join(builders)} as the model, got {name!r}")
     module, _, attribute = builders[name].partition(":")

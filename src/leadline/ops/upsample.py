@@ -34,3 +34,27 @@ def convex_upsample(
     )
     fine = (weights * neighbours.unsqueeze(2)).sum(dim=1) / weights.sum(dim=1)
     return functional.pixel_shuffle(fine, factor)
+
+
+def convex_upsample_flow(
+    flow: Float[Tensor, "b 2 h w"], mask: Float[Tensor, "b m h w"], factor: int
+) -> Float[Tensor, "b 2 {factor}*h {factor}*w"]:
+    """`convex_upsample` of both components of a flow with the same weights.
+
+    Args:
+        flow: Coarse flow; its values are not rescaled.
+        mask: Logits of the weights as for `convex_upsample`; beyond 20 they count as 20.
+        factor: Integer upsampling factor.
+    """
+    batch, _, height, width = flow.shape
+    # Bounded, so that no maximum need be searched before the exponential.
+    weights = mask.reshape(batch, 9, factor * factor, height, width).clamp(-20.0, 20.0).exp()
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    padded = torch.cat([flow[:, :, :1], flow, flow[:, :, -1:]], dim=2)
+    padded = torch.cat([padded[..., :1], padded, padded[..., -1:]], dim=3)
+    shifts = [(row, column) for row in range(3) for column in range(3)]
+    layers: list[Tensor] = []
+    for part in padded.split(1, dim=1):
+        neighbours = torch.cat([part[:, :, y : y + height, x : x + width] for y, x in shifts], dim=1)
+        layers.append((weights * neighbours.unsqueeze(2)).sum(dim=1))
+    return functional.pixel_shuffle(torch.cat(layers, dim=1), factor)

@@ -124,6 +124,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
         "leadline.training.mono.diffusion:DiffusionRecipe",
         "leadline.training.mono.diffusion:DiffusionLearner",
     ),
+    "flow": ("leadline.training.flow.recipe:FlowRecipe", "leadline.training.flow.supervised:SupervisedFlow"),
     "intrinsic-lora": (
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraRecipe",
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraLearner",

@@ -4,6 +4,7 @@ World axes: x right, y down, z forward, metres. The left camera stands at the or
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
@@ -94,6 +95,7 @@ class Scene:
         entries: Bank entries of each object.
         texels_per_m: Density of both layers, texels.
         looks: Per object gain (3), bias (3), mix, specular, shininess.
+        bodies: Rigid body of each object; the parts of one thing are one body.
         lights: The lamps; the first casts shadows, as do those marked by the renderer.
         air: Ambient light, sky, fog.
         world_from_camera: Rotation of the camera.
@@ -112,6 +114,7 @@ class Scene:
     entries: Int32[np.ndarray, "n 2"]
     texels_per_m: Float32[np.ndarray, "n 2"]
     looks: Float32[np.ndarray, "n 9"]
+    bodies: Int32[np.ndarray, " n"]
     lights: tuple[Light, ...]
     air: Air
     world_from_camera: Float32[np.ndarray, "3 3"]
@@ -183,7 +186,15 @@ class Assembly:
             "entries": np.array([m.entries for m in self.materials], np.int32),
             "texels_per_m": np.array([[TILE_PX / t for t in m.tile_m] for m in self.materials], np.float32),
             "looks": np.array(looks, np.float32),
+            "bodies": self._bodies(),
         }
+
+    def _bodies(self) -> Int32[np.ndarray, " n"]:
+        """Objects placed one after the other in the same frame are parts of one body."""
+        starts = [
+            not (np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])) for a, b in pairwise(self.frames)
+        ]
+        return np.cumsum([0, *starts]).astype(np.int32)
 
 
 #: For a surface facing along x, y, z: which of the object's axes carry u and v.

@@ -1,0 +1,1 @@
+"""Samples of optical flow: their type, their shards, their augmentation, their batches."""

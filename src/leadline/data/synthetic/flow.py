@@ -1,0 +1,256 @@
+"""Pairs of frames of moving scenes, with exact motion in both directions, occlusion, depth and identities."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, UInt8
+
+from leadline.data.synthetic.motion import MovingScene
+from leadline.data.synthetic.motion_truth import Motion, motion_between
+from leadline.data.synthetic.moving_worlds import draw_motion, draw_world, slowed
+from leadline.data.synthetic.render import Camera, Hits, Renderer
+from leadline.data.synthetic.scene import Scene
+from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
+from leadline.data.synthetic.textures import TextureBank
+from leadline.data.samples import FlowSample
+
+_ATTEMPTS: Final = 12
+_LARGEST_PX: Final = 300.0
+"""More than any motion that is asked for; and KITTI's code for flow ends at 512 px."""
+_MOST_OCCLUDED: Final = 0.65
+_SHUTTERS: Final = (0.15, 0.6)
+_BLUR_TAPS: Final = 7
+
+
+@dataclass(frozen=True)
+class FlowTruth:
+    """All that is true of a pair of frames.
+
+    Attributes:
+        forward: Motion of the first frame's pixels.
+        backward: Motion of the second frame's pixels towards the first.
+        depth: Metres along the optical axis in both frames; inf for the sky.
+        bodies: Rigid body that each pixel shows, in both frames; -1 for the sky.
+        moving: Where that body moves by itself, in both frames.
+        cameras: The camera at both times.
+    """
+
+    forward: Motion
+    backward: Motion
+    depth: tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]
+    bodies: tuple[Int32[np.ndarray, "h w"], Int32[np.ndarray, "h w"]]
+    moving: tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]
+    cameras: tuple[Camera, Camera]
+
+
+@dataclass(frozen=True)
+class FlowNotes:
+    """How a pair of frames was taken.
+
+    Attributes:
+        seed: Seed of the scene.
+        world: Kind of world.
+        path: Kind of camera path.
+        attempt: Which try of the seed was usable.
+        focal_px: Focal length.
+        centre_px: Principal point (x, y).
+        second_from_first: Camera pose of the second frame relative to the first, rows of a 3x4 matrix, metres.
+        moving_bodies: How many bodies move by themselves.
+        shutter: Share of the time between the frames that the shutter is open; 0 for no motion blur.
+        sensors: Parameters of the sensor in both frames, empty for a perfect one.
+    """
+
+    seed: int
+    world: str
+    path: str
+    attempt: int
+    focal_px: float
+    centre_px: tuple[float, float]
+    second_from_first: list[list[float]]
+    moving_bodies: int
+    shutter: float
+    sensors: list[dict[str, object]]
+
+
+def render_flow(
+    seed: int, size: tuple[int, int] = (320, 640), sensor: bool = True
+) -> tuple[FlowSample, FlowTruth, FlowNotes]:
+    """The pair of frames of a seed.
+
+    Args:
+        seed: Every choice follows from it.
+        size: Height and width.
+        sensor: Whether to add motion blur and the faults of real cameras.
+    """
+    for attempt in range(_ATTEMPTS):
+        world = draw_world(seed, attempt, size)
+        rng = np.random.Generator(np.random.PCG64([seed, attempt, 5]))
+        renderer = Renderer(world.scene, world.bank)
+        hits = renderer.geometry(world.camera)
+        if not usable_view(world.scene, hits):
+            continue
+        moving, kind = draw_motion(world, renderer, hits, rng)
+        for _ in range(3):
+            pair = FramePair(moving, world.bank, renderer, hits)
+            if pair.tame:
+                break
+            moving = slowed(moving, 0.5)
+        if pair.tame:
+            break
+    else:  # pragma: no cover - the chance is that of one bad pair to the power of the attempts
+        raise AssertionError(f"none of {_ATTEMPTS} worlds of seed {seed} is usable")
+    truth = pair.truth()
+    shutter = float(rng.uniform(*_SHUTTERS)) if sensor and rng.random() < 0.3 else 0.0
+    sensors = _random_sensors(rng) if sensor else None
+    frames = _frames(pair.colours(), truth, shutter, sensors, rng)
+    notes = FlowNotes(
+        seed,
+        world.scene.name,
+        kind,
+        attempt,
+        world.camera.focal_px,
+        world.camera.centre_px,
+        _relative_pose(*truth.cameras),
+        len(moving.bodies),
+        shutter,
+        [asdict(s) for s in sensors] if sensors else [],
+    )
+    return _sample(frames, truth), truth, notes
+
+
+class FramePair:
+    """A moving scene seen at the times 0 and 1.
+
+    Args:
+        moving: The scene.
+        bank: The tiles.
+        first: Renderer of the scene at time 0, if there is one.
+        hits: What the camera sees at time 0, likewise.
+    """
+
+    def __init__(
+        self, moving: MovingScene, bank: TextureBank, first: Renderer | None = None, hits: Hits | None = None
+    ) -> None:
+        self.moving = moving
+        self.renderers = (first or Renderer(moving.scene, bank), Renderer(moving.scene_at(1.0), bank))
+        self.cameras = (moving.camera_at(0.0), moving.camera_at(1.0))
+        second = self.renderers[1].geometry(self.cameras[1])
+        self.hits = (self.renderers[0].geometry(self.cameras[0]) if hits is None else hits, second)
+        self.forward = motion_between(moving, (0.0, 1.0), self.hits[0], self.renderers[1])
+
+    @property
+    def tame(self) -> bool:
+        """Whether the motion is small enough to be learned from, and the second view is not against something."""
+        motion = self.forward
+        shown = motion.flow[motion.valid & ~motion.occluded]
+        if motion.occluded.mean() > _MOST_OCCLUDED or not len(shown):
+            return False
+        fastest = np.quantile(np.abs(motion.flow[::3, ::3]), 0.995)
+        return bool(fastest < _LARGEST_PX and usable_view(self.moving.scene, self.hits[1]))
+
+    def truth(self) -> FlowTruth:
+        """All that is true of the pair."""
+        size, scene = self.cameras[0].size, self.moving.scene
+        backward = motion_between(self.moving, (1.0, 0.0), self.hits[1], self.renderers[0])
+        bodies = [np.where(h.face < 0, -1, scene.bodies[scene.face_chart[h.face] // 3]) for h in self.hits]
+        bodies = [b.astype(np.int32).reshape(size) for b in bodies]
+        moving = [np.isin(b, list(self.moving.bodies)) for b in bodies]
+        depth = [h.depth.reshape(size) for h in self.hits]
+        return FlowTruth(
+            self.forward,
+            backward,
+            (depth[0], depth[1]),
+            (bodies[0], bodies[1]),
+            (moving[0], moving[1]),
+            self.cameras,
+        )
+
+    def colours(self) -> list[Float32[np.ndarray, "h w 3"]]:
+        """Linear radiance of both frames."""
+        parts = zip(self.renderers, self.cameras, self.hits, strict=True)
+        return [renderer.view(camera, hits).colour for renderer, camera, hits in parts]
+
+
+def usable_view(scene: Scene, hits: Hits) -> bool:
+    """Whether a view shows several things, not too much sky, and nothing on the lens."""
+    owner = np.where(hits.face >= 0, scene.face_chart[hits.face] // 3, -1)[::13]
+    shares = np.bincount(owner + 1) / len(owner)
+    if shares[0] > 0.6 or float(hits.depth.min()) < 0.05:
+        return False
+    return bool(shares.max() < 0.93 and (shares > 0.004).sum() >= 3)
+
+
+def _random_sensors(rng: np.random.Generator) -> list[SensorParams]:
+    """One camera for both frames; in one pair of five its exposure and colours drift a little."""
+    first = random_sensor(rng)
+    if rng.random() > 0.2:
+        return [first, first]
+    drift = replace(
+        first,
+        exposure_stops=first.exposure_stops + float(rng.normal(0, 0.15)),
+        gamma=first.gamma * float(np.exp(rng.normal(0, 0.03))),
+    )
+    return [first, drift]
+
+
+def _frames(
+    colours: list[Float32[np.ndarray, "h w 3"]],
+    truth: FlowTruth,
+    shutter: float,
+    sensors: list[SensorParams] | None,
+    rng: np.random.Generator,
+) -> list[UInt8[np.ndarray, "h w 3"]]:
+    gain = exposure_gain(colours[0], float(rng.uniform(0.36, 0.55)))
+    colours = [c * gain for c in colours]
+    if shutter > 0:
+        motions = (truth.forward.flow, -truth.backward.flow)
+        colours = [motion_blur(c, m, shutter) for c, m in zip(colours, motions, strict=True)]
+    if sensors is None:
+        return [encode(c) for c in colours]
+    return [apply_sensor(c, s, rng) for c, s in zip(colours, sensors, strict=True)]
+
+
+def motion_blur(
+    colour: Float32[np.ndarray, "h w 3"], flow: Float32[np.ndarray, "h w 2"], shutter: float
+) -> Float32[np.ndarray, "h w 3"]:
+    """The image smeared along its motion, centred on the frame's time: each pixel gathers along its own path.
+
+    Args:
+        colour: Linear radiance.
+        flow: Motion to the next frame, px.
+        shutter: Share of that motion during which the shutter is open.
+    """
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    # Beyond this length a few taps would show as ghosts.
+    longest = np.maximum(np.hypot(flow[..., 0], flow[..., 1]) * shutter / (2.5 * _BLUR_TAPS), 1.0)
+    u, v = (flow[..., k] * np.float32(shutter) / longest for k in (0, 1))
+    total = np.zeros_like(colour)
+    for place in np.linspace(-0.5, 0.5, _BLUR_TAPS, dtype=np.float32):
+        total += cv2.remap(
+            colour, columns + place * u, rows + place * v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+    return total / np.float32(_BLUR_TAPS)
+
+
+def _relative_pose(first: Camera, second: Camera) -> list[list[float]]:
+    rotation = second.world_from_camera.T.astype(np.float64) @ first.world_from_camera.astype(np.float64)
+    moved = first.position_m.astype(np.float64) - second.position_m.astype(np.float64)
+    shift = second.world_from_camera.T.astype(np.float64) @ moved
+    return np.column_stack([rotation, shift]).tolist()
+
+
+def _sample(frames: list[UInt8[np.ndarray, "h w 3"]], truth: FlowTruth) -> FlowSample:
+    forward, backward = truth.forward, truth.backward
+    valid = [m.valid & (np.abs(m.flow).max(axis=2) < 511.0) for m in (forward, backward)]
+    return FlowSample(
+        frames[0],
+        frames[1],
+        forward.flow,
+        valid[0],
+        forward.occluded,
+        backward.flow,
+        valid[1],
+        backward.occluded,
+    )

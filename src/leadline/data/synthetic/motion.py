@@ -1,0 +1,112 @@
+"""A scene in motion: where its camera and its bodies are at any time, and the scene as it stands then.
+
+Time is counted in frames; at time 0 everything is where the scene has it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float64
+
+from leadline.data.synthetic.render import Camera
+from leadline.data.synthetic.scene import Scene
+
+
+@dataclass(frozen=True)
+class RigidMotion:
+    """Even motion: every frame a shift, and a turn about a point that is carried along.
+
+    Attributes:
+        centre_m: The point, at time 0.
+        velocity_m: Its shift a frame.
+        spin_rad: Turn a frame, as axis times angle.
+    """
+
+    centre_m: Float[np.ndarray, "3"]
+    velocity_m: Float[np.ndarray, "3"]
+    spin_rad: Float[np.ndarray, "3"]
+
+    def at(self, time: float) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "3"]]:
+        """Rotation R and shift t that take a point x of time 0 to R x + t."""
+        rotation = turn(np.asarray(self.spin_rad, np.float64) * time)
+        centre = np.asarray(self.centre_m, np.float64)
+        return rotation, centre + np.asarray(self.velocity_m, np.float64) * time - rotation @ centre
+
+
+def turn(axis_angle_rad: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
+    """Rotation about an axis by its length.
+
+    Source: Rodrigues 1840, as OpenCV has it.
+    """
+    return np.asarray(cv2.Rodrigues(np.asarray(axis_angle_rad, np.float64))[0])
+
+
+@final
+@dataclass(frozen=True)
+class MovingScene:
+    """A scene with the motion of its camera and of its bodies: all that a sequence of frames shows.
+
+    Attributes:
+        scene: How it stands at time 0.
+        camera: The camera at time 0.
+        path: The camera's motion in the world; its centre is the optical centre.
+        bodies: Motion of the bodies that move, by their numbers in ``scene.bodies``.
+    """
+
+    scene: Scene
+    camera: Camera
+    path: RigidMotion
+    bodies: dict[int, RigidMotion]
+
+    def camera_at(self, time: float) -> Camera:
+        """The camera at a time."""
+        rotation, shift = self.path.at(time)
+        return replace(
+            self.camera,
+            world_from_camera=(rotation @ self.camera.world_from_camera).astype(np.float32),
+            position_m=(rotation @ self.camera.position_m + shift).astype(np.float32),
+        )
+
+    def transforms(self, time: float) -> tuple[Float64[np.ndarray, "n 3 3"], Float64[np.ndarray, "n 3"]]:
+        """For each object the rotation and shift that take its points of time 0 to where they are at a time."""
+        count = len(self.scene.bodies)
+        rotations, shifts = np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3))
+        for body, motion in self.bodies.items():
+            rotations[self.scene.bodies == body], shifts[self.scene.bodies == body] = motion.at(time)
+        return rotations, shifts
+
+    def scene_at(self, time: float) -> Scene:
+        """The scene at a time; its triangles keep their numbers."""
+        scene = self.scene
+        if time == 0 or not self.bodies:
+            return scene
+        rotations, shifts = self.transforms(time)
+        owner = scene.face_chart // 3
+        faces = np.flatnonzero(np.isin(scene.bodies, list(self.bodies))[owner])
+        corners, first = np.unique(scene.faces[faces], return_index=True)
+        vertex_owner = owner[faces[first // 3]]
+        vertices, normals, facets = scene.vertices.copy(), scene.normals.copy(), scene.facets.copy()
+        vertices[corners] = _turned(rotations[vertex_owner], vertices[corners]) + shifts[vertex_owner]
+        normals[corners] = _turned(rotations[vertex_owner], normals[corners])
+        facets[faces] = _turned(rotations[owner[faces]], facets[faces])
+        charts = _moved_charts(scene.charts, rotations, shifts)
+        return replace(scene, vertices=vertices, normals=normals, facets=facets, charts=charts)
+
+
+def _turned(rotations: Float64[np.ndarray, "n 3 3"], vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    return np.einsum("nij,nj->ni", rotations, vectors)
+
+
+def _moved_charts(
+    charts: Float[np.ndarray, "c 16"], rotations: Float64[np.ndarray, "n 3 3"], shifts: Float64[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "c 16"]:
+    """Charts that give a moved point the place on the tile that it had: a . x + b = (R a) . x' + b - (R a) . t."""
+    rotations, shifts = np.repeat(rotations, 3, axis=0), np.repeat(shifts, 3, axis=0)
+    moved = charts.astype(np.float64)
+    for start in (0, 4, 8, 12):
+        axis = np.einsum("nij,nj->ni", rotations, moved[:, start : start + 3])
+        moved[:, start : start + 3] = axis
+        moved[:, start + 3] -= np.einsum("ni,ni->n", axis, shifts)
+    return moved.astype(np.float32)

@@ -1,0 +1,226 @@
+"""leadline-flow: a small optical-flow network for two laptop cores."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leadline.models.blocks import batch_conv, centred, conv_relu, double, enlarge, instance_conv, unit
+from leadline.models.flow.prediction import FlowPrediction
+from leadline.ops.displacement_lookup import LookupTable, displacement_lookup, lookup_table
+from leadline.ops.global_match import GlobalMatch, global_match
+from leadline.ops.upsample import convex_upsample_flow
+
+#: Its unit lets the optimiser move it as fast as the other weights.
+_SHARPNESS_UNIT = 15.0
+_MOST_SHARPNESS = 55.0
+
+
+class FlowPyramid(nn.Module):
+    """Features of frames at 1/4, 1/8 and 1/16; its weights have the names of those of the stereo networks."""
+
+    def __init__(self, half: int, quarter: int, eighth: int, sixteenth: int) -> None:
+        super().__init__()
+        # Not normalised by the image: that takes time at this resolution, and the next layers are.
+        self.stem = batch_conv(3, half, stride=2)
+        self.quarter_down = instance_conv(half, quarter, stride=2)
+        self.eighth_down = instance_conv(quarter, eighth, stride=2)
+        self.eighth = instance_conv(eighth, eighth)
+        self.sixteenth_down = instance_conv(eighth, sixteenth, stride=2)
+        self.sixteenth = nn.Sequential(instance_conv(sixteenth, sixteenth), instance_conv(sixteenth, sixteenth))
+        self.sixteenth_up = nn.Conv2d(sixteenth, eighth, 1)
+        self.eighth_fuse = instance_conv(eighth, eighth)
+        self.eighth_up = nn.Conv2d(eighth, quarter, 1)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at 1/4, 1/8 and 1/16 resolution."""
+        quarter = self.quarter_down(self.stem(centred(image)))
+        eighth = self.eighth_down(quarter)
+        eighth = eighth + self.eighth(eighth)
+        sixteenth = self.sixteenth_down(eighth)
+        sixteenth = sixteenth + self.sixteenth(sixteenth)
+        eighth = self.eighth_fuse(eighth + double(self.sixteenth_up(sixteenth)))
+        return quarter + double(self.eighth_up(eighth)), eighth, sixteenth
+
+
+class Propagation(nn.Module):
+    """Mends the matched flow at 1/16 with a wide view: what has no partner moves as what surrounds it."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.enter = batch_conv(features + 6, width)
+        self.body = batch_conv(width, width)
+        self.second_down = batch_conv(width, 96, stride=2)
+        self.second = batch_conv(96, 96)
+        self.third_down = batch_conv(96, 128, stride=2)
+        self.third = batch_conv(128, 128)
+        self.third_up = nn.Conv2d(128, 96, 1)
+        self.second_fuse = batch_conv(96, 96)
+        self.second_up = nn.Conv2d(96, width, 1)
+        self.fuse = batch_conv(width, width)
+        self.out = _quiet(nn.Conv2d(width, 3, 3, padding=1))
+
+    def forward(self, context: Float[Tensor, "b c h w"], match: GlobalMatch) -> tuple[Tensor, Tensor]:
+        """Flow at 1/16 and hidden features.
+
+        Args:
+            context: Features of the first frame.
+            match: What all pairs say.
+        """
+        flow = match.flow.detach()
+        returned = flow + _read(match.backward.detach(), flow)
+        agrees = (-returned.square().sum(dim=1, keepdim=True)).exp()
+        evidence = [context.float(), 0.1 * flow, match.certainty.detach(), agrees, (0.5 * returned).tanh()]
+        first = self.enter(torch.cat(evidence, dim=1))
+        first = first + self.body(first)
+        second = self.second_down(first)
+        second = second + self.second(second)
+        third = self.third_down(second)
+        third = third + self.third(third)
+        second = self.second_fuse(second + _doubled_to(second, self.third_up(third)))
+        hidden = self.fuse(first + _doubled_to(first, self.second_up(second)))
+        outs = self.out(hidden).float()
+        # The matched flow as far as it is believed; the rest is the network's own.
+        return (outs[:, 2:] + 2.0).sigmoid() * match.flow + 4.0 * outs[:, :2], hidden
+
+
+class Update(nn.Module):
+    """A light recurrent step: see how well the places around the present flow match, and correct it.
+
+    Args:
+        context: Channels of the features of this level.
+        channels: Of what is compared.
+        width: Channels of the hidden features.
+        radius: Of the window that is compared.
+        convolutions: How many follow where evidence, context and hidden features meet.
+    """
+
+    def __init__(self, context: int, channels: int, width: int, radius: int, convolutions: int) -> None:
+        super().__init__()
+        self.radius = radius
+        self.project = nn.Conv2d(context, channels, 1)
+        self.context = nn.Conv2d(context, width, 1)
+        self.evidence = nn.Conv2d((2 * radius + 1) ** 2 + 5, width, 1, bias=False)
+        self.memory = nn.Conv2d(width, width, 1, bias=False)
+        self.body = nn.Sequential(*(conv_relu(width, width) for _ in range(convolutions)))
+        self.out = _quiet(nn.Conv2d(width, 2, 3, padding=1))
+
+    def compare(self, features: Float[Tensor, "b2 c h w"]) -> LookupTable:
+        """What the look-ups of a level read."""
+        with torch.autocast(features.device.type, enabled=False):
+            return lookup_table(*unit(self.project(features.float())).chunk(2), self.radius)
+
+    def forward(
+        self,
+        flow: Float[Tensor, "b 2 h w"],
+        hidden: Float[Tensor, "b n h w"],
+        context: Float[Tensor, "b n h w"],
+        table: LookupTable,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Better flow in pixels of this level, hidden features, and the similarity in the middle of the window.
+
+        Args:
+            flow: Present flow.
+            hidden: Features of the steps before.
+            context: ``self.context`` of the first frame's features.
+            table: Of ``compare``.
+        """
+        flow = flow.detach()
+        whole = (flow + 0.5).floor()
+        similarity = displacement_lookup(table, whole)
+        evidence = torch.cat([similarity, flow - whole, 0.05 * flow, _inside(whole)], dim=1)
+        hidden = self.body(functional.relu(self.evidence(evidence) + self.memory(hidden) + context))
+        middle = similarity.shape[1] // 2
+        return flow + self.out(hidden).float(), hidden, similarity[:, middle : middle + 1]
+
+
+class LeadlineFlow(nn.Module):
+    """Global matching at 1/16, propagation, look-ups at 1/8 and 1/4, convex upsampling.
+
+    Args:
+        eighth_steps: Recurrent steps at 1/8.
+        quarter_steps: Recurrent steps at 1/4.
+    """
+
+    input_stride = 16
+
+    def __init__(self, eighth_steps: int = 2, quarter_steps: int = 1) -> None:
+        super().__init__()
+        self.eighth_steps, self.quarter_steps = eighth_steps, quarter_steps
+        quarter, eighth, sixteenth, fine = 32, 48, 64, 32
+        self.features = FlowPyramid(16, quarter, eighth, sixteenth)
+        self.match = nn.Conv2d(sixteenth, sixteenth, 1)
+        self.match_sharpness = nn.Parameter(torch.tensor(2.0))
+        self.propagation = Propagation(sixteenth, sixteenth)
+        self.eighth_hidden = nn.Conv2d(sixteenth, eighth, 1)
+        self.eighth_update = Update(eighth, 16, eighth, 3, 2)
+        self.quarter_hidden = nn.Conv2d(eighth, fine, 1)
+        self.quarter_update = Update(quarter, 8, fine, 2, 1)
+        self.mask = nn.Conv2d(fine, 144, 1)
+        self.confidence = nn.Sequential(conv_relu(fine + 4, 16, kernel=1), nn.Conv2d(16, 1, 1))
+
+    def forward(self, first: Float[Tensor, "b 3 h w"], second: Float[Tensor, "b 3 h w"]) -> FlowPrediction:
+        """Flow and confidence.
+
+        Args:
+            first: RGB in [0, 1]; height and width are multiples of 16.
+            second: The next frame, likewise.
+        """
+        quarter, eighth, sixteenth = self.features(torch.cat([first, second]))
+        with torch.autocast(first.device.type, enabled=False):
+            matched = unit(self.match(sixteenth.float())).chunk(2)
+            match = global_match(*matched, (_SHARPNESS_UNIT * self.match_sharpness).clamp(1.0, _MOST_SHARPNESS))
+        flow, hidden = self.propagation(sixteenth.chunk(2)[0], match)
+        coarse = [16.0 * match.flow, 16.0 * flow]
+        flow, hidden = 2.0 * enlarge(flow, 2), double(functional.relu(self.eighth_hidden(hidden)))
+        table, context = self.eighth_update.compare(eighth), self.eighth_update.context(eighth.chunk(2)[0])
+        for _ in range(self.eighth_steps):
+            flow, hidden, _ = self.eighth_update(flow, hidden, context, table)
+            coarse.append(8.0 * flow)
+        before = flow
+        flow, hidden = 2.0 * enlarge(flow, 2), double(functional.relu(self.quarter_hidden(hidden)))
+        table, context = self.quarter_update.compare(quarter), self.quarter_update.context(quarter.chunk(2)[0])
+        for _ in range(self.quarter_steps):
+            flow, hidden, similarity = self.quarter_update(flow, hidden, context, table)
+            coarse.append(4.0 * flow)
+        mask = self.mask(hidden).float()
+        fine = convex_upsample_flow(4.0 * flow, mask, 4)
+        step = (flow - 2.0 * enlarge(before, 2)).detach()
+        signs = torch.cat([step, similarity.detach(), double(double(match.certainty.detach()))], dim=1)
+        logit = self.confidence(torch.cat([hidden.detach().float(), signs], dim=1)).float()
+        return FlowPrediction(fine, enlarge(logit, 4), match.scores, 16, tuple(coarse))
+
+
+def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
+    """A layer that says next to nothing at first: the matched flow is a good start."""
+    with torch.no_grad():
+        layer.weight.mul_(0.02)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _doubled_to(features: Float[Tensor, "b c h w"], coarse: Float[Tensor, "b c h2 w2"]) -> Float[Tensor, "b c h w"]:
+    """Coarse features at the size of finer ones, whose sides may be odd."""
+    return double(coarse)[:, :, : features.shape[2], : features.shape[3]]
+
+
+def _read(map_: Float[Tensor, "b 2 h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
+    """What a map of the second frame holds where a flow leads, to whole pixels."""
+    batch, channels, height, width = map_.shape
+    rows = map_.permute(0, 2, 3, 1).reshape(-1, channels)
+    columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    lines = torch.arange(height, device=flow.device, dtype=flow.dtype).unsqueeze(1)
+    x = (flow[:, 0] + columns + 0.5).floor().clamp(0, width - 1).long()
+    y = (flow[:, 1] + lines + 0.5).floor().clamp(0, height - 1).long()
+    frames = torch.arange(batch, device=flow.device).view(-1, 1, 1) * height
+    found = functional.embedding((frames + y) * width + x, rows)
+    return found.permute(0, 3, 1, 2)
+
+
+def _inside(flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """1 where a flow leads to a place within the second frame, else 0."""
+    height, width = flow.shape[2:]
+    x = flow[:, :1] + torch.arange(width, device=flow.device, dtype=flow.dtype)
+    y = flow[:, 1:] + torch.arange(height, device=flow.device, dtype=flow.dtype).unsqueeze(1)
+    return ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).to(flow.dtype)

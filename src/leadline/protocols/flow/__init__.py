@@ -1,0 +1,1 @@
+"""How optical flow is judged: scenes with truth, and one file per published protocol."""

@@ -1,0 +1,88 @@
+"""Supervised training of optical-flow networks."""
+
+from typing import cast, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from leadline.data.flow.shards import FlowShards
+from leadline.data.flow.stream import FlowBatch, flow_stream
+from leadline.losses.flow import flow_confidence_cross_entropy, match_cross_entropy, robust_flow
+from leadline.models.catalog import build_model
+from leadline.models.flow import FlowInference, FlowModel, FlowPrediction
+from leadline.training.flow.recipe import FlowRecipe
+from leadline.training.flow.validation import FlowValidation, FlowValidationItem, log_flow_scores
+from leadline.training.learner import Learner
+
+
+@final
+class SupervisedFlow(Learner):
+    """Learns flow and its confidence from samples with truth; validates a moving average of the weights."""
+
+    def __init__(self, recipe: FlowRecipe) -> None:
+        super().__init__(recipe, build_model(recipe.model, recipe.model_options))
+        self.recipe = recipe
+
+    @property
+    def inference(self) -> FlowInference:
+        """The averaged network as users call it."""
+        return FlowInference(cast(FlowModel, self.average.module)).eval()
+
+    def training_step(self, batch: FlowBatch, batch_index: int) -> Float[Tensor, ""]:
+        """The loss of one batch."""
+        first, second = (batch[name].permute(0, 3, 1, 2).float() / 255.0 for name in ("first", "second"))
+        prediction = cast(FlowPrediction, self.model(first, second))
+        with torch.autocast(first.device.type, enabled=False):
+            terms = flow_terms(prediction, batch, self.recipe)
+        return self.checked(terms)
+
+    def validation_step(self, batch: FlowValidationItem, batch_index: int) -> None:
+        """Scores the averaged network on one pair, all pixels with truth."""
+        with torch.autocast(self.device.type, enabled=False):
+            flow, confidence = self.inference(batch["first"], batch["second"])
+        log_flow_scores(self, batch, flow, confidence)
+
+    def train_dataloader(self) -> DataLoader[FlowBatch]:
+        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
+        recipe = self.recipe
+        sources = [FlowShards(folder) for folder in (recipe.data, *(share.data for share in recipe.mix))]
+        shares = [1.0, *(share.weight for share in recipe.mix)]
+        count = recipe.epoch_steps * recipe.batch_size
+        return self.loader(flow_stream(sources, shares, recipe.augmentation, recipe.seed, self.samples_seen, count))
+
+    def val_dataloader(self) -> DataLoader[FlowValidationItem]:
+        """Rendered pairs first, then the real pairs that are present."""
+        return self.validation_loader(FlowValidation(self.recipe))
+
+
+def flow_terms(prediction: FlowPrediction, batch: FlowBatch, recipe: FlowRecipe) -> dict[str, Tensor]:
+    """The weighted terms of the supervised loss, by name: occluded pixels count in full, but have no partner to match.
+
+    Args:
+        prediction: What the network says.
+        batch: The truth.
+        recipe: Weights of the terms.
+    """
+    truth = batch["flow"].permute(0, 3, 1, 2)
+    slow = truth.abs().amax(dim=1, keepdim=True) < recipe.largest_px
+    weight = (batch["valid"].unsqueeze(1) & slow).float()
+
+    def distance(flow: Tensor) -> Tensor:
+        stride = truth.shape[2] // flow.shape[2]
+        layers = (layer[..., ::stride, ::stride] for layer in (truth, weight))
+        return robust_flow(flow, *layers, recipe.robust_shape, recipe.robust_scale_px)
+
+    terms = {"full": distance(prediction.flow)}
+    for number, flow in enumerate(reversed(prediction.coarse)):
+        terms[f"coarse{number}"] = recipe.coarse_decay ** (number + 1) * distance(flow)
+    if (scores := prediction.scores) is not None:
+        stride = prediction.score_stride
+        seen = weight * ~batch["occluded"].unsqueeze(1)
+        layers = (layer[..., ::stride, ::stride] for layer in (truth / stride, seen))
+        terms["match"] = recipe.match_weight * match_cross_entropy(scores, *layers)
+    if (logit := prediction.confidence_logit) is not None:
+        right = flow_confidence_cross_entropy(logit, prediction.flow, truth, weight)
+        terms["confidence"] = recipe.confidence_weight * right
+    return terms
