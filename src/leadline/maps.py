@@ -168,6 +168,50 @@ class DepthMap:
         return PointCloud(_kept_points(self.depth, keep, self.camera), image[keep])
 
 
+@dataclass(frozen=True)
+class FlowMap:
+    """Optical flow in pixels of the image it lies on: the point at (x, y) is at (x + u, y + v) in the next frame.
+
+    Args:
+        flow: Motion (u, v), pixels, float32. Finite where valid.
+        valid: Where the method stands by its value.
+        confidence: Probability in [0, 1] that the error, the length of the difference, is below 1 px, if the method
+            gives one.
+    Raises:
+        InputError: If the layers' shapes differ or a valid pixel is not finite.
+
+    Example:
+        >>> flow = FlowMap(np.full((1, 2, 2), [3.0, -4.0], np.float32), np.array([[True, False]]))
+        >>> flow.speed.tolist(), flow.valid.sum()
+        ([[5.0, 5.0]], 1)
+    """
+
+    flow: Float32[np.ndarray, "h w 2"]
+    valid: Bool[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the layers fit together."""
+        _check_layers(self.flow[..., 0], self.valid, self.confidence, "flow")
+        if not np.isfinite(self.flow[self.valid]).all():
+            raise InputError("expected finite flow wherever valid is true; mark unknown pixels invalid instead")
+
+    @property
+    def speed(self) -> Float32[np.ndarray, "h w"]:
+        """Length of the motion, pixels."""
+        return np.hypot(self.flow[..., 0], self.flow[..., 1])
+
+    def to_disparity(self, largest_vertical_px: float = 1.0) -> DisparityMap:
+        """The flow from the left to the right view of a rectified pair, as disparity: d = -u.
+
+        Args:
+            largest_vertical_px: Pixels that move farther up or down than this become invalid, as do those with d < 0.
+        """
+        disparity = -self.flow[..., 0]
+        still = np.abs(self.flow[..., 1]) <= largest_vertical_px
+        return DisparityMap(disparity, self.valid & still & (disparity >= 0), self.confidence)
+
+
 def _kept_points(
     depth: Float32[np.ndarray, "h w"], keep: Bool[np.ndarray, "h w"], camera: Pinhole
 ) -> Float32[np.ndarray, "n 3"]:

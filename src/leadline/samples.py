@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int8, Int32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.maps import DepthKind, DepthMap, DisparityMap
+from leadline.maps import DepthKind, DepthMap, DisparityMap, FlowMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +121,58 @@ class DepthSample:
 
 
 @dataclass(frozen=True, eq=False)
+class FlowSample:
+    """Two frames and what is known of the motion between them; a point at (x, y) moves to (x + u, y + v).
+
+    Args:
+        key: The sample's name within its source.
+        first: First frame, RGB.
+        second: Second frame, RGB, of the same size.
+        truth: True motion of the first frame's pixels, valid where known; None if there is none.
+        occluded: Pixels of the first frame that the second does not show: hidden, or outside it; None if not known.
+        backward: True motion of the second frame's pixels towards the first; None if there is none.
+        backward_occluded: Pixels of the second frame that the first does not show; None if not known.
+    Raises:
+        InputError: If the layers differ in size.
+    Example:
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> sample = FlowSample("a", image, image)
+        >>> sample.truth is None, sample.valid.any(), sample.flow.shape
+        (True, False, (2, 3, 2))
+    """
+
+    key: str
+    first: UInt8[np.ndarray, "h w 3"]
+    second: UInt8[np.ndarray, "h2 w2 3"]
+    truth: FlowMap | None = None
+    occluded: Bool[np.ndarray, "h3 w3"] | None = None
+    backward: FlowMap | None = None
+    backward_occluded: Bool[np.ndarray, "h4 w4"] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the first frame's size."""
+        truth, backward = (None if seen is None else seen.valid for seen in (self.truth, self.backward))
+        layers = {
+            "second frame": self.second,
+            "truth": truth,
+            "occlusion mask": self.occluded,
+            "backward truth": backward,
+            "occlusion mask of the second frame": self.backward_occluded,
+        }
+        _require_size(self.key, self.first.shape[:2], layers, "first frame")
+
+    @property
+    def flow(self) -> Float32[np.ndarray, "h w 2"]:
+        """True motion (u, v), meaningless where not `valid`; 0 everywhere if there is no truth."""
+        return np.zeros((*self.first.shape[:2], 2), np.float32) if self.truth is None else self.truth.flow
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "h w"]:
+        """Where `flow` is known: nowhere if there is no truth."""
+        return np.zeros(self.first.shape[:2], bool) if self.truth is None else self.truth.valid
+
+
+@dataclass(frozen=True, eq=False)
 class OrdinalSample:
     """One image with pairs of points of which it is known which is farther.
 
@@ -141,10 +193,12 @@ class OrdinalSample:
     annotation: Literal["ordinal"] = "ordinal"
 
 
-def _require_size(key: str, size: tuple[int, ...], layers: dict[str, np.ndarray | None]) -> None:
+def _require_size(
+    key: str, size: tuple[int, ...], layers: dict[str, np.ndarray | None], image: str = "left image"
+) -> None:
     for label, layer in layers.items():
         if layer is not None and layer.shape[:2] != size:
             raise InputError(
-                f"expected a {label} of the left image's (height, width) {size} for {key}, got {layer.shape[:2]}; "
+                f"expected a {label} of the {image}'s (height, width) {size} for {key}, got {layer.shape[:2]}; "
                 "scale the scene's files together"
             )

@@ -38,7 +38,7 @@ def read_flo(path: Path | str) -> tuple[Float32[np.ndarray, "h w 2"], Bool[np.nd
         )
     flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
     # Written so that NaN is unknown too.
-    valid = (np.abs(flow) < _UNKNOWN).all(axis=2)
+    valid = np.asarray((np.abs(flow) < _UNKNOWN).all(axis=2))
     return np.where(valid[..., None], flow, np.float32(0.0)), valid
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float32, UInt16
 
 from leadline.errors import InputError, OutputError
 from leadline.io.files import read_bytes
-from leadline.io.images import write_image
 from leadline.io.image_header import inspect_image
+from leadline.io.images import write_image
 
 _UNIT: Final = np.float32(64.0)
 _ZERO: Final = np.float32(32768.0)
@@ -69,7 +69,9 @@ def write_kitti_flow(path: Path | str, flow: Float32[np.ndarray, "h w 2"], valid
 
 def encode_flow(flow: Float32[np.ndarray, "h w 2"], valid: Bool[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w 3"]:
     """Flow as KITTI codes it, channels u, v, known; what the code cannot hold is cut to what it can."""
-    coded = np.clip(np.rint(np.where(valid[..., None], flow, 0.0) * _UNIT + _ZERO), 0, 65535)
+    # In float64: beside 32768, float32 knows a pixel to 1/256 only.
+    known = np.where(valid[..., None], flow, 0.0).astype(np.float64)
+    coded = np.clip(np.rint(known * float(_UNIT) + float(_ZERO)), 0, 65535)
     return np.where(valid[..., None], np.dstack([coded, valid]), 0).astype(np.uint16)
 
 

@@ -52,4 +52,5 @@ def global_match(
     backward = back[..., :2] / (back[..., 2:] + 1e-20) - places[..., :2]
     certainty = likelihood.amax(dim=2, keepdim=True) / total
     shape = (batch, -1, height, width)
-    return GlobalMatch(*(layer.transpose(1, 2).reshape(shape) for layer in (flow, certainty, backward)), scores)
+    flow, certainty, backward = (layer.transpose(1, 2).reshape(shape) for layer in (flow, certainty, backward))
+    return GlobalMatch(flow, certainty, backward, scores)

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from leadline.data.samples import FlowSample
 from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
+from leadline.maps import FlowMap
+from leadline.samples import FlowSample
 
 _PATCH_PX: Final = (16, 80)
 
@@ -67,30 +68,31 @@ def reversed_in_time(sample: FlowSample) -> FlowSample:
     Raises:
         InputError: If the sample lacks the backward motion.
     """
-    if sample.backward is None or sample.backward_valid is None or sample.backward_occluded is None:
+    if sample.backward is None:
         raise InputError("expected a sample with the backward motion, got one without; reverse only such samples")
     return FlowSample(
+        sample.key,
         sample.second,
         sample.first,
         sample.backward,
-        sample.backward_valid,
         sample.backward_occluded,
-        sample.flow,
-        sample.valid,
+        sample.truth,
         sample.occluded,
     )
 
 
 def mirrored(sample: FlowSample, axis: int) -> FlowSample:
-    """The frames seen in a mirror.
+    """The frames seen in a mirror, without the backward motion.
 
     Args:
-        sample: Without backward motion in use: it is dropped.
+        sample: What is mirrored.
         axis: 1 swaps left and right, 0 top and bottom.
     """
     sign = np.array([-1.0, 1.0] if axis == 1 else [1.0, -1.0], np.float32)
-    layers = (sample.first, sample.second, sample.flow * sign, sample.valid, sample.occluded)
-    return FlowSample(*(np.ascontiguousarray(np.flip(layer, axis)) for layer in layers))
+    hidden = np.zeros(sample.valid.shape, bool) if sample.occluded is None else sample.occluded
+    layers = (sample.first, sample.second, sample.flow * sign, sample.valid, hidden)
+    first, second, flow, valid, hidden = (np.ascontiguousarray(np.flip(layer, axis)) for layer in layers)
+    return FlowSample(sample.key, first, second, FlowMap(flow, valid), hidden)
 
 
 def _scale_crop(sample: FlowSample, options: FlowAugmentation, rng: np.random.Generator) -> FlowSample:
@@ -113,8 +115,10 @@ def _scale_crop(sample: FlowSample, options: FlowAugmentation, rng: np.random.Ge
         return cv2.resize(layer[window], size, interpolation=cv2.INTER_NEAREST_EXACT)
 
     flow = truth(sample.flow) * np.array([crop_width / columns, crop_height / rows], np.float32)
-    valid, hidden = (truth(layer.astype(np.uint8)) > 0 for layer in (sample.valid, sample.occluded))
-    return FlowSample(image(sample.first), image(sample.second), flow, valid, hidden | _left_frame(flow))
+    valid, hidden = truth(sample.valid.astype(np.uint8)) > 0, _left_frame(flow)
+    if sample.occluded is not None:
+        hidden |= truth(sample.occluded.astype(np.uint8)) > 0
+    return FlowSample(sample.key, image(sample.first), image(sample.second), FlowMap(flow, valid), hidden)
 
 
 def _left_frame(flow: Float32[np.ndarray, "h w 2"]) -> Bool[np.ndarray, "h w"]:

@@ -12,31 +12,36 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from leadline.data.samples import FlowSample
 from leadline.data.shards import Shards, decode_png, decode_rgb, encode_png, require_sizes
+from leadline.errors import InputError
 from leadline.io.kitti_flow_png import decode_flow, encode_flow, parse_kitti_flow
 from leadline.io.shards import write_shard
+from leadline.maps import FlowMap
+from leadline.samples import FlowSample
 
 _BACKWARD: Final = "backward.png"
 _REQUIRED: Final = ("first.png", "second.png", "flow.png", "occluded.png")
 
 
-def write_flow_shard(path: Path, samples: Iterable[tuple[str, FlowSample, dict[str, object]]]) -> None:
-    """Writes samples (key, sample, notes) to a shard that appears only when it is complete.
+def write_flow_shard(path: Path, samples: Iterable[tuple[FlowSample, dict[str, object]]]) -> None:
+    """Writes samples with notes to a shard that appears only when it is complete.
 
     Raises:
+        InputError: If a sample lacks its truth or its occlusion mask.
         OutputError: If it cannot be written.
     """
-    write_shard(path, ((key, dict(_files(sample, notes))) for key, sample, notes in samples))
+    write_shard(path, ((sample.key, dict(_files(sample, notes))) for sample, notes in samples))
 
 
 def _files(sample: FlowSample, notes: dict[str, object]) -> Iterator[tuple[str, bytes]]:
+    if sample.truth is None or sample.occluded is None:
+        raise InputError(f"expected samples with truth and occlusion for shards, got none of them for {sample.key}")
     yield "first.png", encode_png(sample.first[..., ::-1])
     yield "second.png", encode_png(sample.second[..., ::-1])
     yield "flow.png", encode_png(encode_flow(sample.flow, sample.valid)[..., ::-1])
     hidden = sample.occluded.astype(np.uint8)
-    if sample.backward is not None and sample.backward_valid is not None:
-        yield _BACKWARD, encode_png(encode_flow(sample.backward, sample.backward_valid)[..., ::-1])
+    if sample.backward is not None:
+        yield _BACKWARD, encode_png(encode_flow(sample.backward.flow, sample.backward.valid)[..., ::-1])
     if sample.backward_occluded is not None:
         hidden = hidden | (sample.backward_occluded.astype(np.uint8) << 1)
     yield "occluded.png", encode_png(hidden)
@@ -67,7 +72,8 @@ class FlowShards(Shards[FlowSample]):
         coded = {name: parse_kitti_flow(found[name], name) for name in ("flow.png", _BACKWARD) if name in found}
         hidden = decode_png(found["occluded.png"], np.uint8)
         require_sizes(first, {"second.png": second, "occluded.png": hidden, **coded})
-        truth = decode_flow(coded["flow.png"])
+        truth = FlowMap(*decode_flow(coded["flow.png"]))
         if _BACKWARD not in coded:
-            return FlowSample(first, second, *truth, (hidden & 1) > 0)
-        return FlowSample(first, second, *truth, (hidden & 1) > 0, *decode_flow(coded[_BACKWARD]), (hidden & 2) > 0)
+            return FlowSample(key, first, second, truth, (hidden & 1) > 0)
+        backward = FlowMap(*decode_flow(coded[_BACKWARD]))
+        return FlowSample(key, first, second, truth, (hidden & 1) > 0, backward, (hidden & 2) > 0)

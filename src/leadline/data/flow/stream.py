@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from leadline.data.flow.augment import FlowAugmentation, augment_flow
-from leadline.data.samples import FlowSample
 from leadline.data.source import Source
 from leadline.data.stream import Stream, draw_mono
+from leadline.samples import FlowSample
 
 
 class FlowBatch(TypedDict):
@@ -27,8 +27,9 @@ class FlowBatch(TypedDict):
 
 def to_tensors(sample: FlowSample) -> dict[str, Tensor]:
     """The first frame's share of a sample as tensors; collate them into a `FlowBatch`."""
-    names = ("first", "second", "flow", "valid", "occluded")
-    return {name: torch.from_numpy(np.ascontiguousarray(getattr(sample, name))) for name in names}
+    hidden = np.zeros(sample.valid.shape, bool) if sample.occluded is None else sample.occluded
+    layers = {name: getattr(sample, name) for name in ("first", "second", "flow", "valid")} | {"occluded": hidden}
+    return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}
 
 
 def flow_stream(

@@ -14,11 +14,14 @@ from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
 from leadline.data.synthetic.textures import TextureBank
-from leadline.data.samples import FlowSample
+from leadline.maps import FlowMap
+from leadline.samples import FlowSample
 
 _ATTEMPTS: Final = 12
 _LARGEST_PX: Final = 300.0
-"""More than any motion that is asked for; and KITTI's code for flow ends at 512 px."""
+"""More than any motion that is asked for."""
+_CODED_LIMIT_PX: Final = 511.0
+"""KITTI's code for flow ends at 512 px."""
 _MOST_OCCLUDED: Final = 0.65
 _SHUTTERS: Final = (0.15, 0.6)
 _BLUR_TAPS: Final = 7
@@ -117,7 +120,7 @@ def render_flow(
         shutter,
         [asdict(s) for s in sensors] if sensors else [],
     )
-    return _sample(frames, truth), truth, notes
+    return _sample(f"{seed:08d}", frames, truth), truth, notes
 
 
 class FramePair:
@@ -241,16 +244,7 @@ def _relative_pose(first: Camera, second: Camera) -> list[list[float]]:
     return np.column_stack([rotation, shift]).tolist()
 
 
-def _sample(frames: list[UInt8[np.ndarray, "h w 3"]], truth: FlowTruth) -> FlowSample:
+def _sample(key: str, frames: list[UInt8[np.ndarray, "h w 3"]], truth: FlowTruth) -> FlowSample:
     forward, backward = truth.forward, truth.backward
-    valid = [m.valid & (np.abs(m.flow).max(axis=2) < 511.0) for m in (forward, backward)]
-    return FlowSample(
-        frames[0],
-        frames[1],
-        forward.flow,
-        valid[0],
-        forward.occluded,
-        backward.flow,
-        valid[1],
-        backward.occluded,
-    )
+    maps = [FlowMap(m.flow, m.valid & (np.abs(m.flow).max(axis=2) < _CODED_LIMIT_PX)) for m in (forward, backward)]
+    return FlowSample(key, frames[0], frames[1], maps[0], forward.occluded, maps[1], backward.occluded)

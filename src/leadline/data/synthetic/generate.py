@@ -13,16 +13,18 @@ from jaxtyping import UInt8
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from leadline.data.flow.shards import write_flow_shard
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.data.stereo.shards import write_stereo_shard
+from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
 from leadline.data.synthetic.stereo import RenderedRig, render_stereo
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.shards import ShardReader
-from leadline.samples import DepthSample, StereoSample
+from leadline.samples import DepthSample, FlowSample, StereoSample
 from leadline.visual.colormap import plasma
 from leadline.visual.sheet import Panel, sheet
 
@@ -95,6 +97,36 @@ def generate_mono(
     """
     tasks = _shard_tasks("mono", count, seed, output, size, shard_size, sensor)
     _run(_render_mono_shard, _unfinished(tasks), workers, count, "rendering images")
+    return [task.path for task in tasks]
+
+
+def generate_flow(
+    count: int,
+    seed: int,
+    output: Path | str,
+    workers: int = 2,
+    size: tuple[int, int] = (320, 640),
+    shard_size: int = 100,
+    sensor: bool = True,
+) -> list[Path]:
+    """Render ``count`` pairs of frames with motion; finished shards are kept, as by ``generate_stereo``.
+
+    Args:
+        count: How many pairs.
+        seed: Seed of the first pair; the others follow one by one.
+        output: Folder for the shards.
+        workers: How many processes; 0 renders in this one.
+        size: Height and width.
+        shard_size: Pairs a shard.
+        sensor: Whether to add motion blur and the faults of real cameras.
+    Returns:
+        All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged.
+    """
+    tasks = _shard_tasks("flow", count, seed, output, size, shard_size, sensor)
+    _run(_render_flow_shard, _unfinished(tasks), workers, count, "rendering frames")
     return [task.path for task in tasks]
 
 
@@ -189,6 +221,17 @@ def _images(task: _Task) -> Iterator[tuple[DepthSample, dict[str, object]]]:
     for seed in range(task.first, task.first + task.count):
         sample, view = render_mono(seed, task.size, task.sensor)
         yield sample, asdict(view)
+
+
+def _render_flow_shard(task: _Task) -> int:
+    write_flow_shard(task.path, _frames(task))
+    return task.count
+
+
+def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
+    for seed in range(task.first, task.first + task.count):
+        sample, _, notes = render_flow(seed, task.size, task.sensor)
+        yield sample, asdict(notes)
 
 
 def _render_scene(task: _Task) -> int:

@@ -191,9 +191,7 @@ class Assembly:
 
     def _bodies(self) -> Int32[np.ndarray, " n"]:
         """Objects placed one after the other in the same frame are parts of one body."""
-        starts = [
-            not (np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])) for a, b in pairwise(self.frames)
-        ]
+        starts = [not (np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])) for a, b in pairwise(self.frames)]
         return np.cumsum([0, *starts]).astype(np.int32)
 
 

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.models.blocks import batch_conv, centred, conv_relu, double, enlarge, instance_conv, unit
+from leadline.models.blocks import batch_conv, centred, conv_relu, enlarge, instance_conv, unit, upsample2x
 from leadline.models.flow.prediction import FlowPrediction
 from leadline.ops.displacement_lookup import LookupTable, displacement_lookup, lookup_table
 from leadline.ops.global_match import GlobalMatch, global_match
@@ -39,8 +39,8 @@ class FlowPyramid(nn.Module):
         eighth = eighth + self.eighth(eighth)
         sixteenth = self.sixteenth_down(eighth)
         sixteenth = sixteenth + self.sixteenth(sixteenth)
-        eighth = self.eighth_fuse(eighth + double(self.sixteenth_up(sixteenth)))
-        return quarter + double(self.eighth_up(eighth)), eighth, sixteenth
+        eighth = self.eighth_fuse(eighth + upsample2x(self.sixteenth_up(sixteenth)))
+        return quarter + upsample2x(self.eighth_up(eighth)), eighth, sixteenth
 
 
 class Propagation(nn.Module):
@@ -77,8 +77,8 @@ class Propagation(nn.Module):
         second = second + self.second(second)
         third = self.third_down(second)
         third = third + self.third(third)
-        second = self.second_fuse(second + _doubled_to(second, self.third_up(third)))
-        hidden = self.fuse(first + _doubled_to(first, self.second_up(second)))
+        second = self.second_fuse(second + _upsampled_to(second, self.third_up(third)))
+        hidden = self.fuse(first + _upsampled_to(first, self.second_up(second)))
         outs = self.out(hidden).float()
         # The matched flow as far as it is believed; the rest is the network's own.
         return (outs[:, 2:] + 2.0).sigmoid() * match.flow + 4.0 * outs[:, :2], hidden
@@ -108,7 +108,8 @@ class Update(nn.Module):
     def compare(self, features: Float[Tensor, "b2 c h w"]) -> LookupTable:
         """What the look-ups of a level read."""
         with torch.autocast(features.device.type, enabled=False):
-            return lookup_table(*unit(self.project(features.float())).chunk(2), self.radius)
+            first, second = unit(self.project(features.float())).chunk(2)
+            return lookup_table(first, second, self.radius)
 
     def forward(
         self,
@@ -142,7 +143,7 @@ class LeadlineFlow(nn.Module):
         quarter_steps: Recurrent steps at 1/4.
     """
 
-    input_stride = 16
+    input_stride = 32
 
     def __init__(self, eighth_steps: int = 2, quarter_steps: int = 1) -> None:
         super().__init__()
@@ -163,22 +164,22 @@ class LeadlineFlow(nn.Module):
         """Flow and confidence.
 
         Args:
-            first: RGB in [0, 1]; height and width are multiples of 16.
+            first: RGB in [0, 1]; height and width are multiples of 32.
             second: The next frame, likewise.
         """
         quarter, eighth, sixteenth = self.features(torch.cat([first, second]))
         with torch.autocast(first.device.type, enabled=False):
-            matched = unit(self.match(sixteenth.float())).chunk(2)
-            match = global_match(*matched, (_SHARPNESS_UNIT * self.match_sharpness).clamp(1.0, _MOST_SHARPNESS))
+            own, other = unit(self.match(sixteenth.float())).chunk(2)
+            match = global_match(own, other, (_SHARPNESS_UNIT * self.match_sharpness).clamp(1.0, _MOST_SHARPNESS))
         flow, hidden = self.propagation(sixteenth.chunk(2)[0], match)
         coarse = [16.0 * match.flow, 16.0 * flow]
-        flow, hidden = 2.0 * enlarge(flow, 2), double(functional.relu(self.eighth_hidden(hidden)))
+        flow, hidden = 2.0 * enlarge(flow, 2), upsample2x(functional.relu(self.eighth_hidden(hidden)))
         table, context = self.eighth_update.compare(eighth), self.eighth_update.context(eighth.chunk(2)[0])
         for _ in range(self.eighth_steps):
             flow, hidden, _ = self.eighth_update(flow, hidden, context, table)
             coarse.append(8.0 * flow)
         before = flow
-        flow, hidden = 2.0 * enlarge(flow, 2), double(functional.relu(self.quarter_hidden(hidden)))
+        flow, hidden = 2.0 * enlarge(flow, 2), upsample2x(functional.relu(self.quarter_hidden(hidden)))
         table, context = self.quarter_update.compare(quarter), self.quarter_update.context(quarter.chunk(2)[0])
         for _ in range(self.quarter_steps):
             flow, hidden, similarity = self.quarter_update(flow, hidden, context, table)
@@ -186,7 +187,7 @@ class LeadlineFlow(nn.Module):
         mask = self.mask(hidden).float()
         fine = convex_upsample_flow(4.0 * flow, mask, 4)
         step = (flow - 2.0 * enlarge(before, 2)).detach()
-        signs = torch.cat([step, similarity.detach(), double(double(match.certainty.detach()))], dim=1)
+        signs = torch.cat([step, similarity.detach(), upsample2x(upsample2x(match.certainty.detach()))], dim=1)
         logit = self.confidence(torch.cat([hidden.detach().float(), signs], dim=1)).float()
         return FlowPrediction(fine, enlarge(logit, 4), match.scores, 16, tuple(coarse))
 
@@ -200,9 +201,9 @@ def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def _doubled_to(features: Float[Tensor, "b c h w"], coarse: Float[Tensor, "b c h2 w2"]) -> Float[Tensor, "b c h w"]:
+def _upsampled_to(features: Float[Tensor, "b c h w"], coarse: Float[Tensor, "b c h2 w2"]) -> Float[Tensor, "b c h w"]:
     """Coarse features at the size of finer ones, whose sides may be odd."""
-    return double(coarse)[:, :, : features.shape[2], : features.shape[3]]
+    return upsample2x(coarse)[:, :, : features.shape[2], : features.shape[3]]
 
 
 def _read(map_: Float[Tensor, "b 2 h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:

@@ -5,35 +5,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool
 
 from leadline.errors import InputError
 from leadline.io.flo import read_flo
 from leadline.io.images import read_image
 from leadline.io.kitti_flow_png import read_kitti_flow
+from leadline.maps import FlowMap
+from leadline.samples import FlowSample
 
 _KITTI_IMAGES: Final = ("image_2", "colored_0", "image_0")
-
-
-@dataclass(frozen=True)
-class FlowScene:
-    """Two frames with what is known of the motion between them.
-
-    Attributes:
-        name: The pair's name.
-        first: First frame, RGB.
-        second: Second frame, RGB.
-        flow: True motion (u, v) of the first frame's pixels, px; 0 where not ``valid``.
-        valid: Where it is known.
-        occluded: Pixels that the second frame does not show, where that is told.
-    """
-
-    name: str
-    first: UInt8[np.ndarray, "h w 3"]
-    second: UInt8[np.ndarray, "h w 3"]
-    flow: Float32[np.ndarray, "h w 2"]
-    valid: Bool[np.ndarray, "h w"]
-    occluded: Bool[np.ndarray, "h w"] | None
 
 
 @dataclass(frozen=True)
@@ -58,28 +39,23 @@ class FlowFiles:
     occlusion: Path | None = None
     invalid: Path | None = None
 
-    def load(self) -> FlowScene:
+    def load(self) -> FlowSample:
         """Reads the pair.
 
         Raises:
             InputError: If a file is damaged, or sizes differ.
         """
-        first, second = read_image(self.first), read_image(self.second)
-        flow, valid = read_kitti_flow(self.flow) if self.group == "kitti" else read_flo(self.flow)
-        if not first.shape == second.shape == (*valid.shape, 3):
-            raise InputError(
-                f"expected frames and flow of one size in {self.name}, got {first.shape[:2]}, {second.shape[:2]} and "
-                f"{valid.shape} (height, width); pair the right files"
-            )
-        return FlowScene(self.name, first, second, flow, valid, self._occluded(valid))
+        first, second = read_image(self.first).pixels, read_image(self.second).pixels
+        truth = FlowMap(*(read_kitti_flow(self.flow) if self.group == "kitti" else read_flo(self.flow)))
+        return FlowSample(self.name, first, second, truth, self._occluded(truth.valid))
 
     def _occluded(self, valid: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"] | None:
         if self.occlusion is None:
             return None
         if self.group == "kitti":
             return valid & ~read_kitti_flow(self.occlusion)[1]
-        hidden = read_image(self.occlusion)[..., 0] > 127
-        return hidden if self.invalid is None else hidden | (read_image(self.invalid)[..., 0] > 127)
+        hidden = read_image(self.occlusion).pixels[..., 0] > 127
+        return hidden if self.invalid is None else hidden | (read_image(self.invalid).pixels[..., 0] > 127)
 
 
 def find_flow_scenes(folder: Path) -> list[FlowFiles]:
@@ -92,7 +68,9 @@ def find_flow_scenes(folder: Path) -> list[FlowFiles]:
         return _kitti(folder)
     found: list[FlowFiles] = []
     for place in sorted(path.parent for path in folder.glob("*/flow10.flo")):
-        hidden, outside = (mask if mask.exists() else None for mask in (place / "occlusions.png", place / "invalid.png"))
+        hidden, outside = (
+            mask if mask.exists() else None for mask in (place / "occlusions.png", place / "invalid.png")
+        )
         group = "middlebury" if hidden is None else "sintel"
         files = (place / "frame10.png", place / "frame11.png", place / "flow10.flo")
         found.append(FlowFiles(group, place.name, *files, hidden, outside))

@@ -33,4 +33,4 @@ class FlowRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
-        require_crop(self.augmentation.crop, 16)
+        require_crop(self.augmentation.crop, 32)

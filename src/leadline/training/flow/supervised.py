@@ -71,8 +71,8 @@ def flow_terms(prediction: FlowPrediction, batch: FlowBatch, recipe: FlowRecipe)
 
     def distance(flow: Tensor) -> Tensor:
         stride = truth.shape[2] // flow.shape[2]
-        layers = (layer[..., ::stride, ::stride] for layer in (truth, weight))
-        return robust_flow(flow, *layers, recipe.robust_shape, recipe.robust_scale_px)
+        coarse, known = truth[..., ::stride, ::stride], weight[..., ::stride, ::stride]
+        return robust_flow(flow, coarse, known, recipe.robust_shape, recipe.robust_scale_px)
 
     terms = {"full": distance(prediction.flow)}
     for number, flow in enumerate(reversed(prediction.coarse)):
@@ -80,8 +80,8 @@ def flow_terms(prediction: FlowPrediction, batch: FlowBatch, recipe: FlowRecipe)
     if (scores := prediction.scores) is not None:
         stride = prediction.score_stride
         seen = weight * ~batch["occluded"].unsqueeze(1)
-        layers = (layer[..., ::stride, ::stride] for layer in (truth / stride, seen))
-        terms["match"] = recipe.match_weight * match_cross_entropy(scores, *layers)
+        coarse, known = truth[..., ::stride, ::stride] / stride, seen[..., ::stride, ::stride]
+        terms["match"] = recipe.match_weight * match_cross_entropy(scores, coarse, known)
     if (logit := prediction.confidence_logit) is not None:
         right = flow_confidence_cross_entropy(logit, prediction.flow, truth, weight)
         terms["confidence"] = recipe.confidence_weight * right
