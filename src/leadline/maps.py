@@ -182,7 +182,7 @@ class FlowMap:
 
     Example:
         >>> flow = FlowMap(np.full((1, 2, 2), [3.0, -4.0], np.float32), np.array([[True, False]]))
-        >>> flow.speed.tolist(), flow.valid.sum()
+        >>> flow.speed.tolist(), int(flow.valid.sum())
         ([[5.0, 5.0]], 1)
     """
 

@@ -137,7 +137,7 @@ class FlowSample:
     Example:
         >>> image = np.zeros((2, 3, 3), np.uint8)
         >>> sample = FlowSample("a", image, image)
-        >>> sample.truth is None, sample.valid.any(), sample.flow.shape
+        >>> sample.truth is None, bool(sample.valid.any()), sample.flow.shape
         (True, False, (2, 3, 2))
     """
 

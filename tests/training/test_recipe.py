@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from leadline.errors import InputError
-from leadline.models.catalog import BUILDERS, DIFFUSION_BUILDERS, MONO_BUILDERS, REFINE_BUILDERS
+from leadline.models.catalog import BUILDERS, DIFFUSION_BUILDERS, FLOW_BUILDERS, MONO_BUILDERS, REFINE_BUILDERS
 from leadline.training.recipe import load_recipe, recipe_names, resolved
 
 MINIMAL = "model: leadline-fast\ndata: train\nvalidation: val\n"
@@ -24,7 +24,8 @@ def recipe(tmp_path: Path):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_bundled_recipes_load(name):
-    assert load_recipe(name).model in {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS, **DIFFUSION_BUILDERS}
+    known = {**BUILDERS, **REFINE_BUILDERS, **MONO_BUILDERS, **FLOW_BUILDERS, **DIFFUSION_BUILDERS}
+    assert load_recipe(name).model in known
 
 
 def test_values_are_read_and_overridden(recipe, tmp_path):

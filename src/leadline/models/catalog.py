@@ -48,7 +48,7 @@ def build_model(name: str, options: Mapping[str, bool | int | float | str] | Non
     """A network with random weights.
 
     Args:
-        name: One of `BUILDERS`, `REFINE_BUILDERS`, `MONO_BUILDERS` or `DIFFUSION_BUILDERS`.
+        name: One of `BUILDERS`, `REFINE_BUILDERS`, `MONO_BUILDERS`, `FLOW_BUILDERS` or `DIFFUSION_BUILDERS`.
         options: Arguments of its class that differ from the defaults.
     Raises:
         InputError: If there is no such network, it takes no such argument, or the argument's type is another one.

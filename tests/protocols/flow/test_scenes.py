@@ -42,7 +42,7 @@ def test_kitti_pairs_are_occluded_where_only_flow_occ_knows(tmp_path):
         write_kitti_flow(tmp_path / folder / "000007_10.png", FLOW, known)
     (files,) = find_flow_scenes(tmp_path)
     scene = files.load()
-    assert (files.group, scene.name) == ("kitti", "000007")
+    assert (files.group, scene.key) == ("kitti", "000007")
     np.testing.assert_array_equal(scene.flow, FLOW)
     np.testing.assert_array_equal(scene.occluded, [[False, True, False]])
     (tmp_path / "image_0").rename(tmp_path / "elsewhere")
