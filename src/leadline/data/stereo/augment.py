@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import cv2
 import numpy as np
@@ -11,6 +12,10 @@ from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
+
+
+#: Least and largest spread of the blur.
+_BLUR_PX: Final = (0.6, 8.0)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class StereoAugmentation:
         photometric: Probability of changing light and colour of both views alike.
         asymmetric: Probability of changing them differently.
         erase: Probability of covering patches of the right view with its mean colour.
+        blur: Probability of blurring both views alike, as a lens out of focus does.
     """
 
     crop: tuple[int, int] = (256, 448)
@@ -36,6 +42,7 @@ class StereoAugmentation:
     photometric: float = 0.7
     asymmetric: float = 0.3
     erase: float = 0.3
+    blur: float = 0.0
 
 
 def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
@@ -53,6 +60,9 @@ def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.ra
         right = apply_tone(right, random_tone(rng, 0.5))
     if rng.random() < options.erase:
         right = _erase(right, rng)
+    if options.blur > 0 and rng.random() < options.blur:
+        sigma_px = float(np.exp(rng.uniform(*np.log(_BLUR_PX))))
+        left, right = (np.asarray(cv2.GaussianBlur(view, (0, 0), sigma_px)) for view in (left, right))
     return replace(sample, left=np.ascontiguousarray(left), right=np.ascontiguousarray(right))
 
 

@@ -7,7 +7,7 @@ from leadline.data.synthetic import furniture, shapes
 from leadline.data.synthetic.rooms import field_of_view
 from leadline.data.synthetic.scene import Light, Scene
 from leadline.data.synthetic.solids import blocks, cylinder, moved, pillow, prism, rod, turned
-from leadline.data.synthetic.stage import MonoStage, Viewpoint, air
+from leadline.data.synthetic.stage import Extra, MonoStage, Viewpoint, air, nothing
 from leadline.data.synthetic.textures import TextureBank
 from leadline.data.synthetic.things import Maker, Thing, pick
 
@@ -142,7 +142,7 @@ _KERBSIDE: tuple[tuple[Maker, float], ...] = (
 )
 
 
-def street(rng: np.random.Generator, bank: TextureBank) -> Scene:
+def street(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
     """A road with pavements, houses, cars, trees and people."""
     road, walk, kerb = rng.uniform(5.5, 13.0), rng.uniform(1.5, 4.5), 0.12
     on_walk = rng.random() < 0.35
@@ -170,6 +170,7 @@ def street(rng: np.random.Generator, bank: TextureBank) -> Scene:
         z, s = rng.uniform(7, 70), float(rng.choice([-1, 1]))
         if stage.reserve(s * road / 4, z, 1.0, 2.6):
             stage.put(car(rng), s * road / 4, z, np.pi if s > 0 else 0.0)
+    extra(stage)
     return _daylight(stage, "street", 0.004)
 
 
@@ -263,7 +264,7 @@ def _markings(stage: MonoStage, road: float) -> None:
         stage.add(blocks(*rows), white, 0, 0, 0)
 
 
-def landscape(rng: np.random.Generator, bank: TextureBank) -> Scene:
+def landscape(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
     """Rolling ground with trees, bushes and rocks up to the horizon."""
     relief = Relief(rng)
     up = float(relief(np.zeros(1), np.zeros(1))[0]) + rng.uniform(1.2, 2.0)
@@ -290,6 +291,7 @@ def landscape(rng: np.random.Generator, bank: TextureBank) -> Scene:
         if stage.reserve(a, b, 0.3 * thing.width_m, 0.3 * thing.depth_m):
             foot = float(relief(np.array([a]), np.array([b]))[0])
             stage.put(thing, a, b, rng.uniform(0, 2 * np.pi), foot - 0.05)
+    extra(stage)
     return _daylight(stage, "landscape", 0.006)
 
 

@@ -8,7 +8,7 @@ from leadline.data.synthetic import furniture, tabletop
 from leadline.data.synthetic.scene import Light, Material, Scene
 from leadline.data.synthetic.shapes import grid_mesh
 from leadline.data.synthetic.solids import blocks, cylinder, turned
-from leadline.data.synthetic.stage import MonoStage, Viewpoint, air, placed
+from leadline.data.synthetic.stage import Extra, MonoStage, Viewpoint, air, nothing, placed
 from leadline.data.synthetic.textures import TextureBank
 from leadline.data.synthetic.things import Thing, pick
 
@@ -34,17 +34,18 @@ class Plan:
         )[side]
 
 
-def room(rng: np.random.Generator, bank: TextureBank) -> Scene:
+def room(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
     """A furnished room."""
     plan = Plan(rng.uniform(2.6, 7.0), rng.uniform(2.8, 8.0), rng.uniform(2.3, 3.1))
     stage = MonoStage(rng, bank, _viewpoint(rng, plan))
     _keep_clear(stage)
     sunny = _shell(stage, plan, windows=0.6, doors=0.7)
     furnish(stage, plan, int(rng.integers(5, 15)), int(rng.integers(2, 15)))
+    extra(stage)
     return _lit(stage, plan, sunny, "room")
 
 
-def corridor(rng: np.random.Generator, bank: TextureBank) -> Scene:
+def corridor(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
     """A long passage with doors."""
     plan = Plan(rng.uniform(1.2, 2.8), rng.uniform(6.0, 22.0), rng.uniform(2.3, 3.2))
     z = rng.uniform(0.4, 0.35 * plan.depth_m)
@@ -54,10 +55,11 @@ def corridor(rng: np.random.Generator, bank: TextureBank) -> Scene:
     _keep_clear(stage)
     sunny = _shell(stage, plan, windows=0.25, doors=0.95)
     furnish(stage, plan, int(rng.integers(0, 9)), int(rng.integers(0, 4)))
+    extra(stage)
     return _lit(stage, plan, sunny, "corridor")
 
 
-def desk(rng: np.random.Generator, bank: TextureBank) -> Scene:
+def desk(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
     """A desk or table from close by, often looking down on it."""
     plan = Plan(rng.uniform(2.6, 5.0), rng.uniform(2.8, 5.5), rng.uniform(2.4, 3.0))
     thing = furniture.table(rng)
@@ -88,6 +90,7 @@ def desk(rng: np.random.Generator, bank: TextureBank) -> Scene:
     stage.put(thing, x, z, 0.0)
     _on_desk(stage, thing, x, z)
     furnish(stage, plan, int(rng.integers(1, 5)), int(rng.integers(0, 4)))
+    extra(stage)
     return _lit(stage, plan, sunny, "desk")
 
 

@@ -1,5 +1,6 @@
 """Where a world for one camera is laid out: the floor plan, what stands where, and the light."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,6 +122,14 @@ class MonoStage:
         tint = np.array([1.0, 0.95, 0.85]) if self.rng.random() < 0.6 else np.ones(3)
         colour = (strength * tint).astype(np.float32)
         return Light(np.array(towards, np.float32), colour, True, 1.0, float(self.rng.uniform(0.5, 2.0)))
+
+
+#: Adds what a layout function does not know of, such as floating objects, before the light is set.
+Extra = Callable[[MonoStage], None]
+
+
+def nothing(_: MonoStage) -> None:
+    """Adds nothing."""
 
 
 def placed(x: Real, z: Real, yaw_rad: Real, a: Real, b: Real) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Stereo pairs of rendered scenes, with exact disparity and occlusion in both views."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -8,10 +9,14 @@ from jaxtyping import Bool, Float32
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import apply_sensor, encode, exposure_gain, random_sensor_pair
-from leadline.data.synthetic.textures import TextureBank, texture_bank
+from leadline.data.synthetic.stereo_worlds import further_scene
+from leadline.data.synthetic.textures import TextureBank, household_bank, texture_bank
 from leadline.data.synthetic.worlds import random_scene
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
+
+#: Sets of worlds: the first ones, and further ones with furnished rooms, boards and thin parts.
+Worlds = Literal["first", "further"]
 
 _ATTEMPTS = 12
 _CODED_LIMIT_PX = 255.0
@@ -48,6 +53,7 @@ def render_stereo(
     sensor: bool = True,
     highlights: bool = True,
     bank: TextureBank | None = None,
+    worlds: Worlds = "first",
 ) -> tuple[StereoSample, RenderedRig]:
     """The stereo pair of a seed.
 
@@ -56,11 +62,14 @@ def render_stereo(
         size: Height and width.
         sensor: Whether to add the faults of real cameras.
         highlights: Whether shiny things shine (highlights move with the view, so they break constancy).
-        bank: The tiles; by default the standard bank.
+        bank: The tiles; by default those of the worlds.
+        worlds: Which set of worlds the scene is drawn from.
     """
-    bank = texture_bank() if bank is None else bank
+    if bank is None:
+        bank = texture_bank() if worlds == "first" else household_bank()
+    layout = random_scene if worlds == "first" else further_scene
     for attempt in range(_ATTEMPTS):
-        scene = random_scene(seed, bank, size[0] / size[1], attempt)
+        scene = layout(seed, bank, size[0] / size[1], attempt)
         renderer = Renderer(scene, bank, highlights=highlights)
         left = _left_camera(scene, size)
         left_hits = renderer.geometry(left)

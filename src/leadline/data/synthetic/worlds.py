@@ -287,6 +287,20 @@ def random_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: int
     rng = np.random.Generator(np.random.PCG64([seed, attempt]))
     weights = np.array([w for _, w in LAYOUTS])
     layout = LAYOUTS[int(rng.choice(len(LAYOUTS), p=weights / weights.sum()))][0]
+    return scene_around(rng, layout, bank, aspect)
+
+
+def scene_around(
+    rng: np.random.Generator, layout: Callable[[Stage], None], bank: TextureBank, aspect: float
+) -> Scene:
+    """A scene of one kind of world around a camera at the origin.
+
+    Args:
+        rng: Where chance comes from.
+        layout: Puts the objects.
+        bank: The tiles.
+        aspect: Height of the picture over its width.
+    """
     hfov = np.deg2rad(rng.uniform(35, 90))
     half = float(np.tan(hfov / 2))
     near = float(np.exp(rng.uniform(np.log(0.5), np.log(3))))

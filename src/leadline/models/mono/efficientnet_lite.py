@@ -60,6 +60,11 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups
     return nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
 
 
+def _centred_convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """Output i is centred on input `stride` * i."""
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
 def same_padded(convolution: nn.Conv2d, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k hs ws"]:
     """A convolution padded as TensorFlow's "same": where a stride leaves an odd margin, the larger half comes after.
 
@@ -68,7 +73,7 @@ def same_padded(convolution: nn.Conv2d, features: Float[Tensor, "b c h w"]) -> F
         features: Sides are multiples of the stride.
     """
     kernel, stride = convolution.kernel_size[0], convolution.stride[0]
-    if stride > 1:
+    if stride > 1 and convolution.padding == (0, 0):
         before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
         features = functional.pad(features, (before, after, before, after))
     return convolution(features)
@@ -87,17 +92,21 @@ class InvertedResidual(nn.Module):
         kernel: Side of the depthwise filter.
         stride: Of the depthwise filter.
         expansion: How many times as many channels are filtered.
+        centred: Whether output i is centred on input `stride` * i, instead of padding as TensorFlow does.
     Source: Sandler et al. 2018 (MobileNetV2), with the sizes of EfficientNet-Lite: ReLU6, no squeeze-and-excitation.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, centred: bool = False
+    ) -> None:
         super().__init__()
         inner = inputs * expansion
+        convolution = _centred_convolution if centred else _convolution
         self.expands = expansion != 1
         if self.expands:
             self.expand_conv = nn.Conv2d(inputs, inner, 1, bias=False)
             self.bn0 = _norm(inner)
-        self.depthwise_conv = _convolution(inner, inner, kernel, stride, inner)
+        self.depthwise_conv = convolution(inner, inner, kernel, stride, inner)
         self.bn1 = _norm(inner)
         self.project_conv = nn.Conv2d(inner, outputs, 1, bias=False)
         self.bn2 = _norm(outputs)
@@ -116,24 +125,28 @@ class EfficientNetLite0(nn.Module):
 
     The modules bear the names of the published weights.
 
+    Args:
+        levels: How many resolutions: of 5, the features end at 1/32, of 4 at 1/16, and later blocks are left out.
+        centred: Whether strides are centred as elsewhere in leadline: output i on input 2 i. The same weights then see
+            what they would see in an image moved by a pixel at each stride, but for its border.
     Source: Tan and Le 2019 (EfficientNet), table 1, as TensorFlow's EfficientNet-Lite0 simplifies it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, levels: int = 5, centred: bool = False) -> None:
         super().__init__()
-        self.conv_stem = _convolution(3, _STEM_CHANNELS, 3, 2)
+        self.conv_stem = (_centred_convolution if centred else _convolution)(3, _STEM_CHANNELS, 3, 2)
         self.bn0 = _norm(_STEM_CHANNELS)
         blocks: list[nn.Module] = []
         channels = _STEM_CHANNELS
         for repeats, kernel, first_stride, expansion, outputs in _STAGES:
             for index in range(repeats):
                 stride = first_stride if index == 0 else 1
-                blocks.append(InvertedResidual(channels, outputs, kernel, stride, expansion))
+                blocks.append(InvertedResidual(channels, outputs, kernel, stride, expansion, centred))
                 channels = outputs
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(blocks[: _LEVEL_ENDS[levels - 1] + 1])
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b _ _ _"]]:
-        """Features at 1/2, 1/4, 1/8, 1/16 and 1/32, of `LEVEL_CHANNELS` channels.
+        """Features at 1/2, 1/4, 1/8, 1/16 and 1/32, as far as there are levels, of `LEVEL_CHANNELS` channels.
 
         Args:
             image: RGB in [0, 1]; height and width are multiples of 32.

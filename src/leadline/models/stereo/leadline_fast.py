@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadline.models.blocks import Matcher, batch_conv, centred, conv_relu, enlarge, instance_conv, unit, upsample2x
+from leadline.models.stereo.efficient_pyramid import EfficientPyramid
 from leadline.models.stereo.prediction import StereoPrediction
 from leadline.ops import (
     convex_upsample,
@@ -59,13 +60,42 @@ class FeaturePyramid(nn.Module):
         return self.half_fuse(half + upsample2x(self.quarter_up(quarter))), quarter
 
 
+class Context(nn.Module):
+    """What the left view looks like tells which scores count, and what to expect where nothing matches.
+
+    It begins as no change at all.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(channels, width, 1)
+        self.add = nn.Conv2d(channels, width, 1)
+        for layer in (self.gate, self.add):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, features: Float[Tensor, "b w h2 w2"], context: Float[Tensor, "b c h2 w2"]) -> Tensor:
+        """Features of the same shape."""
+        return features * (2.0 * self.gate(context).sigmoid()) + self.add(context)
+
+
 class Hourglass(nn.Module):
     """Mends a correlation volume whose disparities are channels, in 2D, gated by the left image's features."""
 
-    def __init__(self, disparities: int, context: int, widths: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        disparities: int,
+        context: int,
+        widths: tuple[int, int, int],
+        groups: int = 1,
+        coarse_context: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         eighth, sixteenth, thirtysecond = widths
-        self.enter = conv_relu(disparities, disparities, kernel=1)
+        self.enter = conv_relu(groups * disparities, disparities, kernel=1)
+        self.contexts = nn.ModuleList(
+            Context(channels, width) for channels, width in zip(coarse_context, (eighth, sixteenth), strict=False)
+        )
         self.gate = nn.Conv2d(context, disparities, 1)
         self.eighth_down = batch_conv(disparities, eighth, stride=2)
         self.eighth = batch_conv(eighth, eighth)
@@ -82,12 +112,24 @@ class Hourglass(nn.Module):
         self.fuse = batch_conv(disparities, disparities)
         self.out = nn.Conv2d(disparities, disparities, 1)
 
-    def forward(self, volume: Float[Tensor, "b d h w"], context: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        """A residual to the volume's scores, of its shape."""
+    def forward(
+        self, volume: Float[Tensor, "b g h w"], context: Float[Tensor, "b c h w"], coarse_context: tuple[Tensor, ...]
+    ) -> Float[Tensor, "b d h w"]:
+        """A residual to the volume's scores, of its shape.
+
+        Args:
+            volume: Scores of the disparities, of each group of features.
+            context: Features of the left view at 1/4.
+            coarse_context: The same at 1/8 and 1/16, if they are used.
+        """
         quarter = self.enter(volume) * self.gate(context).sigmoid()
         eighth = self.eighth_down(quarter)
+        if self.contexts:
+            eighth = self.contexts[0](eighth, coarse_context[0])
         eighth = eighth + self.eighth(eighth)
         sixteenth = self.sixteenth_down(eighth)
+        if self.contexts:
+            sixteenth = self.contexts[1](sixteenth, coarse_context[1])
         sixteenth = sixteenth + self.sixteenth(sixteenth)
         thirtysecond = self.thirtysecond_down(sixteenth)
         thirtysecond = thirtysecond + self.thirtysecond(thirtysecond)
@@ -220,6 +262,9 @@ class LeadlineFast(nn.Module):
         similarity: What the volume at 1/4 holds: cosines of features, or their inner products over their number.
         stages: 1 is the volume at 1/4 alone, 2 chooses at 1/2 as well, 3 refines there and judges itself.
         guided: Whether another matcher's disparity may be among what is chosen from.
+        trunk: Where the features come from: a plain pyramid, or EfficientNet-Lite0, whose coarser features are context
+            for the hourglass as well.
+        groups: Groups of features that are compared on their own.
     """
 
     input_stride = 32
@@ -231,13 +276,21 @@ class LeadlineFast(nn.Module):
         similarity: Literal["cosine", "product"] = "cosine",
         stages: Literal[1, 2, 3] = 3,
         guided: bool = False,
+        trunk: Literal["plain", "efficientnet"] = "plain",
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.max_disparity, self.similarity, self.stages, self.guided = max_disparity, similarity, stages, guided
+        self.groups = groups
         half, quarter, width = 16, 32, 16
-        self.features = FeaturePyramid(half, quarter, 48, 64, instance_conv if norm == "instance" else batch_conv)
+        coarse_context: tuple[int, ...] = ()
+        if trunk == "efficientnet":
+            self.features = EfficientPyramid(half, quarter, 48)
+            coarse_context = self.features.context_channels
+        else:
+            self.features = FeaturePyramid(half, quarter, 48, 64, instance_conv if norm == "instance" else batch_conv)
         self.match = nn.Conv2d(quarter, quarter, 1)
-        self.hourglass = Hourglass(max_disparity // 4, quarter, (64, 96, 128))
+        self.hourglass = Hourglass(max_disparity // 4, quarter, (64, 96, 128), groups, coarse_context)
         self.sharpness = nn.Parameter(torch.tensor(10.0))
         self.unseen = nn.Parameter(torch.tensor(0.3))
         self.mask = nn.Conv2d(quarter + max_disparity // 4, 36, 1)
@@ -263,17 +316,13 @@ class LeadlineFast(nn.Module):
             prior: Disparity of another matcher, px, filled where it is invalid; for a guided network only.
             valid: 1 where that matcher stands by its value, else 0.
         """
-        half, quarter = self.features(torch.cat([left, right]))
+        half, quarter, *coarser = self.features(torch.cat([left, right]))
         half_left, context = half.chunk(2)[0], quarter.chunk(2)[0]
         with torch.autocast(left.device.type, enabled=False):
-            match = self.match(quarter.float())
-            match_left, match_right = (
-                unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5
-            ).chunk(2)
-            volume = correlation_volume(match_left, match_right, self.max_disparity // 4)
-            # A candidate beyond the right image's border is not unlike, it is not seen: a learned similarity.
-            volume = volume + self.unseen * _beyond_border(volume)
-        scores = self.sharpness * volume + self.hourglass(volume, context).float()
+            volume = self._volume(self.match(quarter.float()))
+        coarse_context = tuple(level.chunk(2)[0] for level in coarser)
+        residual = self.hourglass(volume.flatten(1, 2), context, coarse_context).float()
+        scores = self.sharpness * volume.mean(dim=1) + residual
         coarse, certainty = windowed_soft_argmax(scores)
         mask = self.mask(torch.cat([context.float(), scores], dim=1))
         smooth = convex_upsample(coarse, mask.float(), 2)
@@ -299,3 +348,13 @@ class LeadlineFast(nn.Module):
         confidence = functional.interpolate(confidence, scale_factor=2.0, mode="bilinear", align_corners=False)
         confidence = confidence.transpose(0, 1)
         return StereoPrediction(disparity, confidence, scores, (4.0 * coarse, 2.0 * chosen))
+
+    def _volume(self, match: Float[Tensor, "views c h w"]) -> Float[Tensor, "b g d h w"]:
+        """How alike is each left pixel and its candidates, by group of features."""
+        views, channels, height, width = match.shape
+        match = match.reshape(views * self.groups, channels // self.groups, height, width)
+        match = unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5
+        volume = correlation_volume(*match.chunk(2), self.max_disparity // 4)
+        # A candidate beyond the right image's border is not unlike, it is not seen: a learned similarity.
+        volume = volume + self.unseen * _beyond_border(volume)
+        return volume.reshape(views // 2, self.groups, -1, height, width)

@@ -18,6 +18,7 @@ class StereoRecipe(Recipe):
         half_weight: Of the disparity at 1/2.
         volume_weight: Of the cross-entropy on the cost volume.
         confidence_weight: Of the confidence's cross-entropy.
+        encoder_rate: Share of the learning rate that an encoder inside the network's features learns with.
         mix: Further folders of shards, each with the weight by which it is drawn.
         augmentation: How samples are changed.
     """
@@ -28,6 +29,7 @@ class StereoRecipe(Recipe):
     half_weight: float = 0.5
     volume_weight: float = 1.0
     confidence_weight: float = 0.3
+    encoder_rate: float = 1.0
     mix: tuple[DataShare, ...] = ()
     augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
 

@@ -1,6 +1,7 @@
 """Supervised training of stereo networks."""
 
-from typing import Final, cast, final
+from collections.abc import Sequence
+from typing import Any, Final, cast, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,6 +21,7 @@ from leadline.training.stereo.learner import StereoLearner, prior_of, views_of
 from leadline.training.stereo.recipe import StereoRecipe
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
+_ENCODER: Final = "features.encoder."
 _EDGES_SHARE: Final = 0.5
 _SMOOTHNESS_SHARE: Final = 0.05
 _EDGE_BETA: Final = 10.0
@@ -34,6 +36,16 @@ class SupervisedStereo(StereoLearner):
         super().__init__(recipe, recipe, recipe.enlarge)
         self.recipe = recipe
         self.guided = bool(getattr(self.model, "guided", False))
+
+    def parameter_groups(self) -> Sequence[dict[str, Any]]:
+        """All weights alike, or the features' encoder with a share of the recipe's learning rate."""
+        rate = self.recipe.encoder_rate
+        if rate == 1.0:
+            return super().parameter_groups()
+        named = list(self.model.named_parameters())
+        encoder = [weight for name, weight in named if name.startswith(_ENCODER)]
+        others = [weight for name, weight in named if not name.startswith(_ENCODER)]
+        return [{"params": others}, {"params": encoder, "lr": rate * self.recipe.learning_rate}]
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""

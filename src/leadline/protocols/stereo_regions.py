@@ -1,0 +1,102 @@
+"""Parts of an image in which stereo fails for different reasons, told by its truth."""
+
+from typing import Final, Literal, get_args
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from leadline.classical.fill import fill_background
+from leadline.protocols.scenes import StereoScene
+
+StereoRegion = Literal["seen", "left strip", "occluded", "edges", "weak"]
+"""seen: both cameras see it. left strip: it lies left of what the right camera sees (column < disparity). occluded:
+something nearer hides it from the right camera. edges: at most 3 px from a step of the disparity. weak: hardly any
+texture. The first three exclude each other and hold all pixels with truth; the last two overlap with them."""
+
+REGIONS: Final[tuple[StereoRegion, ...]] = get_args(StereoRegion)
+
+_STEP_PX: Final = 2.0
+_REACH_PX: Final = 3
+_HIDDEN_BY_PX: Final = 1.0
+_TEXTURE_WINDOW_PX: Final = 3
+_TEXTURE_THRESHOLD: Final = 4.0
+
+
+def region_masks(scene: StereoScene) -> dict[StereoRegion, Bool[np.ndarray, "h w"]]:
+    """Pixels with truth by region; none where there is no truth.
+
+    Args:
+        scene: An image pair with its truth. Where the scene does not say what both cameras see, its truth tells.
+    """
+    if scene.truth is None:
+        return {name: np.zeros(scene.left.shape[:2], dtype=bool) for name in REGIONS}
+    disparity, known = scene.truth.disparity, scene.truth.valid
+    strip = known & left_strip(disparity)
+    hidden = hidden_from_right(disparity, known) if scene.seen_by_both is None else ~scene.seen_by_both
+    masks: tuple[Bool[np.ndarray, "h w"], ...] = (
+        known & ~strip & ~hidden,
+        strip,
+        known & ~strip & hidden,
+        known & near_steps(disparity, known),
+        known & weakly_textured(scene.left),
+    )
+    return dict(zip(REGIONS, masks, strict=True))
+
+
+def left_strip(disparity: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Left pixels whose partner lies beyond the right image's left border: column < disparity.
+
+    Args:
+        disparity: Disparity of the left pixels.
+    """
+    return np.arange(disparity.shape[1]) < disparity
+
+
+def hidden_from_right(
+    disparity: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Left pixels that land in the right view where something of a disparity more than 1 px larger lands too.
+
+    Args:
+        disparity: True disparity of the left pixels.
+        known: Where it is known; what is unknown hides nothing.
+    """
+    height, width = disparity.shape
+    landing = np.rint(np.arange(width) - np.where(known, disparity, 0.0)).astype(np.intp)
+    inside = known & (landing >= 0)
+    rows = np.broadcast_to(np.arange(height)[:, None], landing.shape)
+    nearest = np.full((height, width), -np.inf, np.float32)
+    np.maximum.at(nearest, (rows[inside], landing[inside]), disparity[inside])
+    return inside & (nearest[rows, np.maximum(landing, 0)] > disparity + _HIDDEN_BY_PX)
+
+
+def near_steps(disparity: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels at most 3 rows and columns from one whose disparity differs by more than 2 px from its neighbour's.
+
+    Args:
+        disparity: True disparity; neighbours are those above, below, left and right.
+        known: Where it is known; holes take the farther disparity beside them first.
+    """
+    filled = fill_background(disparity, known)
+    steps = np.zeros(filled.shape, np.uint8)
+    across = np.abs(np.diff(filled, axis=1)) > _STEP_PX
+    down = np.abs(np.diff(filled, axis=0)) > _STEP_PX
+    for first, second, step in ((np.s_[:, :-1], np.s_[:, 1:], across), (np.s_[:-1], np.s_[1:], down)):
+        steps[first] |= step
+        steps[second] |= step
+    side = 2 * _REACH_PX + 1
+    return np.asarray(cv2.dilate(steps, np.ones((side, side), np.uint8))) > 0
+
+
+def weakly_textured(image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels around which the squared horizontal grey gradient is below 4 in the mean over 3x3 pixels.
+
+    Args:
+        image: RGB.
+    Source: Scharstein and Szeliski 2002 (a taxonomy of dense two-frame stereo), section 5.1, with its defaults.
+    """
+    grey: Float[np.ndarray, "h w"] = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+    gradient = np.diff(grey, axis=1, append=grey[:, -1:])
+    side = (_TEXTURE_WINDOW_PX, _TEXTURE_WINDOW_PX)
+    return np.asarray(cv2.blur(gradient * gradient, side, borderType=cv2.BORDER_REPLICATE)) < _TEXTURE_THRESHOLD
