@@ -6,7 +6,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS, build_model
+from leadline.models.mono.efficientnet_lite import EfficientNetLite0
 from leadline.models.stereo import LeadlineFast, StereoInference, StereoPrediction
+from leadline.models.stereo.leadline_fast import Context
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,67 @@ def test_fast_takes_about_10_gflop_at_640x480(fast):
 def test_every_weight_learns():
     model = LeadlineFast().train()
     prediction = model(torch.rand(1, 3, 64, 96), torch.rand(1, 3, 64, 96))
+    total = prediction.disparity.mean() + prediction.confidence_logit.mean() + prediction.scores.square().mean()
+    total.backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
+@pytest.fixture(scope="module")
+def efficient() -> LeadlineFast:
+    torch.manual_seed(0)
+    return LeadlineFast(trunk="efficientnet", groups=2).eval()
+
+
+def test_trunk_that_knows_images_gives_the_same_shapes(efficient: LeadlineFast) -> None:
+    with torch.inference_mode():
+        prediction = efficient(torch.rand(2, 3, 64, 96), torch.rand(2, 3, 64, 96))
+    assert prediction.disparity.shape == (2, 1, 64, 96)
+    assert prediction.scores is not None
+    assert prediction.scores.shape == (2, 48, 16, 24)
+
+
+def test_trunk_does_not_see_gain_and_offset_of_one_view(efficient: LeadlineFast) -> None:
+    left, right = 0.3 + 0.3 * torch.rand(2, 1, 3, 64, 96)
+    gain = torch.tensor([0.5, 1.2, 0.8]).view(1, 3, 1, 1)
+    with torch.inference_mode():
+        plain, changed = efficient(left, right).disparity, efficient(left, gain * right + 0.1).disparity
+    torch.testing.assert_close(changed, plain, atol=0.02, rtol=0)
+
+
+def test_centred_strides_see_what_the_others_see_of_a_moved_image() -> None:
+    torch.manual_seed(0)
+    as_published, centred = EfficientNetLite0(levels=2).eval(), EfficientNetLite0(levels=2, centred=True).eval()
+    centred.load_state_dict(as_published.state_dict())
+    image = torch.rand(1, 3, 96, 128)
+    # Each of the two strides pads one pixel less before: 1 pixel of the image, then 2.
+    moved = torch.nn.functional.pad(image, (3, 0, 3, 0))[..., :96, :128]
+    with torch.inference_mode():
+        quarter, expected = centred(image)[1], as_published(moved)[1]
+    torch.testing.assert_close(quarter[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])
+
+
+def test_volume_of_groups_is_the_cosine_within_each_group() -> None:
+    model = LeadlineFast(max_disparity=16, groups=2)
+    left = torch.zeros(1, 32, 8, 16)
+    left[:, 0], left[:, 16] = 3.0, 2.0
+    right = torch.zeros_like(left)
+    right[:, 0], right[:, 17] = 5.0, 1.0
+    volume = model._volume(torch.cat([left, right]))
+    # The first group agrees, the second one is at right angles; where x - d < 0 both have the learned value 0.3.
+    assert volume.shape == (1, 2, 4, 8, 16)
+    torch.testing.assert_close(volume[0, :, 1, 0, 1:], torch.tensor([[1.0], [0.0]]).expand(2, 15))
+    torch.testing.assert_close(volume[0, :, 1, 0, 0], torch.tensor([0.3, 0.3]))
+
+
+def test_context_begins_as_no_change() -> None:
+    features, context = torch.rand(1, 4, 5, 6), torch.rand(1, 3, 5, 6)
+    torch.testing.assert_close(Context(3, 4)(features, context), features)
+
+
+def test_every_weight_of_the_other_trunk_learns() -> None:
+    model = LeadlineFast(trunk="efficientnet", groups=2).train()
+    prediction = model(torch.rand(1, 3, 64, 96), torch.rand(1, 3, 64, 96))
+    assert prediction.confidence_logit is not None and prediction.scores is not None
     total = prediction.disparity.mean() + prediction.confidence_logit.mean() + prediction.scores.square().mean()
     total.backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []

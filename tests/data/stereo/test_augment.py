@@ -107,3 +107,17 @@ def test_erased_patches_are_in_the_right_view_alone():
     sample = augment_stereo(original, options, np.random.default_rng(1))
     np.testing.assert_array_equal(sample.left, original.left)
     assert (sample.right != original.right).any()
+
+
+def test_blur_is_of_both_views_alike_and_leaves_the_truth():
+    sharp = smooth_pair()
+    noise = np.random.default_rng(1).integers(0, 256, sharp.left.shape, dtype=np.uint8)
+    pair = replace(sharp, left=noise, right=noise)
+    options = replace(GEOMETRY_ONLY, flip_views=0.0, log2_scale=(0.0, 0.0), log2_stretch=0.0, flip_rows=0.0)
+    plain = augment_stereo(pair, options, np.random.default_rng(3))
+    blurred = augment_stereo(pair, replace(options, blur=1.0), np.random.default_rng(3))
+    assert np.array_equal(plain.disparity, blurred.disparity)
+    assert np.array_equal(blurred.left, blurred.right)
+    # A Gaussian of at least 0.6 px leaves at most (4 pi 0.36)^-1/2 of white noise's spread along each axis.
+    assert blurred.left.std() < 0.5 * plain.left.std()
+    assert blurred.left.mean() == pytest.approx(plain.left.mean(), abs=2.0)

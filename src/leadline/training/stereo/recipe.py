@@ -19,6 +19,7 @@ class StereoRecipe(Recipe):
         volume_weight: Of the cross-entropy on the cost volume.
         confidence_weight: Of the confidence's cross-entropy.
         encoder_rate: Share of the learning rate that an encoder inside the network's features learns with.
+        frozen_blocks: How many of that encoder's first blocks, with its stem, stay as they are.
         mix: Further folders of shards, each with the weight by which it is drawn.
         augmentation: How samples are changed.
     """
@@ -30,6 +31,7 @@ class StereoRecipe(Recipe):
     volume_weight: float = 1.0
     confidence_weight: float = 0.3
     encoder_rate: float = 1.0
+    frozen_blocks: int = 0
     mix: tuple[DataShare, ...] = ()
     augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
 

@@ -5,9 +5,10 @@ from typing import Any, Final, cast, final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from leadline.data.stereo.stream import StereoBatch
+from leadline.errors import InputError
 from leadline.losses import (
     balanced_cross_entropy,
     confidence_cross_entropy,
@@ -16,6 +17,7 @@ from leadline.losses import (
     first_order_smoothness,
     smooth_l1,
 )
+from leadline.models.mono.efficientnet_lite import EfficientNetLite0
 from leadline.models.stereo import StereoPrediction
 from leadline.training.stereo.learner import StereoLearner, prior_of, views_of
 from leadline.training.stereo.recipe import StereoRecipe
@@ -36,6 +38,15 @@ class SupervisedStereo(StereoLearner):
         super().__init__(recipe, recipe, recipe.enlarge)
         self.recipe = recipe
         self.guided = bool(getattr(self.model, "guided", False))
+        self._frozen = _first_parts(self.model, recipe.frozen_blocks) if recipe.frozen_blocks else []
+        for part in self._frozen:
+            part.requires_grad_(False)
+
+    def on_train_batch_start(self, batch: StereoBatch, *rest: Any) -> None:  # noqa: ANN401 - Lightning's hook
+        """Keeps the statistics of what is frozen, too."""
+        super().on_train_batch_start(batch, *rest)
+        for part in self._frozen:
+            part.eval()
 
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
         """All weights alike, or the features' encoder with a share of the recipe's learning rate."""
@@ -53,6 +64,16 @@ class SupervisedStereo(StereoLearner):
         with torch.autocast(self.device.type, enabled=False):
             terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
         return self.checked(terms)
+
+
+def _first_parts(model: nn.Module, blocks: int) -> list[nn.Module]:
+    """Stem and first blocks of the encoder inside a network's features."""
+    encoder = getattr(getattr(model, "features", None), "encoder", None)
+    if not isinstance(encoder, EfficientNetLite0):
+        raise InputError(
+            "expected a network with trunk: efficientnet for frozen_blocks, got another; set frozen_blocks: 0 in the recipe"
+        )
+    return [encoder.conv_stem, encoder.bn0, *encoder.blocks[:blocks]]
 
 
 def stereo_terms(
