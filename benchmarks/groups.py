@@ -14,7 +14,21 @@ from leadline.protocols.stereo.scenes import SceneFiles, find_scenes
 from leadline.samples import StereoSample
 
 APPROXIMATE = "Middlebury approximate"
-GROUPS = ("Motorcycle", "Middlebury official", APPROXIMATE, "KITTI 2012", "KITTI 2015", "rendered")
+OFFICIAL = "Middlebury official"
+BY_OTHERS = "rendered by others"
+GROUPS = (
+    "Motorcycle",
+    OFFICIAL,
+    APPROXIMATE,
+    "KITTI 2012",
+    "KITTI 2015",
+    "ETH3D",
+    "other exposure",
+    BY_OTHERS,
+    "rendered",
+)
+RENDERED = (BY_OTHERS, "rendered")
+"""Groups that are never averaged with real ones."""
 REMARKS = {APPROXIMATE: "the truth is hole-filled or quantised: errors below 4 px mean little"}
 
 SceneLoader = Callable[[], StereoSample]
@@ -30,9 +44,13 @@ def find_groups(folders: list[Path], rendered: Path | None, pairs: int) -> dict[
     """
     groups: dict[str, list[SceneLoader]] = {name: [] for name in GROUPS}
     groups["Motorcycle"].append(lambda: motorcycle()[0])
-    for files in (files for folder in folders for files in find_scenes(folder)):
+    found = [files for folder in folders for files in find_scenes(folder)]
+    names = {files.name for files in found}
+    for files in found:
         if files.truth is None:
             print(f"left out: {files.name} (no truth)")
+        elif f"{files.name}_third" in names and _group(files) == APPROXIMATE:
+            print(f"left out: {files.name} ({files.name}_third has the official truth)")
         else:
             groups[_group(files)].append(files.load)
     if rendered is not None:
@@ -54,5 +72,11 @@ def _group(files: SceneFiles) -> str:
     if files.layout == "kitti":
         return "KITTI 2015" if files.left.parent.name == "image_2" else "KITTI 2012"
     about = files.left.parent / "scene.json"
-    truth = json.loads(about.read_text()).get("truth", "") if about.is_file() else ""
-    return APPROXIMATE if truth.startswith("approximate") else "Middlebury official"
+    notes = json.loads(about.read_text()) if about.is_file() else {}
+    if notes.get("group") == "synthetic by others":
+        return BY_OTHERS
+    data_set = str(notes.get("dataset", ""))
+    for start, group in (("ETH3D", "ETH3D"), ("KITTI 2015", "KITTI 2015"), ("MiddEval3", "other exposure")):
+        if data_set.startswith(start):
+            return group
+    return APPROXIMATE if notes.get("truth", "").startswith("approximate") else OFFICIAL

@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table
 
 from leadline.maps import DisparityMap
-from leadline.protocols.report import Score
-from leadline.protocols.scenes import StereoScene
-from leadline.protocols.selection import METRICS, PARTS, RegionScores, compare, objections, region_scores
+from leadline.metrics.paired import PairedDifference
+from leadline.samples import StereoSample
+from leadline.protocols.stereo.selection import METRICS, PARTS, RegionScores, compare, objections, region_scores
 
 ALL_REAL = "all real groups"
 ABOUT = f"""\
@@ -27,7 +27,7 @@ class RegionCollector:
 
     scores: dict[str, dict[str, list[RegionScores]]] = field(default_factory=dict)
 
-    def add(self, group: str, scene: StereoScene, maps: Mapping[str, DisparityMap], _: Sequence[Score]) -> None:
+    def add(self, group: str, scene: StereoSample, maps: Mapping[str, DisparityMap], _: object) -> None:
         """Scores one scene.
 
         Args:
@@ -60,17 +60,15 @@ def means_table(group: str, by_method: Mapping[str, Sequence[RegionScores]]) -> 
     return table
 
 
-def differences_table(group: str, by_method: Mapping[str, Sequence[RegionScores]], pairs: Sequence[tuple[str, str]]) -> Table:
+def differences_table(
+    group: str, by_method: Mapping[str, Sequence[RegionScores]], pairs: Sequence[tuple[str, str]]
+) -> Table:
     """Paired differences of the named pairs of methods, and what speaks against the first of each."""
     table = _table(f"{group}, {_count(by_method)}: paired differences", "method - other", "metric")
     for first, second in pairs:
         found = compare(by_method[first], by_method[second])
         for metric in METRICS:
-            cells = []
-            for part in PARTS:
-                one = found.get((part, metric))
-                star = "*" if one and one.certain else ""
-                cells.append("" if one is None else f"{one.mean:+.3g} [{one.low:+.3g}, {one.high:+.3g}]{star}")
+            cells = [_difference_cell(found.get((part, metric))) for part in PARTS]
             table.add_row(f"{first} - {second}", metric, *cells)
         if group == ALL_REAL:
             reasons = objections(found)
@@ -82,7 +80,14 @@ def differences_table(group: str, by_method: Mapping[str, Sequence[RegionScores]
 def region_rows(scores: Mapping[str, Mapping[str, Sequence[RegionScores]]]) -> list[dict[str, Any]]:
     """Everything as plain rows: group, method, part, metric, the mean and the value of each scene."""
     return [
-        {"group": group, "method": method, "part": part, "metric": metric, "mean": float(np.mean(values)), "scenes": values}
+        {
+            "group": group,
+            "method": method,
+            "part": part,
+            "metric": metric,
+            "mean": float(np.mean(values)),
+            "scenes": values,
+        }
         for group, by_method in scores.items()
         for method, found in by_method.items()
         for part in PARTS
@@ -108,6 +113,15 @@ def parse_pairs(text: str, methods: Sequence[str], reference: str) -> list[tuple
     if unknown:
         raise SystemExit(f"expected pairs FIRST:SECOND of {', '.join(methods)}, got {unknown[0]!r}")
     return [(first, second) for first, second in pairs]
+
+
+def _difference_cell(difference: PairedDifference | None) -> str:
+    if difference is None:
+        return "-"
+    if difference.scenes == 1:
+        return f"{difference.mean:+.2f}"
+    star = "*" if difference.certain else ""
+    return f"{difference.mean:+.2f}{star}\n[{difference.low:+.2f}, {difference.high:+.2f}]"
 
 
 def _mean_cell(scores: Sequence[RegionScores], part: Any) -> str:

@@ -11,10 +11,13 @@ from typing import Any
 
 import cyclopts
 import numpy as np
-from groups import REMARKS, SceneLoader, find_groups, scene_progress
+from groups import REMARKS, RENDERED, SceneLoader, find_groups, scene_progress
 from opencv_sample import NAME as SAMPLE
 from opencv_sample import opencv_sample
+from region_tables import ABOUT as REGIONS_ABOUT
+from region_tables import RegionCollector, differences_table, means_table, parse_pairs, region_rows
 from rich.console import Console
+from rich.progress import TaskID
 from rich.table import Table
 
 from leadline.loading import load_model
@@ -57,6 +60,7 @@ def main(
     rendered: Path | None = None,
     pairs: int = 40,
     perturbations: str = ",".join(PERTURBATIONS),
+    compare: str = "",
     json: Path | None = None,
 ) -> None:
     """Scores methods on groups of scenes.
@@ -67,14 +71,18 @@ def main(
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
         rendered: Folder of shards that `leadline render` wrote.
         pairs: How many rendered pairs to score.
-        perturbations: Names out of `leadline.protocols.stereo.perturbed`, separated by commas.
+        perturbations: Names out of `leadline.protocols.stereo.perturbed`, separated by commas; empty for none.
+        compare: Methods whose difference by region is told, as FIRST:SECOND, separated by commas; every method with
+            the reference if empty.
         json: File for all numbers.
     """
-    chosen = perturbations.split(",")
+    chosen = [name for name in perturbations.split(",") if name]
     methods: dict[str, StereoMethod] = {
         name: load_model(name, "stereo") for name in dict.fromkeys((*models.split(","), REFERENCE))
     }
     methods[SAMPLE] = opencv_sample
+    compared = parse_pairs(compare, list(methods), REFERENCE)
+    regions = RegionCollector()
     groups = find_groups(scenes or [], rendered, pairs)
     console = Console(width=max(Console().width, TABLE_WIDTH))
     console.print(ABOUT.format(count=len(chosen)), highlight=False)
@@ -82,12 +90,25 @@ def main(
     with scene_progress() as progress:
         for group, loaders in groups.items():
             task = progress.add_task(group, total=len(loaders) * (1 + len(chosen)))
-            variants = _score_variants(loaders, methods, chosen, lambda *_, task=task: progress.advance(task))
+
+            def advance(*_: Any, task: TaskID = task) -> None:
+                progress.advance(task)
+
+            def observe(*told: Any, task: TaskID = task, group: str = group) -> None:
+                regions.add(group, *told)
+                progress.advance(task)
+
+            variants = _score_variants(loaders, methods, chosen, observe, advance)
             rows += _rows(group, len(loaders), variants)
             title = f"{group}, {len(loaders)} scene{'s' * (len(loaders) > 1)}"
             for table in (_summary(title, variants), _per_perturbation(title, variants)):
                 table.caption = REMARKS.get(group)
                 console.print(table)
+    regions.together(RENDERED)
+    console.print(REGIONS_ABOUT, highlight=False)
+    for group, by_method in regions.scores.items():
+        console.print(means_table(group, by_method))
+        console.print(differences_table(group, by_method, compared))
     if json is not None:
         write_json(
             json,
@@ -99,18 +120,26 @@ def main(
                 "methods": {name: describe_method(method, name) for name, method in methods.items()},
                 "versions": versions(),
                 "rows": rows,
+                "regions": region_rows(regions.scores),
             },
         )
 
 
 def _score_variants(
-    loaders: Sequence[SceneLoader], methods: Mapping[str, StereoMethod], perturbations: Sequence[str], observe: Observer
+    loaders: Sequence[SceneLoader],
+    methods: Mapping[str, StereoMethod],
+    perturbations: Sequence[str],
+    observe: Observer,
+    advance: Observer,
 ) -> dict[str, Scores]:
     """Scores of the scenes as they are, under each perturbation, and their mean over the perturbations."""
     variants = {CLEAN: _scores(loaders, methods, observe)}
     for name in perturbations:
         changed = [lambda load=load, name=name: perturb(load(), name) for load in loaders]
-        variants[name] = _scores(changed, methods, observe)
+        variants[name] = _scores(changed, methods, advance)
+
+    if not perturbations:
+        return variants
 
     def mean_of(method: str, metric: str) -> float:
         return float(np.mean([variants[name][method][metric] for name in perturbations]))
@@ -164,7 +193,7 @@ def _summary(title: str, variants: Mapping[str, Scores]) -> Table:
         table.add_column(label, no_wrap=True)
     for metric in PROTOCOL.metrics:
         table.add_column(f"{metric.name} {metric.unit}", justify="right")
-    for variant in (CLEAN, PERTURBED):
+    for variant in [name for name in (CLEAN, PERTURBED) if name in variants]:
         for method in variants[variant]:
             cells = (_cell(variants[variant], method, metric.name) for metric in PROTOCOL.metrics)
             table.add_row(variant, method, *cells)

@@ -12,6 +12,11 @@ def test_a_difference_that_is_the_same_everywhere_has_no_spread() -> None:
     assert found.certain
 
 
+def test_one_scene_is_never_certain() -> None:
+    found = paired_difference([3.0], [2.0])
+    assert (found.mean, found.low, found.high, found.certain) == (1.0, 1.0, 1.0, False)
+
+
 def test_two_scenes_have_the_interval_of_their_four_draws() -> None:
     # Means of two draws out of {0, 1}: 0, 1/2, 1/2, 1, a quarter each; so 5 % and 95 % are the ends.
     found = paired_difference([0.0, 2.0], [0.0, 1.0])

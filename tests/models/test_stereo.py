@@ -186,7 +186,8 @@ def test_context_begins_as_no_change() -> None:
 def test_every_weight_of_the_other_trunk_learns() -> None:
     model = LeadlineFast(trunk="efficientnet", groups=2).train()
     prediction = model(torch.rand(1, 3, 64, 96), torch.rand(1, 3, 64, 96))
-    assert prediction.confidence_logit is not None and prediction.scores is not None
+    assert prediction.confidence_logit is not None
+    assert prediction.scores is not None
     total = prediction.disparity.mean() + prediction.confidence_logit.mean() + prediction.scores.square().mean()
     total.backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []

@@ -32,8 +32,8 @@ class PairedDifference:
 
     @property
     def certain(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0.0 or self.high < 0.0
+        """Whether the interval excludes 0; one scene alone tells nothing of others."""
+        return self.scenes > 1 and (self.low > 0.0 or self.high < 0.0)
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], level: float = 0.9) -> PairedDifference:

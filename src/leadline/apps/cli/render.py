@@ -21,6 +21,7 @@ def stereo_render(
     size: str = "640x320",
     workers: int = 2,
     format: Literal["shards", "scenes"] = "shards",
+    worlds: Literal["first", "further"] = "first",
 ) -> None:
     """Render stereo pairs with exact disparity and occlusion.
 
@@ -34,14 +35,17 @@ def stereo_render(
         size: WIDTHxHEIGHT in pixels.
         workers: Processes that render; 0 renders in this one.
         format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
+        worlds: Which scenes: the first ones are rooms, streets, tables, terrain and clutter of random things; further
+            ones are furnished rooms with things floating in them, walls and boards that leave the image, thin parts.
     """
     height, width = _checked(count, seed, workers, size)
     with needs_extra("train"):
         from leadline.data.synthetic.generate import contact_sheet, generate_stereo, generate_stereo_scenes
     generate = generate_stereo if format == "shards" else generate_stereo_scenes
-    paths = generate(count, seed, output, workers, (height, width))
+    paths = generate(count, seed, output, workers, (height, width), worlds=worlds)
     sheet = output / "contact_sheet.png"
-    write_image(sheet, contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
+    shown = range(seed, seed + min(count, _SHEET_PAIRS))
+    write_image(sheet, contact_sheet(shown, (height, width), worlds=worlds))
     print(f"{output}: {count} pairs in {len(paths)} {format}; look at {sheet}")
 
 

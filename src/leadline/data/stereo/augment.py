@@ -13,7 +13,6 @@ from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
-
 #: Least and largest spread of the blur.
 _BLUR_PX: Final = (0.6, 8.0)
 

@@ -19,7 +19,7 @@ from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
-from leadline.data.synthetic.stereo import RenderedRig, render_stereo
+from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
@@ -38,6 +38,7 @@ class _Task:
     count: int
     size: tuple[int, int]
     sensor: bool
+    worlds: Worlds = "first"
 
 
 def generate_stereo(
@@ -48,6 +49,7 @@ def generate_stereo(
     size: tuple[int, int] = (320, 640),
     shard_size: int = 100,
     sensor: bool = True,
+    worlds: Worlds = "first",
 ) -> list[Path]:
     """Render ``count`` pairs; finished shards are kept, so an interrupted run goes on where it stopped.
 
@@ -59,13 +61,14 @@ def generate_stereo(
         size: Height and width.
         shard_size: Pairs a shard.
         sensor: Whether to add the faults of real cameras.
+        worlds: Which set of worlds the scenes are drawn from.
     Returns:
         All shards, finished before or now.
     Raises:
         OutputError: If the folder cannot be written.
         InputError: If a shard of an earlier run is damaged.
     """
-    tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor)
+    tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor, worlds)
     _run(_render_shard, _unfinished(tasks), workers, count, "rendering pairs")
     return [task.path for task in tasks]
 
@@ -131,11 +134,25 @@ def generate_flow(
 
 
 def _shard_tasks(
-    stem: str, count: int, seed: int, output: Path | str, size: tuple[int, int], shard_size: int, sensor: bool
+    stem: str,
+    count: int,
+    seed: int,
+    output: Path | str,
+    size: tuple[int, int],
+    shard_size: int,
+    sensor: bool,
+    worlds: Worlds = "first",
 ) -> list[_Task]:
     folder = make_output_folder(output)
     return [
-        _Task(folder / f"{stem}-{seed + start:08d}.tar", seed + start, min(shard_size, count - start), size, sensor)
+        _Task(
+            folder / f"{stem}-{seed + start:08d}.tar",
+            seed + start,
+            min(shard_size, count - start),
+            size,
+            sensor,
+            worlds,
+        )
         for start in range(0, count, shard_size)
     ]
 
@@ -152,6 +169,7 @@ def generate_stereo_scenes(
     workers: int = 2,
     size: tuple[int, int] = (320, 640),
     sensor: bool = True,
+    worlds: Worlds = "first",
 ) -> list[Path]:
     """Render ``count`` pairs into folders in Middlebury's layout, to evaluate on; finished ones are kept.
 
@@ -162,13 +180,14 @@ def generate_stereo_scenes(
         workers: How many processes; 0 renders in this one.
         size: Height and width.
         sensor: Whether to add the faults of real cameras.
+        worlds: Which set of worlds the scenes are drawn from.
     Returns:
         All scene folders, finished before or now.
     Raises:
         OutputError: If the folder cannot be written.
     """
     folder = make_output_folder(output)
-    tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor) for one in range(seed, seed + count)]
+    tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor, worlds) for one in range(seed, seed + count)]
     _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count, "rendering pairs")
     return [task.path for task in tasks]
 
@@ -208,7 +227,7 @@ def _render_shard(task: _Task) -> int:
 
 def _pairs(task: _Task) -> Iterator[tuple[StereoSample, dict[str, object]]]:
     for seed in range(task.first, task.first + task.count):
-        sample, rig = render_stereo(seed, task.size, task.sensor)
+        sample, rig = render_stereo(seed, task.size, task.sensor, worlds=task.worlds)
         yield sample, asdict(rig)
 
 
@@ -235,7 +254,7 @@ def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
 
 
 def _render_scene(task: _Task) -> int:
-    sample, rig = render_stereo(task.first, task.size, task.sensor)
+    sample, rig = render_stereo(task.first, task.size, task.sensor, worlds=task.worlds)
     write_stereo_scene(task.path, sample, _cameras(rig, task.size))
     return task.count
 
@@ -246,12 +265,12 @@ def _cameras(rig: RenderedRig, size: tuple[int, int]) -> StereoRig:
 
 
 def contact_sheet(
-    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
+    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True, worlds: Worlds = "first"
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Left, right, disparity and occlusion of some seeds, a row each."""
     rows: list[list[Panel]] = []
     for seed in seeds:
-        sample, rig = render_stereo(seed, size, sensor)
+        sample, rig = render_stereo(seed, size, sensor, worlds=worlds)
         assert sample.occluded is not None, "the renderer knows it"
         hidden = np.repeat(sample.occluded[..., None].astype(np.uint8) * 255, 3, -1)
         top = float(np.quantile(sample.disparity, 0.995))

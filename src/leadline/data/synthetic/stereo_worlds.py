@@ -14,7 +14,13 @@ from leadline.data.synthetic.worlds import DISPARITY_RANGE_PX, Stage, scene_arou
 
 _BLANK_SHARE: Final = 0.45
 #: Meshes that are thin somewhere, with how often each is drawn.
-_THIN: Final = ((shapes.pole, 3.0), (shapes.lattice, 2.0), (shapes.leaves, 2.0), (shapes.star, 1.5), (shapes.plate_with_holes, 1.0))
+_THIN: Final = (
+    (shapes.pole, 3.0),
+    (shapes.lattice, 2.0),
+    (shapes.leaves, 2.0),
+    (shapes.star, 1.5),
+    (shapes.plate_with_holes, 1.0),
+)
 
 
 def _thin_mesh(rng: np.random.Generator) -> shapes.Mesh:
@@ -95,7 +101,9 @@ def thickets(stage: Stage) -> None:
         z = stage.depth()
         size = 2 * stage.half_width * z * float(np.exp(rng.uniform(np.log(0.06), np.log(0.7))))
         x, y = z * stage.half_width * rng.uniform(-1.1, 1.1), z * stage.half_height * rng.uniform(-1.0, 1.0)
-        rotation = random_rotation(rng) if rng.random() < 0.5 else rotation_matrix(rng.uniform(0, 6), rng.normal(0, 0.2), 0)
+        rotation = (
+            random_rotation(rng) if rng.random() < 0.5 else rotation_matrix(rng.uniform(0, 6), rng.normal(0, 0.2), 0)
+        )
         z = max(z, stage.near_m * 0.6 + 0.5 * size)
         scale = size * np.exp(rng.normal(0, 0.25, 3))
         look = _look(rng, stage.bank, stage.metres_per_px(z), 0.1)

@@ -290,16 +290,14 @@ def random_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: int
     return scene_around(rng, layout, bank, aspect)
 
 
-def scene_around(
-    rng: np.random.Generator, layout: Callable[[Stage], None], bank: TextureBank, aspect: float
-) -> Scene:
+def scene_around(rng: np.random.Generator, layout: Callable[[Stage], None], bank: TextureBank, aspect: float) -> Scene:
     """A scene of one kind of world around a camera at the origin.
 
     Args:
         rng: Where chance comes from.
         layout: Puts the objects.
         bank: The tiles.
-        aspect: Height of the picture over its width.
+        aspect: Height of the image over its width.
     """
     hfov = np.deg2rad(rng.uniform(35, 90))
     half = float(np.tan(hfov / 2))

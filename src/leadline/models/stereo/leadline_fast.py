@@ -354,7 +354,8 @@ class LeadlineFast(nn.Module):
         views, channels, height, width = match.shape
         match = match.reshape(views * self.groups, channels // self.groups, height, width)
         match = unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5
-        volume = correlation_volume(*match.chunk(2), self.max_disparity // 4)
+        left, right = match.chunk(2)
+        volume = correlation_volume(left, right, self.max_disparity // 4)
         # A candidate beyond the right image's border is not unlike, it is not seen: a learned similarity.
         volume = volume + self.unseen * _beyond_border(volume)
         return volume.reshape(views // 2, self.groups, -1, height, width)

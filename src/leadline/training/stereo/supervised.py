@@ -71,7 +71,8 @@ def _first_parts(model: nn.Module, blocks: int) -> list[nn.Module]:
     encoder = getattr(getattr(model, "features", None), "encoder", None)
     if not isinstance(encoder, EfficientNetLite0):
         raise InputError(
-            "expected a network with trunk: efficientnet for frozen_blocks, got another; set frozen_blocks: 0 in the recipe"
+            "expected a network with trunk: efficientnet for frozen_blocks, got another; set frozen_blocks: 0 in the "
+            "recipe"
         )
     return [encoder.conv_stem, encoder.bn0, *encoder.blocks[:blocks]]
 

@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+from jaxtyping import Bool
+
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.metrics.disparity import avgerr, bad
 from leadline.metrics.paired import PairedDifference, paired_difference
-from leadline.protocols.scenes import StereoScene
-from leadline.protocols.scored import ScoredPixels, score_pixels
-from leadline.protocols.stereo_regions import REGIONS, StereoRegion, region_masks
+from leadline.protocols.stereo.regions import REGIONS, StereoRegion, region_masks
+from leadline.samples import StereoSample
+from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
 
 Part = Literal["all"] | StereoRegion
 """All pixels with truth, or one region of them."""
@@ -43,7 +46,7 @@ class RegionScores:
     pixels: Mapping[Part, int]
 
 
-def region_scores(scene: StereoScene, prediction: DisparityMap) -> RegionScores | str:
+def region_scores(scene: StereoSample, prediction: DisparityMap) -> RegionScores | str:
     """EPE and bad-2 of a prediction by region, dense rule.
 
     Args:
@@ -57,8 +60,8 @@ def region_scores(scene: StereoScene, prediction: DisparityMap) -> RegionScores 
     scored = score_pixels(scene, prediction, "all", "dense")
     if not isinstance(scored, ScoredPixels):
         return scored
-    masks = {"all": scored.mask, **region_masks(scene)}
-    pixels = {part: int(masks[part].sum()) for part in PARTS}
+    masks: dict[Part, Bool[np.ndarray, "h w"]] = {"all": scored.mask, **region_masks(scene)}
+    pixels: dict[Part, int] = {part: int(masks[part].sum()) for part in PARTS}
     values: dict[tuple[Part, RegionMetric], float] = {}
     for part in PARTS:
         if pixels[part] >= _LEAST_PIXELS:
@@ -98,8 +101,8 @@ def objections(difference: Mapping[tuple[Part, RegionMetric], PairedDifference])
         difference: What `compare` found, of the new method minus the old one, over all scenes.
     """
     overall = {metric: difference["all", metric] for metric in METRICS}
-    reasons = [f"{metric} grows" for metric, found in overall.items() if found.low > 0.0]
-    if not any(found.high < 0.0 for found in overall.values()):
+    reasons = [f"{metric} grows" for metric, found in overall.items() if found.certain and found.mean > 0.0]
+    if not any(found.certain and found.mean < 0.0 for found in overall.values()):
         reasons.append("neither EPE nor bad-2 falls for certain")
     for (part, metric), found in difference.items():
         if found.relative > WORSE_SHARE:

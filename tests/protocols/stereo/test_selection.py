@@ -5,15 +5,15 @@ import pytest
 
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.protocols.scenes import StereoScene
-from leadline.protocols.selection import RegionScores, compare, objections, region_scores
+from leadline.samples import StereoSample
+from leadline.protocols.stereo.selection import RegionScores, compare, objections, region_scores
 
 
-def scene(known: bool = True) -> StereoScene:
+def scene(known: bool = True) -> StereoSample:
     """20 rows of 100 columns, disparity 10 everywhere, a plain image: a strip of 10 columns, the rest is seen."""
     disparity = np.full((20, 100), 10.0, np.float32)
     image = np.zeros((20, 100, 3), np.uint8)
-    return StereoScene("s", image, image, DisparityMap(disparity, np.full(disparity.shape, known)))
+    return StereoSample("s", image, image, DisparityMap(disparity, np.full(disparity.shape, known)))
 
 
 def off_by(strip_px: float, elsewhere_px: float) -> DisparityMap:

@@ -4,10 +4,10 @@ from typing import Final, Literal, get_args
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from leadline.classical.fill import fill_background
-from leadline.protocols.scenes import StereoScene
+from leadline.samples import StereoSample
 
 StereoRegion = Literal["seen", "left strip", "occluded", "edges", "weak"]
 """seen: both cameras see it. left strip: it lies left of what the right camera sees (column < disparity). occluded:
@@ -23,7 +23,7 @@ _TEXTURE_WINDOW_PX: Final = 3
 _TEXTURE_THRESHOLD: Final = 4.0
 
 
-def region_masks(scene: StereoScene) -> dict[StereoRegion, Bool[np.ndarray, "h w"]]:
+def region_masks(scene: StereoSample) -> dict[StereoRegion, Bool[np.ndarray, "h w"]]:
     """Pixels with truth by region; none where there is no truth.
 
     Args:
@@ -33,7 +33,7 @@ def region_masks(scene: StereoScene) -> dict[StereoRegion, Bool[np.ndarray, "h w
         return {name: np.zeros(scene.left.shape[:2], dtype=bool) for name in REGIONS}
     disparity, known = scene.truth.disparity, scene.truth.valid
     strip = known & left_strip(disparity)
-    hidden = hidden_from_right(disparity, known) if scene.seen_by_both is None else ~scene.seen_by_both
+    hidden = hidden_from_right(disparity, known) if scene.occluded is None else scene.occluded
     masks: tuple[Bool[np.ndarray, "h w"], ...] = (
         known & ~strip & ~hidden,
         strip,
@@ -50,25 +50,26 @@ def left_strip(disparity: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]
     Args:
         disparity: Disparity of the left pixels.
     """
-    return np.arange(disparity.shape[1]) < disparity
+    columns: Float32[np.ndarray, " w"] = np.arange(int(disparity.shape[1]), dtype=np.float32)
+    return columns < disparity
 
 
-def hidden_from_right(
-    disparity: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]
-) -> Bool[np.ndarray, "h w"]:
+def hidden_from_right(disparity: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Left pixels that land in the right view where something of a disparity more than 1 px larger lands too.
 
     Args:
         disparity: True disparity of the left pixels.
         known: Where it is known; what is unknown hides nothing.
     """
-    height, width = disparity.shape
-    landing = np.rint(np.arange(width) - np.where(known, disparity, 0.0)).astype(np.intp)
-    inside = known & (landing >= 0)
-    rows = np.broadcast_to(np.arange(height)[:, None], landing.shape)
-    nearest = np.full((height, width), -np.inf, np.float32)
-    np.maximum.at(nearest, (rows[inside], landing[inside]), disparity[inside])
-    return inside & (nearest[rows, np.maximum(landing, 0)] > disparity + _HIDDEN_BY_PX)
+    count, width = int(disparity.size), int(disparity.shape[1])
+    values: Float32[np.ndarray, " n"] = np.where(known, disparity, np.float32(0.0)).ravel()
+    pixels: Int[np.ndarray, " n"] = np.arange(count, dtype=np.int64)
+    landing: Int[np.ndarray, " n"] = np.rint(pixels - values.astype(np.float64)).astype(np.int64)
+    inside: Bool[np.ndarray, " n"] = known.ravel() & (landing >= pixels - pixels % width)
+    nearest: Float32[np.ndarray, " n"] = np.full(count, -np.inf, np.float32)
+    np.maximum.at(nearest, landing[inside], values[inside])
+    hidden = inside & (nearest[np.maximum(landing, 0)] > values + np.float32(_HIDDEN_BY_PX))
+    return hidden.reshape(disparity.shape)
 
 
 def near_steps(disparity: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

@@ -8,9 +8,9 @@ import torch
 
 from leadline.errors import InputError
 from leadline.models.checkpoint import averaged_weights
-from leadline.training.recipe import StereoRecipe
 from leadline.training.run import train
-from leadline.training.stereo import SupervisedStereo
+from leadline.training.stereo.recipe import StereoRecipe
+from leadline.training.stereo.supervised import SupervisedStereo
 
 
 @pytest.fixture
@@ -29,7 +29,12 @@ def test_training_leaves_what_is_frozen_and_changes_the_rest(recipe: StereoRecip
     )
     after = averaged_weights(train(recipe, tmp_path / "run", weights=tmp_path / "start.ckpt"))[1]
     trunk = [name for name in start if name.startswith("features.encoder.") and "tracked" not in name]
-    parts = ("features.encoder.conv_stem", "features.encoder.bn0", "features.encoder.blocks.0", "features.encoder.blocks.1.")
+    parts = (
+        "features.encoder.conv_stem",
+        "features.encoder.bn0",
+        "features.encoder.blocks.0",
+        "features.encoder.blocks.1.",
+    )
     frozen = [name for name in trunk if name.startswith(parts)]
     assert len(frozen) == 1 + 4 + 10 + 15
     assert [name for name in frozen if not torch.equal(after[name], start[name])] == []

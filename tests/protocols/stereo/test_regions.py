@@ -1,8 +1,8 @@
 import numpy as np
 
 from leadline.maps import DisparityMap
-from leadline.protocols.scenes import StereoScene
-from leadline.protocols.stereo_regions import hidden_from_right, left_strip, near_steps, region_masks, weakly_textured
+from leadline.protocols.stereo.regions import hidden_from_right, left_strip, near_steps, region_masks, weakly_textured
+from leadline.samples import StereoSample
 
 
 def wall_and_box(width: int = 40) -> np.ndarray:
@@ -12,11 +12,11 @@ def wall_and_box(width: int = 40) -> np.ndarray:
     return disparity
 
 
-def scene(disparity: np.ndarray, known: np.ndarray | None = None, seen: np.ndarray | None = None) -> StereoScene:
+def scene(disparity: np.ndarray, known: np.ndarray | None = None, seen: np.ndarray | None = None) -> StereoSample:
     known = np.ones(disparity.shape, dtype=bool) if known is None else known
     grey = np.zeros((*disparity.shape, 3), np.uint8)
     grey[:, ::2] = 60
-    return StereoScene("s", grey, grey, DisparityMap(disparity, known), seen)
+    return StereoSample("s", grey, grey, DisparityMap(disparity, known), None if seen is None else ~seen)
 
 
 def columns(mask: np.ndarray) -> list[int]:
@@ -86,4 +86,4 @@ def test_scene_that_knows_what_both_see_is_believed() -> None:
 
 def test_no_truth_has_no_regions() -> None:
     image = np.zeros((3, 4, 3), np.uint8)
-    assert not any(mask.any() for mask in region_masks(StereoScene("s", image, image)).values())
+    assert not any(mask.any() for mask in region_masks(StereoSample("s", image, image)).values())
