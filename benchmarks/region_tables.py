@@ -9,8 +9,8 @@ from rich.table import Table
 
 from leadline.maps import DisparityMap
 from leadline.metrics.paired import PairedDifference
-from leadline.samples import StereoSample
 from leadline.protocols.stereo.selection import METRICS, PARTS, RegionScores, compare, objections, region_scores
+from leadline.samples import StereoSample
 
 ALL_REAL = "all real groups"
 ABOUT = f"""\

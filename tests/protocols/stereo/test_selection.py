@@ -5,8 +5,8 @@ import pytest
 
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.samples import StereoSample
 from leadline.protocols.stereo.selection import RegionScores, compare, objections, region_scores
+from leadline.samples import StereoSample
 
 
 def scene(known: bool = True) -> StereoSample:

@@ -17,8 +17,8 @@ from leadline.maps import DisparityMap
 from leadline.metrics.disparity import avgerr, bad
 from leadline.metrics.paired import PairedDifference, paired_difference
 from leadline.protocols.stereo.regions import REGIONS, StereoRegion, region_masks
-from leadline.samples import StereoSample
 from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
+from leadline.samples import StereoSample
 
 Part = Literal["all"] | StereoRegion
 """All pixels with truth, or one region of them."""
