@@ -97,6 +97,13 @@ def test_an_option_that_it_does_not_take_is_told_as_a_flag(installed: Path):
     assert "expected no --threads for block-matcher, which takes none, got 1" in done.stderr
 
 
+def test_the_registered_name_is_listed(installed: Path):
+    done = leadline(installed, "models")
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "block-matcher" in line)
+    assert "mypackage.matching:BlockMatcher" in line
+
+
 def test_the_class_is_called_from_python(installed: Path):
     code = (
         "import leadline; left, right = leadline.imread('left.png'), leadline.imread('right.png')\n"

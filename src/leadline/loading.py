@@ -181,7 +181,12 @@ def known_models(task: str) -> tuple[str, ...]:
     """
     bundled = [name for name, card in bundled_cards().items() if task in _tasks_of_network(card.task)]
     others = {"stereo": MATCHERS, "mono": tuple(ZOO)}.get(task, ())
-    return (*bundled, *others, *(entry.name for entry in entry_points(group=ENTRY_POINTS)))
+    return (*bundled, *others, *registered_models())
+
+
+def registered_models() -> dict[str, str]:
+    """Models that installed packages register in the group `leadline.models`: name -> package.module:attribute."""
+    return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
 
 
 def is_own(name: str) -> bool:
@@ -190,7 +195,7 @@ def is_own(name: str) -> bool:
     >>> is_own("mypackage.networks:MyNet"), is_own("leadline-fast")
     (True, False)
     """
-    return _is_attribute(name) or any(entry.name == name for entry in entry_points(group=ENTRY_POINTS))
+    return _is_attribute(name) or name in registered_models()
 
 
 def is_model(name: str) -> bool:
@@ -233,9 +238,8 @@ def _find(name: str, task: str | None) -> _Found:
         own = task_of_graph(read_metadata(path))
         # The session says what is wrong with a graph that is not ours.
         return _Found(_tasks_of_network(own or task or "stereo"), partial(_session, name, own), providers=True)
-    for entry in entry_points(group=ENTRY_POINTS):
-        if entry.name == name:
-            return _own(name, load_attribute(entry.value))
+    if name in (registered := registered_models()):
+        return _own(name, load_attribute(registered[name]))
     if _is_attribute(name):
         return _own(name, load_attribute(name))
     raise InputError(_unknown(name, task))

@@ -1,13 +1,14 @@
 """`leadline models`: what the bundled networks and those of the zoo are."""
 
 import json as json_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from leadline.errors import InputError
+from leadline.loading import registered_models
 from leadline.models.zoo import ZOO, ZooCard
 from leadline.runtime.card import ModelCard, bundled_cards
 from leadline.tasks import find_task
@@ -30,6 +31,8 @@ def models(name: str | None = None, /, *, json: bool = False) -> None:
         console = Console()
         console.print(_overview(list(cards.values())))
         console.print(_zoo_overview(list(ZOO.values())))
+        if registered := registered_models():
+            console.print(_registered_overview(registered))
     elif name in cards:
         _print_card(cards[name])
     else:
@@ -62,6 +65,15 @@ def _zoo_overview(cards: Sequence[ZooCard]) -> Table:
     table.add_column("parameters", justify="right")
     for card in cards:
         table.add_row(card.name, card.kind, card.licence, f"{card.parameters_m} M")
+    return table
+
+
+def _registered_overview(registered: Mapping[str, str]) -> Table:
+    table = Table(title="models of other installed packages", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    table.add_column("place", overflow="fold")
+    for name, place in registered.items():
+        table.add_row(name, place)
     return table
 
 
