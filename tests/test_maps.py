@@ -166,3 +166,55 @@ def test_a_hopeless_pixel_has_a_finite_error_and_a_sure_one_some() -> None:
 def test_an_interval_of_no_or_all_disparities_is_refused(share: float) -> None:
     with pytest.raises(InputError, match="expected a share between 0 and 1"):
         error_bound_px(np.array([0.5]), share)
+
+
+# Confidence, expected error, and the way back to disparity
+
+
+@pytest.mark.parametrize("bad", [5.0, -0.1, np.nan, np.inf])
+def test_confidence_outside_of_0_to_1_is_refused(bad: float):
+    values, valid = np.ones((2, 3), np.float32), np.ones((2, 3), bool)
+    confidence = np.full((2, 3), np.float32(0.5))
+    confidence[0, 1] = bad
+    with pytest.raises(InputError, match="confidence from 0 to 1"):
+        DisparityMap(values, valid, confidence)
+    with pytest.raises(InputError, match="confidence from 0 to 1"):
+        DepthMap(values, valid, "metric", confidence)
+
+
+def test_expected_error_in_metres():
+    """f b = 10 px m: 5 px is 2 m, and 1 px more or less there 2^2 / 10 = 0.4 m for each px of expected error."""
+    camera = Pinhole(100.0, 100.0, 1.0, 0.5, 2, 3)
+    confidence = np.full((2, 3), np.float32(1.0 - np.exp(-1.0)))  # expects 1 px
+    found = DisparityMap(np.full((2, 3), np.float32(5.0)), np.ones((2, 3), bool), confidence)
+    depth = found.to_depth(StereoRig(camera, camera, 0.1))
+    assert depth.expected_error_m == pytest.approx(0.4, rel=1e-5)
+    unrated = DisparityMap(found.disparity, found.valid).to_depth(StereoRig(camera, camera, 0.1))
+    assert unrated.expected_error_m == pytest.approx(0.2, rel=1e-5)
+
+
+def test_clouds_leave_out_guesses_and_what_is_too_far():
+    camera = Pinhole(100.0, 100.0, 1.0, 0.5, 2, 3)
+    disparity = np.array([[10.0, 5.0, 0.001], [10.0, 5.0, 0.001]], np.float32)
+    found = DisparityMap(disparity, np.ones((2, 3), bool), np.full((2, 3), np.float32(0.98)))
+    depth = found.to_depth(StereoRig(camera, camera, 0.1))
+    assert depth.depth[0, 2] == pytest.approx(10_000.0)
+    image = np.zeros((2, 3, 3), np.uint8)
+    assert sorted(set(depth.to_cloud(image, max_edge_ratio=9.0).points[:, 2].round(3).tolist())) == [1.0, 2.0]
+    assert len(depth.to_cloud(image, max_edge_ratio=9.0, max_depth=1.5).points) == 2
+    assert len(depth.to_cloud(image, max_edge_ratio=9.0, max_relative_error=1e9).points) == 6
+
+
+def test_depth_to_disparity_is_the_way_back():
+    left, right = Pinhole(100.0, 100.0, 1.0, 0.5, 2, 3), Pinhole(100.0, 100.0, 4.0, 0.5, 2, 3)
+    rig = StereoRig(left, right, 0.1)
+    found = DisparityMap(np.array([[1.0, 2.0, 7.0], [4.0, -1.0, 0.5]], np.float32), np.ones((2, 3), bool))
+    back = found.to_depth(rig).to_disparity(rig)
+    assert np.allclose(back.disparity, found.disparity, atol=1e-5)
+    # By hand: 10 px m / 2.5 m - 3 px of doffs = 1 px.
+    depth = DepthMap(np.full((2, 3), np.float32(2.5)), np.ones((2, 3), bool), "metric")
+    assert depth.to_disparity(rig).disparity == pytest.approx(1.0)
+    with pytest.raises(CalibrationError, match="metric depth"):
+        DepthMap(depth.depth, depth.valid, "up_to_scale").to_disparity(rig)
+    with pytest.raises(CalibrationError, match=r"use rig\.scaled"):
+        depth.to_disparity(rig.scaled(4, 6))

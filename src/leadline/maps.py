@@ -19,6 +19,12 @@ DISTANCE_KINDS: Final[tuple[DepthKind, ...]] = ("metric", "up_to_scale")
 CONFIDENT: Final = 0.5
 """Confidence from which a pixel becomes a point of a cloud."""
 
+MAX_RELATIVE_ERROR: Final = 0.3
+"""Share of its depth by which a point of a cloud may be expected to be wrong."""
+
+_UNRATED_ERROR_PX: Final = 0.5
+"""Mean error of a disparity whose method rates none."""
+
 _BAND_ROWS = 256
 
 
@@ -67,6 +73,13 @@ def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray 
             raise InputError(f"expected {label} of the {name}'s shape {values.shape}, got {layer.shape}")
     if not (np.isfinite(values) | ~valid).all():
         raise InputError(f"expected finite {name} wherever valid is true; mark unknown pixels invalid instead")
+    # A comparison with NaN is false, too.
+    if confidence is not None and confidence.size and not (confidence.min() >= 0 and confidence.max() <= 1):
+        raise InputError(
+            f"expected confidence from 0 to 1, got {confidence.min():.4g} to {confidence.max():.4g}; scale it, and "
+            f"give 0 "
+            "where it is not known"
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,7 @@ class DisparityMap:
         valid: Where the method stands by its value.
         confidence: Probability in [0, 1] that the error is below 1 px, if the method gives one.
     Raises:
-        InputError: If the layers' shapes differ or a valid pixel is not finite.
+        InputError: If the layers' shapes differ, a valid pixel is not finite, or a confidence is outside of [0, 1].
     """
 
     disparity: Float32[np.ndarray, "h w"]
@@ -112,9 +125,18 @@ class DisparityMap:
                 f"{(rig.left.height, rig.left.width)}; use rig.scaled(height, width)"
             )
         depth = depth_from_disparity(self.disparity, rig.left.focal_x_px, rig.baseline_m, rig.doffs_px)
-        valid = self.valid & np.isfinite(depth)
-        depth = np.where(np.isfinite(depth), depth, 0.0).astype(np.float32)
-        return DepthMap(depth, valid, "metric", self.confidence, rig.left)
+        finite = np.isfinite(depth)
+        depth = np.where(finite, depth, 0.0).astype(np.float32)
+        error_px = _UNRATED_ERROR_PX if self.confidence is None else expected_error_px(self.confidence)
+        # dZ = Z^2 / (f b) dd, the derivative of Z = f b / (d + doffs).
+        error_m = depth.astype(np.float64) ** 2 / (rig.left.focal_x_px * rig.baseline_m) * error_px
+        error_m = np.minimum(error_m, np.finfo(np.float32).max).astype(np.float32)
+        return DepthMap(depth, self.valid & finite, "metric", self.confidence, rig.left, error_m)
+
+    def without(self, unknown: Bool[np.ndarray, "h w"]) -> "DisparityMap":
+        """The same with some pixels invalid and of confidence 0."""
+        confidence = None if self.confidence is None else np.where(unknown, np.float32(0.0), self.confidence)
+        return DisparityMap(self.disparity, self.valid & ~unknown, confidence)
 
 
 @dataclass(frozen=True)
@@ -128,8 +150,9 @@ class DepthMap:
         kind: What the numbers mean.
         confidence: In [0, 1], if the method gives one.
         camera: The camera that saw it, if known; needed for a point cloud.
+        expected_error_m: Mean absolute error of metric depth that is to be expected, metres, if it can be told.
     Raises:
-        InputError: If the layers' shapes differ or a valid pixel is not finite.
+        InputError: If the layers' shapes differ, a valid pixel is not finite, or a confidence is outside of [0, 1].
     """
 
     depth: Float32[np.ndarray, "h w"]
@@ -137,21 +160,48 @@ class DepthMap:
     kind: DepthKind
     confidence: Float32[np.ndarray, "h w"] | None = None
     camera: Pinhole | None = None
+    expected_error_m: Float32[np.ndarray, "h w"] | None = None
 
     def __post_init__(self) -> None:
         """Checks that the layers fit together."""
         _check_layers(self.depth, self.valid, self.confidence, "depth")
 
+    def to_disparity(self, rig: StereoRig) -> DisparityMap:
+        """Disparity d = f b / Z - doffs that a rectified pair of cameras sees; the inverse of `DisparityMap.to_depth`.
+
+        Raises:
+            CalibrationError: If the depth is not metric, or the rig's images have another size than this map.
+        """
+        if self.kind != "metric":
+            raise CalibrationError(f"expected metric depth, got kind {self.kind!r}; give it a scale first")
+        if (rig.left.height, rig.left.width) != self.depth.shape:
+            raise CalibrationError(
+                f"expected a calibration for images of {self.depth.shape} (height, width), got "
+                f"{(rig.left.height, rig.left.width)}; use rig.scaled(height, width)"
+            )
+        valid = self.valid & (self.depth > 0)
+        disparity = np.zeros(self.depth.shape, dtype=np.float64)
+        np.divide(rig.left.focal_x_px * rig.baseline_m, self.depth, out=disparity, where=valid)
+        return DisparityMap((disparity - rig.doffs_px).astype(np.float32), valid, self.confidence)
+
     def to_cloud(
-        self, image: UInt8[np.ndarray, "h w 3"], min_confidence: float = 0.5, max_edge_ratio: float = 0.04
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        min_confidence: float = CONFIDENT,
+        max_edge_ratio: float = 0.04,
+        max_depth: float | None = None,
+        max_relative_error: float = MAX_RELATIVE_ERROR,
     ) -> PointCloud:
-        """Coloured points of the confident pixels, without those that fly between two surfaces.
+        """Coloured points of the confident pixels, without those that fly between two surfaces or are mere guesses.
 
         Args:
             image: The left image, RGB.
             min_confidence: Points below it are left out (all are kept where there is no confidence).
             max_edge_ratio: A pixel is flying if its depth differs by more than this share from both the
                 pixels on opposite sides of it.
+            max_depth: Points farther away are left out, in the unit of the depth.
+            max_relative_error: Points whose expected error is a larger share of their depth are left out, where the
+                error is known: a disparity near 0 stands for any distance from some metres to infinity.
         Raises:
             CalibrationError: If the depth has an unknown shift or its camera is unknown.
             InputError: If the image has another size.
@@ -165,6 +215,10 @@ class DepthMap:
         keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
         if self.confidence is not None:
             keep &= self.confidence >= min_confidence
+        if max_depth is not None:
+            keep &= self.depth <= max_depth
+        if self.expected_error_m is not None:
+            keep &= self.expected_error_m <= max_relative_error * self.depth
         return PointCloud(_kept_points(self.depth, keep, self.camera), image[keep])
 
 

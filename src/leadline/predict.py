@@ -19,11 +19,13 @@ from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.io.images import read_image
+from leadline.io.pairs import read_pair
 from leadline.loading import load_model
 from leadline.maps import DepthMap, DisparityMap
 from leadline.runtime.images import require_8bit
 from leadline.runtime.mono import DEFAULT_MONO_MODEL
 from leadline.runtime.stereo import DEFAULT_MODEL
+from leadline.runtime.validity import judged
 
 _PILLOW_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
 """Modes of 8 bits a sample, or fewer."""
@@ -33,7 +35,7 @@ def imread(path: Path | str) -> UInt8[np.ndarray, "h w 3"]:
     """Reads an image as 8-bit RGB, upright.
 
     Args:
-        path: PNG, JPEG, TIFF, PPM or PGM, grey or colour, 8 or 16 bit; `leadline.io.images.read_image` says how samples
+        path: PNG, JPEG, TIFF, BMP, WebP, AVIF, PPM or PGM, grey or colour, 8 or 16 bit; `leadline.io.images.read_image` says how samples
             of 16 bits become 8.
     Raises:
         InputError: If it is missing, not such an image, cut off, absurdly large, or has float or signed samples.
@@ -95,6 +97,9 @@ def stereo(
 ) -> DisparityMap:
     """Disparity and confidence of a rectified pair; the network is loaded at the first call and kept.
 
+    Where no camera looked (black borders) the disparity is invalid and its confidence 0, and where there is nothing to
+    match confidence is low, as `leadline.runtime.validity.judged` says.
+
     Args:
         left: Left image: a path, an image of Pillow, or an 8-bit array, RGB (height, width, 3) or grey (height, width).
         right: The right image, of the same size.
@@ -106,9 +111,14 @@ def stereo(
     Raises:
         InputError: If the images cannot be read or do not fit, or there is no such model.
     """
-    images = as_image(left, "the left image"), as_image(right, "the right image")
+    if isinstance(left, str | Path) and isinstance(right, str | Path):
+        pair = read_pair(left, right)  # 16-bit views are brought to 8 bits by one rule
+        images = pair.left, pair.right
+    else:
+        images = as_image(left, "the left image"), as_image(right, "the right image")
     options = {"max_disparity": max_disparity, "min_disparity": min_disparity, "threads": threads}
-    return _kept(str(model), _stamp(model), "stereo", tuple(options.items()))(*images)
+    found = _kept(str(model), _stamp(model), "stereo", tuple(options.items()))(*images)
+    return judged(found, *images)
 
 
 def mono(

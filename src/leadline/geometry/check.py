@@ -53,7 +53,8 @@ class PairCheck:
         median_offset_px: Median of y_right - y_left, positive where the right image's content lies lower.
         rotation_deg: Roll of the right image's content against the left's, clockwise positive.
         vertical_scale: Height of the right image's content over the left's.
-        negative_share: Share of matches with a disparity below -0.5 px.
+        negative_share: Share of matches with a disparity more than 0.5 px below the smallest expected, which is 0
+            unless the calibration says otherwise.
         min_disparity_px: 2nd percentile of the disparities.
         max_disparity_px: 98th percentile of the disparities.
         exposure_gap_stops: log2 of the right image's brightness over the left's at matched places, as pixel
@@ -83,12 +84,14 @@ class PairCheck:
         return self.status == "fine"
 
 
-def check_pair(left: Image, right: Image) -> PairCheck:
+def check_pair(left: Image, right: Image, smallest_px: float = 0.0) -> PairCheck:
     """Checks a pair by matched features; about a quarter of a second at any size.
 
     Args:
         left: Left view, grey or RGB.
         right: Right view of the same size.
+        smallest_px: The disparity of what is infinitely far away, if the calibration says: -doffs. Disparities down to
+            it are as they should be.
     Returns:
         Measurements in pixels of the given images, verdict and mend.
     Raises:
@@ -108,13 +111,49 @@ def check_pair(left: Image, right: Image) -> PairCheck:
             f"only {len(matches)} features match, {MIN_MATCHES} are needed",
             "use sharp images with texture that show the same scene",
         )
-    return _judged(_measured(matches, *greys), matches, greys[0].shape)
+    turned = _only_turned(matches, greys[0].shape)
+    found = _judged(_measured(matches, *greys, smallest_px), matches, greys[0].shape)
+    if turned and not found.rectified:
+        return replace(found, status="not_fine", verdict=_TURNED[0], mend=_TURNED[1], rectified=False, same_image=False)
+    return found
 
 
 _SAME = (
     "no parallax: one image twice, or everything too far away",
     "give the two views of a stereo camera, of a scene within its reach",
 )
+
+
+_TURNED = (
+    "the camera only turned between the images: no parallax, and so no depth",
+    "take the second image from another place, moved sideways",
+)
+_TURNED_SHARE = 0.9
+_TURNED_RESIDUAL_PX = 1.0
+_TURNED_SKEW = 0.02
+
+
+def _only_turned(matches: Matches, size: tuple[int, ...]) -> bool:
+    """Whether a camera that turned about its centre explains the matches: a homography K R K^-1 fits nearly all.
+
+    A plane before a camera that moved gives a homography too, but none that a focal length makes a rotation.
+    """
+    center = np.array([size[1] - 1.0, size[0] - 1.0]) / 2.0
+    first, second = matches.left - center, matches.right - center
+    limit = _TURNED_RESIDUAL_PX * max(1.0, max(size) / _MAX_SIDE_PX)
+    found, kept = cv2.findHomography(first, second, cv2.RANSAC, limit)
+    if found is None or np.mean(np.asarray(kept)) < _TURNED_SHARE:  # pyright: ignore[reportUnnecessaryComparison]
+        return False
+    homography = np.asarray(found, dtype=np.float64)
+    determinant = float(np.linalg.det(homography))
+    if determinant <= 0:
+        return False
+    homography /= np.cbrt(determinant)
+    for focal in np.geomspace(0.4, 4.0, 47) * max(size[:2]):
+        turn = np.diag([1.0 / focal, 1.0 / focal, 1.0]) @ homography @ np.diag([focal, focal, 1.0])
+        if np.abs(turn @ turn.T - np.eye(3)).max() < _TURNED_SKEW and np.trace(turn) < 3.0 - 1e-4:
+            return True
+    return False
 
 
 def ground_correlation(matches: Matches) -> float:
@@ -127,7 +166,9 @@ def _cannot_tell(matches: int, reason: str, mend: str) -> PairCheck:
     return PairCheck("cannot_tell", f"cannot tell: {reason}", mend, matches)
 
 
-def _measured(matches: Matches, left: Float32[np.ndarray, "h w"], right: Float32[np.ndarray, "h w"]) -> PairCheck:
+def _measured(
+    matches: Matches, left: Float32[np.ndarray, "h w"], right: Float32[np.ndarray, "h w"], smallest_px: float
+) -> PairCheck:
     """Everything but the judgement."""
     offsets, disparities = matches.vertical_offsets_px, matches.disparities_px
     slope_x, slope_y = _fit_offsets(matches, np.array(left.shape[::-1]) / 2.0)
@@ -142,7 +183,7 @@ def _measured(matches: Matches, left: Float32[np.ndarray, "h w"], right: Float32
         median_offset_px=float(np.median(offsets)),
         rotation_deg=float(np.rad2deg(np.arctan(slope_x))),
         vertical_scale=1.0 + slope_y,
-        negative_share=float(np.mean(disparities < _NEGATIVE_PX)),
+        negative_share=float(np.mean(disparities < _NEGATIVE_PX + min(smallest_px, 0.0))),
         min_disparity_px=float(low),
         max_disparity_px=float(high),
         exposure_gap_stops=_exposure_gap_stops(matches, left, right),

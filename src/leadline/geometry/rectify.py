@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import DistortedCamera, Pinhole
 from leadline.geometry.image import Image
+from leadline.geometry.lens import corner_radius, ideal_radius, reach, within_reach
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
 
+_BAND_ROWS = 128
+# Where the lens says nothing: far outside of any image.
+_NOWHERE = np.float32(-10_000.0)
 # A plane cannot show more than half a turn, and near it pixels stretch without bound: keep 60 degrees off the axis.
 _MAX_TANGENT = float(np.tan(np.deg2rad(60.0)))
 
@@ -32,6 +36,11 @@ class Rectification:
     left_size: tuple[int, int]
     right_size: tuple[int, int]
     rig: StereoRig | None
+
+    @property
+    def seen(self) -> tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+        """Where each rectified image shows what its camera saw; elsewhere it is black."""
+        return _inside(self.left_map, self.left_size), _inside(self.right_map, self.right_size)
 
     def apply(self, left: Image, right: Image) -> tuple[Image, Image]:
         """Rectifies one pair of images (bicubic; black where nothing was seen).
@@ -83,6 +92,11 @@ def rectify(rig: UnrectifiedRig, alpha: float = 0.0) -> Rectification:
     )
 
 
+def _inside(source: Float32[np.ndarray, "h w 2"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    columns, rows = source[..., 0], source[..., 1]
+    return (columns >= 0) & (columns <= size[1] - 1) & (rows >= 0) & (rows <= size[0] - 1)
+
+
 def _remapped(image: Image, source: Float32[np.ndarray, "h w 2"]) -> Image:
     warped: np.ndarray = np.asarray(
         cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT),
@@ -118,7 +132,7 @@ def _check_arrangement(rig: UnrectifiedRig) -> None:
     if x < 0:
         raise CalibrationError(
             f"expected the right camera to the right of the left one, got it {-x:.3f} m to the left; "
-            "exchange the views, or invert the transform if it is left_from_right"
+            "exchange the views or the cameras (rig.exchanged()), or invert the transform if it is left_from_right"
         )
 
 
@@ -163,11 +177,22 @@ def _on_plane(
         azimuth = np.arctan2(normal[:, 1], normal[:, 0])
         rays = np.stack([np.sin(theta) * np.cos(azimuth), np.sin(theta) * np.sin(azimuth), np.cos(theta)], axis=1)
     else:
-        flat = np.asarray(cv2.undistortPoints(points, matrix, distortion), dtype=np.float64).reshape(-1, 2)
+        flat = _undistorted(lens, points)
         rays = np.hstack([flat, np.ones((len(flat), 1))])
     turned = rays @ turn.T
     depth = np.maximum(turned[:, 2:], 1e-6 * np.linalg.norm(turned, axis=1, keepdims=True))
     return np.clip(turned[:, :2] / depth, -_MAX_TANGENT, _MAX_TANGENT)
+
+
+def _undistorted(lens: DistortedCamera, points: Float64[np.ndarray, "n 1 2"]) -> Float64[np.ndarray, "n 2"]:
+    """Pixels on the ideal plane; those beyond a polynomial that turns back inside the image, at its turn."""
+    if reach(lens)[1] > 1.5 * corner_radius(lens.camera):
+        found = cv2.undistortPoints(points, lens.camera.matrix, np.array(lens.distortion))
+        return np.asarray(found, dtype=np.float64).reshape(-1, 2)
+    matrix = lens.camera.matrix
+    normal = (points.reshape(-1, 2) - matrix[:2, 2]) / matrix[[0, 1], [0, 1]]
+    radius = np.linalg.norm(normal, axis=1)
+    return normal * (ideal_radius(lens, radius) / np.maximum(radius, 1e-9))[:, None]
 
 
 def _fisheye_angle(
@@ -220,4 +245,11 @@ def _undistortion_map(
     size, distortion = (camera.width, camera.height), np.array(lens.distortion)
     init = cv2.fisheye.initUndistortRectifyMap if lens.model == "equidistant" else cv2.initUndistortRectifyMap
     columns, rows = init(lens.camera.matrix, distortion, turn, camera.matrix, size, cv2.CV_32FC1)
-    return np.stack([np.asarray(columns), np.asarray(rows)], axis=2)
+    source = np.stack([np.asarray(columns), np.asarray(rows)], axis=2)
+    for top in range(0, camera.height, _BAND_ROWS):
+        band = source[top : top + _BAND_ROWS]
+        down, across = np.mgrid[top : top + band.shape[0], 0 : camera.width].astype(np.float64)
+        plane = [(across - camera.center_x_px) / camera.focal_x_px, (down - camera.center_y_px) / camera.focal_y_px]
+        rays = np.stack([*plane, np.ones_like(across)], axis=-1) @ turn
+        band[~within_reach(lens, rays)] = _NOWHERE
+    return source

@@ -39,6 +39,43 @@ class StereoRig:
                 f"{self.right.focal_x_px} px; run `leadline rectify` first"
             )
 
+    @classmethod
+    def from_focal(cls, height: int, width: int, focal_px: float, baseline_m: float) -> "StereoRig":
+        """The rig of rectified images whose optical axis goes through the middle of both.
+
+        >>> StereoRig.from_focal(480, 640, 500.0, 0.12).left.center_x_px
+        319.5
+
+        Args:
+            height: Rows of the images.
+            width: Columns of the images.
+            focal_px: Focal length in pixels of these images.
+            baseline_m: Distance between the optical centres in metres.
+        Raises:
+            CalibrationError: If a number is not positive.
+        """
+        camera = Pinhole(focal_px, focal_px, (width - 1) / 2.0, (height - 1) / 2.0, height, width)
+        return cls(camera, camera, baseline_m)
+
+    @classmethod
+    def from_fov(cls, height: int, width: int, fov_deg: float, baseline_m: float) -> "StereoRig":
+        """The rig of rectified images by their field of view, the optical axis through the middle of both.
+
+        >>> round(StereoRig.from_fov(480, 640, 90.0, 0.12).left.focal_x_px, 6)
+        320.0
+
+        Args:
+            height: Rows of the images.
+            width: Columns of the images.
+            fov_deg: Angle across the width, degrees, between 0 and 180.
+            baseline_m: Distance between the optical centres in metres.
+        Raises:
+            CalibrationError: If a number is out of range.
+        """
+        if not 0.0 < fov_deg < 180.0:
+            raise CalibrationError(f"expected a field of view between 0 and 180 degrees, got {fov_deg}")
+        return cls.from_focal(height, width, width / (2.0 * float(np.tan(np.deg2rad(fov_deg) / 2.0))), baseline_m)
+
     @property
     def doffs_px(self) -> float:
         """cx_right - cx_left: what is added to a disparity before it becomes depth."""
@@ -81,6 +118,19 @@ class UnrectifiedRig:
             )
         if self.baseline_m == 0:
             raise CalibrationError("expected two cameras apart, got a zero translation; check the calibration file")
+
+    def exchanged(self) -> "UnrectifiedRig":
+        """The same rig with the other camera first: for files that calibrate the right camera first."""
+        inverse = np.eye(4)
+        inverse[:3, :3] = self.right_from_left[:3, :3].T
+        inverse[:3, 3] = -inverse[:3, :3] @ self.right_from_left[:3, 3]
+        return UnrectifiedRig(self.right, self.left, inverse)
+
+    @property
+    def right_first(self) -> bool:
+        """Whether the first camera stands on the right of the second one."""
+        center = -self.right_from_left[:3, :3].T @ self.right_from_left[:3, 3]
+        return bool(center[0] < 0 and abs(center[0]) > abs(center[1:]).max())
 
     @property
     def baseline_m(self) -> float:

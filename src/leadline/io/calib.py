@@ -1,42 +1,100 @@
-"""Calibrations of every form that stereo pairs come with."""
+"""Calibrations of every form that stereo pairs and single cameras come with."""
 
+import json
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import yaml
 
 from leadline.errors import CalibrationError
+from leadline.geometry.camera import DistortedCamera, Pinhole
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
+from leadline.io.calib_found import Calibration, LengthUnit, named_unit
+from leadline.io.calib_json import (
+    focal_pinhole,
+    is_cityscapes,
+    is_focal_file,
+    is_oak,
+    parse_cityscapes,
+    parse_focal_file,
+    parse_oak,
+)
 from leadline.io.calib_kalibr import is_camchain, is_sensor, parse_camchain, parse_sensors
 from leadline.io.calib_kitti import is_kitti, parse_kitti
 from leadline.io.calib_middlebury import is_middlebury, parse_middlebury
-from leadline.io.calib_opencv import is_opencv, parse_opencv, parse_opencv_xml
+from leadline.io.calib_numbers import bare_numbers, matrix_camera, parse_matrix_and_baseline
+from leadline.io.calib_opencv import is_opencv, opencv_camera, parse_opencv, parse_opencv_xml
+from leadline.io.calib_ros import is_camera_info, parse_camera_info, parse_camera_infos
 from leadline.io.calib_values import ImageSize, Tree
+from leadline.io.calib_zed import is_zed, parse_zed
+from leadline.io.colmap import read_colmap_cameras
 from leadline.io.files import read_bytes
 
-_MOST_BYTES = 1 << 18
-_FORMS = "Middlebury or KITTI calib.txt, OpenCV YAML or XML, EuRoC sensor.yaml, or Kalibr camchain.yaml"
+_MOST_BYTES: Final = 1 << 18
+_FORMS: Final = (
+    "a calibration of one of these forms: Middlebury, KITTI or DrivingStereo calib.txt, OpenCV YAML or XML, Kalibr "
+    "camchain.yaml, EuRoC sensor.yaml, ROS left.yaml and right.yaml, ZED .conf, OAK-D, RealSense or Cityscapes JSON, "
+    "FoundationStereo K.txt"
+)
+_UNIT_LINE: Final = re.compile(r'^[ \t]*"?translation_unit"?[ \t]*[:=][ \t]*"?(\w+)', re.MULTILINE)
+_SIDE_NAMES: Final = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("cam0", "cam1"), ("_l.", "_r."))
 
 
-def read_calibration(path: Path | str, image_size: ImageSize | None = None) -> StereoRig | UnrectifiedRig:
-    """Reads a stereo calibration, whatever its form; the form is told by content, not by name.
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller knows: the images' size, the unit of the translation, and whether the images are grey."""
 
-    - Rectified, as `StereoRig`: Middlebury and ETH3D calib.txt; KITTI calib.txt or calib_cam_to_cam.txt (colour
-      cameras where the file has them, else grey).
-    - Not rectified, as `UnrectifiedRig`: OpenCV YAML or XML of stereoCalibrate (its translation in metres, unless the
-      file has `translation_unit: mm` or cm); Kalibr camchain.yaml; EuRoC sensor.yaml.
+    size: ImageSize | None
+    unit: LengthUnit | None
+    grey: bool
+
+
+def read_calibration(
+    path: Path | str, image_size: ImageSize | None = None, unit: LengthUnit | None = None
+) -> StereoRig | UnrectifiedRig:
+    """Reads the cameras of a stereo calibration, whatever its form, as `read_stereo_calibration` does.
 
     Args:
-        path: The file. For EuRoC: the folder that holds cam0 and cam1, or cam0's sensor.yaml. For OpenCV: also a folder
-            with intrinsics.yml and extrinsics.yml, as its sample program writes them.
+        path: As there.
+        image_size: As there.
+        unit: As there.
+    Returns:
+        The cameras as they were built if the file has them, else those of rectified images; in pixels and metres.
+    Raises:
+        InputError: As there.
+        CalibrationError: As there.
+    """
+    return read_stereo_calibration(path, image_size, unit).rig
+
+
+def read_stereo_calibration(
+    path: Path | str, image_size: ImageSize | None = None, unit: LengthUnit | None = None, grey: bool = False
+) -> Calibration:
+    """Reads a stereo calibration, whatever its form; the form is told by content, not by name.
+
+    - Rectified: Middlebury and ETH3D calib.txt; KITTI calib.txt or calib_cam_to_cam.txt (colour cameras where the file
+      has them, else grey); DrivingStereo; Cityscapes camera.json; FoundationStereo K.txt; JSON with fx, cx, cy and a
+      baseline; P1 and P2, or Q, of OpenCV's stereoRectify.
+    - Not rectified: OpenCV YAML, XML or JSON of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml; ZED .conf;
+      OAK-D and RealSense JSON.
+    - Both: ROS camera_info pairs; an OpenCV file that also has P1 and P2.
+
+    Args:
+        path: The file. For EuRoC: the folder that holds cam0 and cam1, or cam0's sensor.yaml. For ROS: the folder that
+            holds left.yaml and right.yaml, or the left one. For OpenCV: also a folder with intrinsics.yml and
+            extrinsics.yml, as its sample program writes them.
         image_size: (height, width) of the images that were calibrated. Only needed, and only used, where the file
             does not state it, as in KITTI's benchmarks.
+        unit: Of the translation or baseline. If absent, what a line `translation_unit: mm` (or m, cm) in the file says,
+            else what the form usually has, and then an implausible baseline is refused.
+        grey: Whether the images are grey: KITTI's files have a grey and a colour pair.
     Returns:
-        The cameras, in pixels and metres.
+        The cameras in pixels and metres, and notes on what was assumed.
     Raises:
         InputError: If there is no such file.
         CalibrationError: If it has none of these forms, or lacks something, or is contradictory or impossible.
@@ -44,26 +102,123 @@ def read_calibration(path: Path | str, image_size: ImageSize | None = None) -> S
     source = Path(path)
     with _named(source):
         if _is_folder(source):
-            return _read_folder(source, image_size)
-        text = _read_text(source)
-        if text.lstrip().startswith("<"):
-            return _from_fields(parse_opencv_xml(text), image_size)
-        if is_middlebury(text):
-            return parse_middlebury(text, image_size)
-        if is_kitti(text):
-            return parse_kitti(text, image_size)
-        fields = _parse_yaml(text)
-        if is_sensor(fields):
-            return parse_sensors(fields, _parse_yaml(_read_text(_sibling(source))))
-        return _from_fields(fields, image_size)
+            found = _read_folder(source, _Asked(image_size, unit, grey))
+        else:
+            text = _read_text(source)
+            stated = _UNIT_LINE.search(text)
+            asked = _Asked(image_size, unit or (named_unit(stated[1]) if stated else None), grey)
+            found = _read_file(source, text, asked)
+        notes = tuple(f"{source}: {note}" for note in found.notes)
+        return Calibration(found.form, found.rectified, found.raw, notes, found.disparities, found.smallest)
 
 
-def _from_fields(fields: Tree, size: ImageSize | None) -> UnrectifiedRig:
+def read_one_camera(
+    path: Path | str, image_size: ImageSize | None = None
+) -> tuple[Pinhole, tuple[float, ...], tuple[str, ...]]:
+    """Reads the camera of single images: a file of one camera, or the left camera of a stereo calibration.
+
+    One camera: an intrinsic matrix of bare numbers (K.txt), ROS camera_info, COLMAP cameras.txt with one pinhole,
+    OpenCV camera_matrix, or JSON with fx, fy and a principal point.
+
+    Args:
+        path: The file.
+        image_size: (height, width), for files that do not state it.
+    Returns:
+        The camera, its distortion coefficients, and notes on what was assumed.
+    Raises:
+        InputError: If there is no such file.
+        CalibrationError: If it has none of these forms, or is contradictory or impossible.
+    """
+    source = Path(path)
+    with _named(source):
+        lens = None if _is_folder(source) else _one_camera(source, _read_text(source), image_size)
+    if lens is not None:
+        return lens.camera, lens.distortion, ()
+    found = read_stereo_calibration(path, image_size)
+    if found.rectified is not None:
+        return found.rectified.left, (), found.notes
+    raw = cast(UnrectifiedRig, found.rig)
+    return raw.left.camera, raw.left.distortion, found.notes
+
+
+def _one_camera(source: Path, text: str, size: ImageSize | None) -> DistortedCamera | None:
+    """The camera of a file that holds only one; None where it is a stereo calibration or another file."""
+    values = bare_numbers(text)
+    if values is not None:
+        return DistortedCamera(matrix_camera(values[:9], size), (), "radtan") if len(values) in (9, 10) else None
+    if text.lstrip().startswith("<") or is_middlebury(text) or is_kitti(text) or is_zed(text):
+        return None
+    if re.search(r"^\s*\d+\s+[A-Z_]+(?:\s+[-+0-9.eE]+){5,}\s*$", text, re.MULTILINE):
+        return _colmap_camera(source)
+    fields = _parse_tree(text)
+    if is_camera_info(fields):
+        return parse_camera_info(fields, size)
+    if is_oak(fields) or is_cityscapes(fields) or is_focal_file(fields) or is_camchain(fields) or is_sensor(fields):
+        return None
+    return focal_pinhole(fields, size) or opencv_camera(fields, size)
+
+
+def _colmap_camera(source: Path) -> DistortedCamera:
+    cameras = read_colmap_cameras(source)
+    found = {camera.pinhole() for camera in cameras.values()}
+    camera = next(iter(found), None)
+    if len(found) != 1 or camera is None:
+        raise CalibrationError(
+            f"expected one PINHOLE or SIMPLE_PINHOLE camera, got {len(cameras)} cameras of "
+            f"{', '.join(sorted({camera.model for camera in cameras.values()}))}; undistort the model and keep one"
+        )
+    return DistortedCamera(camera, (), "radtan")
+
+
+def _read_file(source: Path, text: str, asked: _Asked) -> Calibration:
+    if text.lstrip().startswith("<"):
+        return _from_fields(source, parse_opencv_xml(text), asked)
+    if is_zed(text):
+        return parse_zed(text, asked.size, asked.unit)
+    if is_middlebury(text):
+        return parse_middlebury(text, asked.size, asked.unit)
+    if is_kitti(text):
+        return parse_kitti(text, asked.size, asked.unit, asked.grey)
+    values = bare_numbers(text)
+    if values is not None and len(values) == 10:
+        return parse_matrix_and_baseline(values, asked.size, asked.unit)
+    if values is not None and len(values) == 9:
+        raise CalibrationError("expected two cameras, got one intrinsic matrix; write the baseline in metres below it")
+    return _from_fields(source, _parse_tree(text), asked)
+
+
+def _from_fields(source: Path, fields: Tree, asked: _Asked) -> Calibration:
+    if is_sensor(fields):
+        return parse_sensors(fields, _parse_tree(_read_text(_sibling(source))), asked.unit)
     if is_camchain(fields):
-        return parse_camchain(fields)
+        return parse_camchain(fields, asked.unit)
+    if is_oak(fields):
+        return parse_oak(fields, asked.size, asked.unit)
+    if is_cityscapes(fields):
+        return parse_cityscapes(fields, asked.size, asked.unit)
+    if is_camera_info(fields):
+        return parse_camera_infos(fields, _parse_tree(_read_text(_other_info(source))), asked.size, asked.unit)
+    if is_focal_file(fields):
+        return parse_focal_file(fields, asked.size, asked.unit)
     if is_opencv(fields):
-        return parse_opencv(fields, size)
-    raise CalibrationError(f"expected {_FORMS}, got none of them; convert the calibration to one of these")
+        return parse_opencv(fields, asked.size, asked.unit)
+    raise CalibrationError(f"expected {_FORMS}; got none of them; convert the calibration to one of these")
+
+
+def _other_info(source: Path) -> Path:
+    """The right camera's file beside the left one's."""
+    for left, right in _SIDE_NAMES:
+        for first, second in ((left, right), (right, left)):
+            if first in source.name:
+                other = source.with_name(source.name.replace(first, second))
+                if first == right:
+                    raise CalibrationError(f"expected the left camera's file, got the right one's; name {other.name}")
+                return other
+    raise CalibrationError(
+        "expected the left one of two camera_info files, such as left.yaml beside right.yaml, got one camera's; name "
+        "the "
+        "folder that holds both as left.yaml and right.yaml"
+    )
 
 
 @contextmanager
@@ -83,22 +238,27 @@ def _is_folder(source: Path) -> bool:
         return False
 
 
-def _read_folder(folder: Path, size: ImageSize | None) -> UnrectifiedRig:
+def _read_folder(folder: Path, asked: _Asked) -> Calibration:
     """A folder that holds a calibration in two files."""
     sensors = [folder / camera / "sensor.yaml" for camera in ("cam0", "cam1")]
     if all(sensor.is_file() for sensor in sensors):
-        left, right = (_parse_yaml(_read_text(sensor)) for sensor in sensors)
-        return parse_sensors(left, right)
+        left, right = (_parse_tree(_read_text(sensor)) for sensor in sensors)
+        return parse_sensors(left, right, asked.unit)
     if (folder / "mav0").is_dir():
-        return _read_folder(folder / "mav0", size)
+        return _read_folder(folder / "mav0", asked)
+    for suffix in (".yaml", ".yml"):
+        infos = [folder / f"{name}{suffix}" for name in ("left", "right")]
+        if all(info.is_file() for info in infos):
+            left, right = (_parse_tree(_read_text(info)) for info in infos)
+            return parse_camera_infos(left, right, asked.size, asked.unit)
     for suffix in (".yml", ".yaml"):
         parts = [folder / f"{name}{suffix}" for name in ("intrinsics", "extrinsics")]
         if all(part.is_file() for part in parts):
-            intrinsics, extrinsics = (_parse_yaml(_read_text(part)) for part in parts)
-            return _from_fields({**intrinsics, **extrinsics}, size)
+            intrinsics, extrinsics = (_parse_tree(_read_text(part)) for part in parts)
+            return parse_opencv({**intrinsics, **extrinsics}, asked.size, asked.unit)
     raise CalibrationError(
-        "expected a folder with cam0/sensor.yaml and cam1/sensor.yaml, or intrinsics.yml and extrinsics.yml, "
-        "got neither; name the calibration file"
+        "expected a folder with cam0/sensor.yaml and cam1/sensor.yaml, left.yaml and right.yaml, or intrinsics.yml and "
+        "extrinsics.yml, got neither; name the calibration file"
     )
 
 
@@ -119,15 +279,31 @@ def _read_text(source: Path) -> str:
         raise CalibrationError(f"expected {_FORMS}, got binary data; name the calibration file") from error
 
 
-def _parse_yaml(text: str) -> Tree:
-    """The top-level values of a YAML or OpenCV-YAML file; scalars stay text, tags are passed over."""
+def _parse_tree(text: str) -> Tree:
+    """The top-level values of a JSON, YAML or OpenCV-YAML file; scalars of YAML stay text, tags are passed over."""
+    fields: object = None
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = _load_yaml(text)
+    if not isinstance(fields, dict):
+        raise CalibrationError(f"expected {_FORMS}; got none of them; convert the calibration to one of these")
+    return {str(name): value for name, value in cast(dict[object, object], fields).items()}
+
+
+def _tokens(text: str) -> Iterator[object]:
+    scan = cast(Callable[..., Iterator[object]], yaml.scan)  # pyright: ignore[reportUnknownMemberType]
+    return scan(text, Loader=yaml.BaseLoader)
+
+
+def _load_yaml(text: str) -> object:
     # OpenCV and EuRoC write '%YAML:1.0', which YAML itself does not allow.
     text = re.sub(r"\A\s*%YAML[^\n]*\n(?:---[ \t]*\r?\n)?", "", text)
     try:
+        # An alias may stand for a list of aliases, and 500 bytes for a billion numbers.
+        if any(isinstance(token, yaml.AliasToken) for token in _tokens(text)):
+            raise CalibrationError("expected a calibration without YAML aliases (*name), got one; write its values out")
         # The base loader makes text, lists and dicts only: nothing is constructed from tags.
-        fields: object = yaml.load(text, Loader=yaml.BaseLoader)
+        return yaml.load(text, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CalibrationError(f"expected {_FORMS}, got a damaged or other file; check its text") from error
-    if not isinstance(fields, dict):
-        raise CalibrationError(f"expected {_FORMS}, got none of them; convert the calibration to one of these")
-    return {str(name): value for name, value in cast(dict[object, object], fields).items()}
+        raise CalibrationError(f"expected {_FORMS}; got a damaged or other file; check its text") from error

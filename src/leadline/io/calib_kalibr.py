@@ -6,6 +6,7 @@ from jaxtyping import Float64
 from leadline.errors import CalibrationError
 from leadline.geometry.camera import DistortedCamera, DistortionModel, Pinhole
 from leadline.geometry.rig import UnrectifiedRig
+from leadline.io.calib_found import METRES, Calibration, LengthUnit, scaled_translation
 from leadline.io.calib_values import Tree, image_size, numbers, tree
 
 _MODELS: dict[str, DistortionModel] = {
@@ -27,7 +28,10 @@ def is_sensor(fields: Tree) -> bool:
     return "T_BS" in fields or "sensor_type" in fields
 
 
-def parse_camchain(fields: Tree) -> UnrectifiedRig:
+_DEFAULT_UNIT = LengthUnit(METRES["m"], "m, as Kalibr has it", stated=False)
+
+
+def parse_camchain(fields: Tree, unit: LengthUnit | None = None) -> Calibration:
     """cam0 as the left and cam1 as the right camera; cam1's T_cn_cnm1 takes points from cam0 to cam1, in metres.
 
     Raises:
@@ -35,10 +39,15 @@ def parse_camchain(fields: Tree) -> UnrectifiedRig:
     Source: Kalibr wiki, "yaml formats".
     """
     left, right = tree(fields.get("cam0"), "cam0"), tree(fields.get("cam1"), "cam1")
-    return UnrectifiedRig(_camera(left, "cam0"), _camera(right, "cam1"), _transform(right, "T_cn_cnm1"))
+    transform = _transform(right, "T_cn_cnm1")
+    transform[:3, 3], notes = scaled_translation(transform[:3, 3], unit or _DEFAULT_UNIT)
+    rig = UnrectifiedRig(_camera(left, "cam0"), _camera(right, "cam1"), transform)
+    if "cam2" in fields:
+        notes += ("cam0 and cam1 taken of more than two cameras",)
+    return Calibration("Kalibr camchain", raw=rig, notes=notes)
 
 
-def parse_sensors(left: Tree, right: Tree) -> UnrectifiedRig:
+def parse_sensors(left: Tree, right: Tree, unit: LengthUnit | None = None) -> Calibration:
     """Two EuRoC cameras; T_BS takes points from the sensor to the body, in metres.
 
     Raises:
@@ -52,7 +61,9 @@ def parse_sensors(left: Tree, right: Tree) -> UnrectifiedRig:
     right_from_body[:3, :3] = rotation
     right_from_body[:3, 3] = -rotation @ body_from_right[:3, 3]
     cameras = _camera(left, "the left camera"), _camera(right, "the right camera")
-    return UnrectifiedRig(*cameras, right_from_body @ body_from_left)
+    transform = right_from_body @ body_from_left
+    transform[:3, 3], notes = scaled_translation(transform[:3, 3], unit or _DEFAULT_UNIT)
+    return Calibration("EuRoC sensor.yaml", raw=UnrectifiedRig(*cameras, transform), notes=notes)
 
 
 def _camera(fields: Tree, name: str) -> DistortedCamera:

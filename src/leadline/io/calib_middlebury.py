@@ -1,5 +1,6 @@
 """Middlebury's calib.txt: the calibration form of its 2014 images, of ETH3D's two-view set, and of our own output."""
 
+import math
 import re
 from pathlib import Path
 
@@ -9,10 +10,13 @@ from leadline.errors import CalibrationError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import atomic_write
+from leadline.io.calib_found import METRES, Calibration, LengthUnit, check_baseline
 from leadline.io.calib_values import ImageSize, image_size, number, numbers, pinhole
 
 _LINE = re.compile(r"^[ \t]*(\w+)[ \t]*=(.*)$", re.MULTILINE)
 _BEGIN = re.compile(r"^[ \t]*(cam0|cam1|baseline|doffs|ndisp)[ \t]*=", re.MULTILINE)
+
+_DEFAULT_UNIT = LengthUnit(METRES["mm"], "mm, as Middlebury has it", stated=False)
 
 
 def is_middlebury(text: str) -> bool:
@@ -20,14 +24,16 @@ def is_middlebury(text: str) -> bool:
     return _BEGIN.search(text) is not None
 
 
-def parse_middlebury(text: str, size: ImageSize | None) -> StereoRig:
+def parse_middlebury(text: str, size: ImageSize | None, unit: LengthUnit | None = None) -> Calibration:
     """A rectified rig: `cam0=[f 0 cx; 0 f cy; 0 0 1]`, cam1, doffs (px), baseline (mm), width, height.
 
-    cam1 may be missing where doffs is given, doffs where cam1 is.
+    cam1 may be missing where doffs is given, doffs where cam1 is. ndisp says how many disparities there are, from 0 on;
+    where it is missing, doffs says how far below 0 they may reach: what is far away has -doffs.
 
     Args:
         text: The file's content.
         size: (height, width), for a file that does not state it.
+        unit: Of the baseline; millimetres if absent.
     Raises:
         CalibrationError: If something is missing, contradictory or impossible.
     Source: Middlebury Stereo Datasets 2014, description of calib.txt.
@@ -51,7 +57,17 @@ def parse_middlebury(text: str, size: ImageSize | None) -> StereoRig:
     else:
         shifted = left.center_x_px + (doffs or 0.0)
         right = Pinhole(left.focal_x_px, left.focal_y_px, shifted, left.center_y_px, *found)
-    return StereoRig(left, right, number(fields["baseline"], "baseline") / 1000.0)
+    length, taken_as = number(fields["baseline"], "baseline"), unit or _DEFAULT_UNIT
+    notes = check_baseline(abs(length), taken_as)
+    rig = StereoRig(left, right, length * taken_as.metres)
+    count = int(number(fields["ndisp"], "ndisp")) if fields.get("ndisp") else None
+    if count is not None and not 1 <= count <= found[1]:
+        notes, count = (
+            (*notes, f"ndisp={count} is no range of disparities for {found[1]} px wide images: not used"),
+            None,
+        )
+    below = None if count is not None or rig.doffs_px < 1.0 else -math.ceil(rig.doffs_px)
+    return Calibration("Middlebury calib.txt", rig, notes=notes, disparities=count, smallest=below)
 
 
 def _camera(text: str, size: ImageSize, name: str) -> Pinhole:

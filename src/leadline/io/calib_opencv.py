@@ -9,12 +9,13 @@ from jaxtyping import Float64
 
 from leadline.errors import CalibrationError, OutputError
 from leadline.geometry.camera import DistortedCamera, DistortionModel
-from leadline.geometry.rig import UnrectifiedRig
+from leadline.geometry.lens import likely_model
+from leadline.geometry.rig import StereoRig, UnrectifiedRig
 from leadline.io.atomic import atomic_write
+from leadline.io.calib_found import Calibration, LengthUnit, named_unit, scaled_translation
+from leadline.io.calib_projections import rig_from_projections, rig_from_q
 from leadline.io.calib_values import ImageSize, Tree, image_size, numbers, pinhole
 
-_METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-_LARGEST_UNSTATED_BASELINE = 5.0
 _MODELS: dict[str, DistortionModel] = {
     "radtan": "radtan",
     "plumbbob": "radtan",
@@ -28,10 +29,21 @@ _MATRIX_NAMES = ("m{}", "k{}", "cameramatrix{}", "{}cameramatrix", "cammatrix{}"
 _DISTORTION_NAMES = ("d{}", "distcoeffs{}", "{}distcoeffs", "distortion{}", "dist{}", "distortioncoefficients{}", "{}d")
 
 
+_ONE_MATRIX_NAMES = ("cameramatrix", "k", "m", "mtx", "intrinsics", "intrinsicmatrix", "intrinsic")
+_ONE_DISTORTION_NAMES = ("distortioncoefficients", "distcoeffs", "distcoeff", "dist", "d", "distortion")
+_PROJECTION_NAMES = ("p{}", "projection{}", "projectionmatrix{}", "{}projection", "{}projectionmatrix", "projmat{}")
+
+
 def is_opencv(fields: Tree) -> bool:
-    """Whether the file has a first camera matrix, or the extrinsics R and T, under one of the usual names."""
+    """Whether the file has a first camera matrix, the extrinsics R and T, P1 and P2, or Q by a usual name."""
     names = _flat(fields)
-    return _find(names, _MATRIX_NAMES, _SIDES[0]) is not None or {"r", "t"} <= names.keys()
+    projections = [_find(names, _PROJECTION_NAMES, side) for side in _SIDES]
+    return (
+        _find(names, _MATRIX_NAMES, _SIDES[0]) is not None
+        or {"r", "t"} <= names.keys()
+        or None not in projections
+        or "q" in names
+    )
 
 
 def parse_opencv_xml(text: str) -> Tree:
@@ -58,36 +70,100 @@ def parse_opencv_xml(text: str) -> Tree:
     return fields
 
 
-def parse_opencv(fields: Tree, size: ImageSize | None) -> UnrectifiedRig:
+def parse_opencv(fields: Tree, size: ImageSize | None, unit: LengthUnit | None = None) -> Calibration:
     """Two cameras from stereoCalibrate's M1 D1 M2 D2 R T (or K1, cameraMatrix1, distCoeffs1 and the like).
 
     stereoCalibrate gives T in the unit in which the board's squares were measured, and files do not say which: T is
-    taken as metres, unless `translation_unit` (m, cm or mm) says otherwise. A baseline beyond 5 m without that line is
-    refused as forgotten millimetres. `distortion_model: equidistant` (or fisheye) marks cv::fisheye's coefficients.
+    taken as metres, unless `translation_unit` (m, cm or mm) says otherwise; an implausible baseline is refused.
+    `distortion_model: equidistant` (or fisheye) marks cv::fisheye's coefficients. Where the file also has
+    stereoRectify's P1 and P2 (or Q), these are its cameras of rectified images.
 
     Args:
         fields: The file's values.
         size: (height, width), for a file that does not state it.
+        unit: Of T; what the file says, or metres, if absent.
     Raises:
         CalibrationError: If something is missing, contradictory or impossible.
-    Source: OpenCV documentation, calib3d, stereoCalibrate and fisheye::stereoCalibrate.
+    Source: OpenCV documentation, calib3d, stereoCalibrate, fisheye::stereoCalibrate and stereoRectify.
     """
     names = _flat(fields)
     found = _size(names, size)
-    stated = str(names.get("distortionmodel", "radtan"))
-    model = _MODELS.get(stated.lower().replace("_", "").replace("-", ""))
-    if model is None:
-        raise CalibrationError(f"expected distortion_model radtan or equidistant, got {stated[:40]!r}; recalibrate")
+    taken_as = unit or _unit(names)
+    has_raw = _find(names, _MATRIX_NAMES, _SIDES[0]) is not None or {"r", "t"} <= names.keys()
+    rectified, notes = _rectified(names, found, taken_as)
+    if not has_raw and rectified is not None:
+        return Calibration("OpenCV stereoRectify file", rectified, notes=(*_unit_note(rectified, taken_as), *notes))
+    model, model_notes = _model(names, found)
     left, right = (_camera(names, side, found, model) for side in _SIDES)
     transform = np.eye(4)
     transform[:3, :3] = _rotation(names)
-    transform[:3, 3] = _matrix(names.get("t"), "T", (3,)) * _unit_m(names)
-    if "translationunit" not in names and np.linalg.norm(transform[:3, 3]) > _LARGEST_UNSTATED_BASELINE:
-        raise CalibrationError(
-            f"expected T in metres, got a baseline of {np.linalg.norm(transform[:3, 3]):.4g}; "
-            "if it is in millimetres, add the line 'translation_unit: mm' to the calibration file"
+    transform[:3, 3], notes = scaled_translation(_matrix(names.get("t"), "T", (3,)), taken_as)
+    raw = UnrectifiedRig(left, right, transform)
+    notes = (*_unit_note(raw, taken_as), *notes, *model_notes)
+    return Calibration("OpenCV stereoCalibrate file", rectified, raw, notes)
+
+
+def _unit_note(rig: StereoRig | UnrectifiedRig, unit: LengthUnit) -> tuple[str, ...]:
+    if unit.stated:
+        return ()
+    return (f"states no unit of its translation, taken as metres: baseline {rig.baseline_m:.4g} m (translation_unit)",)
+
+
+def _rectified(names: dict[str, object], size: ImageSize, unit: LengthUnit) -> tuple[StereoRig | None, tuple[str, ...]]:
+    """What stereoRectify found: P1 and P2, else Q."""
+    projections = [_find(names, _PROJECTION_NAMES, side) for side in _SIDES]
+    if projections[0] is not None and projections[1] is not None:
+        left, right = (_matrix(names[name], name, (12,)).reshape(3, 4) for name in projections if name is not None)
+        return rig_from_projections(left, right, size, unit, reorder=True)
+    if "q" in names:
+        return rig_from_q(_matrix(names["q"], "Q", (16,)).reshape(4, 4), size, unit)
+    return None, ()
+
+
+def _model(names: dict[str, object], size: ImageSize) -> tuple[DistortionModel, tuple[str, ...]]:
+    """The lens model that the file states, or else the one that its coefficients can only be of."""
+    stated = next((str(names[name]) for name in ("distortionmodel", "model", "lensmodel") if name in names), None)
+    if stated is not None:
+        model = _MODELS.get(stated.lower().replace("_", "").replace("-", ""))
+        if model is None:
+            raise CalibrationError(f"expected distortion_model radtan or equidistant, got {stated[:40]!r}; recalibrate")
+        return model, ()
+    found = set[DistortionModel | None]()
+    for side in _SIDES:
+        lens = _camera(names, side, size, "radtan")
+        if len(lens.distortion) != 4:
+            return "radtan", ()
+        found.add(likely_model(lens.camera, (*lens.distortion[:2], *lens.distortion[2:4])))
+    if found == {"equidistant"}:
+        return "equidistant", (
+            "four coefficients of an unstated lens model, taken as a fisheye's: so wide a lens without barrel "
+            "distortion "
+            "can be nothing else (distortion_model: radtan if it is)",
         )
-    return UnrectifiedRig(left, right, transform)
+    if found != {"radtan"}:
+        raise CalibrationError(
+            "expected a stated lens model, got four coefficients that may be k1 k2 p1 p2 or a fisheye's k1 k2 k3 k4; "
+            "add "
+            "the line 'distortion_model: radtan' or 'distortion_model: equidistant' to the calibration file"
+        )
+    return "radtan", ()
+
+
+def opencv_camera(fields: Tree, size: ImageSize | None) -> DistortedCamera | None:
+    """The camera of a file that has only one: camera_matrix and dist_coeffs; None where it is no such file.
+
+    Raises:
+        CalibrationError: If something is impossible.
+    """
+    names = _flat(fields)
+    matrix = next((name for name in _ONE_MATRIX_NAMES if name in names), None)
+    if matrix is None or _find(names, _MATRIX_NAMES, _SIDES[1]) is not None:
+        return None
+    camera = pinhole(_matrix(names[matrix], matrix, (9,)).reshape(3, 3), _size(names, size), matrix)
+    nothing: object = list[object]()
+    values = next((names[name] for name in _ONE_DISTORTION_NAMES if name in names), nothing)
+    coefficients = _matrix(values, "the distortion", (0, 4, 5, 8, 12, 14))
+    return DistortedCamera(camera, tuple(coefficients.tolist()), "radtan")
 
 
 def check_opencv_name(path: Path) -> None:
@@ -167,13 +243,9 @@ def _rotation(names: dict[str, object]) -> Float64[np.ndarray, "3 3"]:
     return values.reshape(3, 3) if values.size == 9 else np.asarray(cv2.Rodrigues(values)[0], dtype=np.float64)
 
 
-def _unit_m(names: dict[str, object]) -> float:
-    unit = str(names.get("translationunit", "m"))
-    if unit not in _METRES:
-        raise CalibrationError(
-            f"expected translation_unit m, cm or mm, got {unit[:40]!r}; correct the calibration file"
-        )
-    return _METRES[unit]
+def _unit(names: dict[str, object]) -> LengthUnit:
+    stated = names.get("translationunit")
+    return LengthUnit(1.0, "metres", stated=False) if stated is None else named_unit(str(stated))
 
 
 def _size(names: dict[str, object], fallback: ImageSize | None) -> ImageSize:

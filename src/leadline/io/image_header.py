@@ -15,12 +15,14 @@ import numpy as np
 from leadline.errors import InputError
 from leadline.io.jpeg import scan_jpeg
 
-MAX_PIXELS = 2**28
-"""Largest image that is read: 268 megapixels, 805 MB as 8-bit RGB."""
+MAX_PIXELS = 2**27
+"""Largest image that is read unless the caller allows more: 134 megapixels, 805 MB as 16-bit RGB."""
 
 # How many bytes (PNG, TIFF: raw samples) or pixels (JPEG) one byte of file can stand for at the very most. Deflate
 # reaches 1032; TIFF also has codecs that squeeze flat images harder; a JPEG spends at least 6 bits on 256 pixels.
 _PNG_RATIO, _TIFF_RATIO, _JPEG_RATIO = 1100, 20_000, 1024
+# WebP and AVIF describe flat areas in a few bits: only the pixel limit holds.
+_FLAT_RATIO = 1 << 40
 
 # Blanks and comments may stand between the numbers; exactly one blank stands before the data.
 _GAP = rb"(?:\s|#[^\n]*\n)+"
@@ -41,26 +43,47 @@ class ImageHeader:
         alpha: Whether it has an alpha channel.
         full_scale: The sample that OpenCV returns for white; None where a 16-bit file does not say.
         unassociated_alpha_at: Where a TIFF's ExtraSamples value stands if it is 2 (see `images`), else None.
+        orientation: A TIFF's orientation tag, 1 to 8.
+        orientation_at: Where it stands; None where there is none.
+        planes: Of a TIFF whose colours are stored one after the other, else 1.
+        pages: Whether a TIFF holds further images.
     """
 
-    kind: Literal["PNG", "JPEG", "TIFF", "PPM"]
+    kind: Literal["PNG", "JPEG", "TIFF", "PPM", "BMP", "WebP", "AVIF"]
     height: int
     width: int
     alpha: bool = False
     full_scale: int | None = 255
     unassociated_alpha_at: int | None = None
+    orientation: int = 1
+    orientation_at: int | None = None
+    planes: int = 1
+    pages: bool = False
 
 
-def inspect_image(data: bytes, name: str) -> ImageHeader:
+def inspect_image(data: bytes, name: str, max_pixels: int | None = None) -> ImageHeader:
     """Reads the header and checks that the file is whole.
 
     Args:
         data: The whole file.
         name: The file, for messages.
+        max_pixels: Most pixels that are allowed; `MAX_PIXELS` if absent.
     Raises:
-        InputError: If it is not a PNG, JPEG, TIFF or binary PPM/PGM, is cut off, has a size of zero or an absurd one,
-            or has samples that cannot be shown in 8 bits (float, signed, 32-bit).
+        InputError: If it is not a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM, is cut off, is a camera's raw
+            file, has a size of zero or an absurd one, or has samples that cannot be shown in 8 bits (float, signed).
     """
+    header = _inspect(data, name)
+    allowed = MAX_PIXELS if max_pixels is None else max_pixels
+    if header.height * header.width > allowed:
+        raise InputError(
+            f"expected at most {allowed} pixels, got {header.width}x{header.height} in {name}; make it smaller first, "
+            f"or "
+            "allow more pixels"
+        )
+    return header
+
+
+def _inspect(data: bytes, name: str) -> ImageHeader:
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             header = _inspect_png(data, name)
@@ -72,8 +95,16 @@ def inspect_image(data: bytes, name: str) -> ImageHeader:
             header = _inspect_tiff(data, name)
         elif (ppm := _PPM.match(data, 0, _LONGEST_PPM_HEADER)) is not None:
             header = _inspect_ppm(data, ppm, name)
+        elif data.startswith(b"BM") and len(data) > 54:
+            header = _inspect_bmp(data, name)
+        elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            header = _inspect_webp(data, name)
+        elif data[4:8] == b"ftyp":
+            header = _inspect_heif(data, name)
         else:
-            raise InputError(f"expected a PNG, JPEG, TIFF or binary PPM/PGM image, got other bytes in {name}")
+            raise InputError(
+                f"expected a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM image, got other bytes in {name}"
+            )
     except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
         raise InputError(f"expected a whole image, got a damaged header in {name}; fetch it again") from error
     return header
@@ -83,10 +114,6 @@ def _check_size(header: ImageHeader, most_pixels: int, name: str) -> None:
     pixels = header.height * header.width
     if pixels == 0:
         raise InputError(f"expected an image with pixels, got {header.width}x{header.height} in {name}")
-    if pixels > MAX_PIXELS:
-        raise InputError(
-            f"expected at most {MAX_PIXELS} pixels, got {header.width}x{header.height} in {name}; make it smaller first"
-        )
     if pixels > most_pixels:
         raise InputError(
             f"expected a whole image, got a header that claims {header.width}x{header.height}, more than the file "
@@ -136,13 +163,77 @@ def _inspect_ppm(data: bytes, found: "re.Match[bytes]", name: str) -> ImageHeade
             f"expected {width * height * sample_bytes} bytes of data for {width}x{height}, got {got} in {name}; "
             "it is cut off: fetch it again"
         )
-    _check_size(header, MAX_PIXELS, name)
+    _check_size(header, _FLAT_RATIO, name)
+    return header
+
+
+def _inspect_bmp(data: bytes, name: str) -> ImageHeader:
+    """Source: Microsoft, BITMAPFILEHEADER, BITMAPCOREHEADER and BITMAPINFOHEADER."""
+    start, size = struct.unpack_from("<II", data, 10)
+    if size == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        packing = 0
+    else:
+        width, height, _, bits, packing = struct.unpack_from("<iiHHI", data, 18)
+    header = ImageHeader("BMP", abs(height), width, alpha=bits == 32)
+    if width < 0 or bits not in (1, 4, 8, 16, 24, 32) or packing not in (0, 1, 2, 3, 6):
+        raise ValueError("no such bitmap")
+    needed = (width * bits + 31) // 32 * 4 * abs(height)
+    if packing in (0, 3, 6) and len(data) < start + needed:
+        raise InputError(
+            f"expected {needed} bytes of data for {width}x{abs(height)}, got {max(0, len(data) - start)} in {name}; "
+            f"it is "
+            "cut off: fetch it again"
+        )
+    _check_size(header, len(data) * 255, name)
+    return header
+
+
+def _inspect_webp(data: bytes, name: str) -> ImageHeader:
+    """Source: Google, WebP container specification; RFC 9649."""
+    (length,) = struct.unpack_from("<I", data, 4)
+    if len(data) < length + 8:
+        raise InputError(f"expected a whole WebP, got one that ends early in {name}; it is cut off: fetch it again")
+    kind, body = data[12:16], data[20:]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))
+        alpha = bool(body[0] & 0x10)
+    elif kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", body, 1)
+        width, height, alpha = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    elif kind == b"VP8 ":
+        width, height = (value & 0x3FFF for value in struct.unpack_from("<HH", body, 6))
+        alpha = False
+    else:
+        raise ValueError("no such chunk")
+    header = ImageHeader("WebP", height, width, alpha)
+    _check_size(header, _FLAT_RATIO, name)
+    return header
+
+
+def _inspect_heif(data: bytes, name: str) -> ImageHeader:
+    """AVIF and HEIC: the largest `ispe` property is the image's size, those of its tiles are smaller.
+
+    Source: ISO/IEC 23008-12, 6.5.3.
+    """
+    sizes = [struct.unpack_from(">II", data, at.start() + 8) for at in re.finditer(rb"ispe\0\0\0\0", data[:65536])]
+    if not sizes:
+        raise ValueError("no size")
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    header = ImageHeader("AVIF", height, width)
+    _check_size(header, _FLAT_RATIO, name)
     return header
 
 
 def _inspect_tiff(data: bytes, name: str) -> ImageHeader:
     """Source: TIFF 6.0, and the BigTIFF design note for its wider offsets."""
     tags = _TiffTags(data)
+    if tags.has(50706) or tags.number(254, 0) & 1:
+        raise InputError(
+            f"expected a developed image, got a camera's raw file (DNG or its like) in {name}: its first image is "
+            f"only a "
+            "preview; develop it to TIFF or PNG"
+        )
     height, width = tags.number(257, 0), tags.number(256, 0)
     bits, samples = tags.number(258, 1), tags.number(277, 1)
     photometric = tags.number(262, 1)
@@ -163,7 +254,54 @@ def _inspect_tiff(data: bytes, name: str) -> ImageHeader:
     full_scale = 255 if bits <= 8 else None if bits == 16 else ((1 << bits) - 1) << (16 - bits)
     header = ImageHeader("TIFF", height, width, tags.has(338) or (photometric == 2 and samples == 4), full_scale)
     _check_size(header, len(data) * _TIFF_RATIO * 8 // max(bits * samples, 1), name)
-    return replace(header, unassociated_alpha_at=extra_at)
+    orientation = tags.number(274, 1)
+    return replace(
+        header,
+        unassociated_alpha_at=extra_at,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        orientation_at=tags.value_at(274) if tags.has(274) else None,
+        planes=samples if tags.number(284, 1) == 2 and samples > 1 else 1,
+        pages=tags.further,
+    )
+
+
+def tiff_plane(data: bytes, plane: int) -> bytes:
+    """A grey TIFF with one colour of a planar one: the same bytes with another directory.
+
+    Args:
+        data: A TIFF (not BigTIFF) whose header says that it has planes.
+        plane: Which one, from 0.
+    Raises:
+        InputError: If its directory has another form.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    if data[2:4] in (b"+\0", b"\0+"):
+        raise InputError(
+            "expected a TIFF whose colours are interleaved, got a planar BigTIFF; write it again interleaved"
+        )
+    (directory,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, directory)
+    tags, changed = _TiffTags(data), bytearray(data)
+    samples = tags.number(277, 1)
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind, values = struct.unpack_from(f"{order}HHI", data, entry)
+        if tag in (273, 279, 324, 325) and kind in (3, 4) and values >= samples:
+            numbers = tags.numbers(tag)[plane * values // samples : (plane + 1) * values // samples].astype(int)
+            packed = struct.pack(f"{order}{len(numbers)}I", *numbers.tolist())
+            struct.pack_into(f"{order}HI", changed, entry + 2, 4, len(numbers))
+            if len(numbers) == 1:
+                changed[entry + 8 : entry + 12] = packed
+            else:
+                struct.pack_into(f"{order}I", changed, entry + 8, len(changed))
+                changed += packed
+        elif tag in (258, 339):  # bits and form of each sample: one of them, in the entry itself
+            struct.pack_into(f"{order}HIHH", changed, entry + 2, 3, 1, tags.number(tag, 8), 0)
+        elif tag in (262, 277, 284):  # brightness of one sample, which is then interleaved with nothing
+            struct.pack_into(f"{order}HIHH", changed, entry + 2, 3, 1, 1, 0)
+        elif tag == 338:
+            # A tag that nothing knows: the extra sample is in another plane.
+            struct.pack_into(f"{order}H", changed, entry, 65000)
+    return bytes(changed)
 
 
 class _TiffTags:
@@ -180,6 +318,10 @@ class _TiffTags:
         if count > 65535:
             raise ValueError("absurd number of tags")
         first = directory + struct.calcsize("<" + count_format)
+        following = data[
+            first + count * entry_bytes : first + count * entry_bytes + struct.calcsize("<" + offset_format)
+        ]
+        self.further = any(following)
         self._entries: dict[int, tuple[str, int, int]] = {}
         for entry in range(first, first + count * entry_bytes, entry_bytes):
             tag, kind, values = struct.unpack_from(self._order + "HH" + offset_format, data, entry)
@@ -210,12 +352,13 @@ class _TiffTags:
         """Where the last strip or tile ends; 0 where there are none."""
         if starts not in self._entries:
             return 0
-        ends = self._numbers(starts)
+        ends = self.numbers(starts)
         if counts in self._entries:
-            ends = ends + self._numbers(counts)[: len(ends)]
+            ends = ends + self.numbers(counts)[: len(ends)]
         return int(ends.max(initial=0))
 
-    def _numbers(self, tag: int) -> "np.ndarray":
+    def numbers(self, tag: int) -> "np.ndarray":
+        """All values of a tag."""
         kind, count, place = self._entries[tag]
         size = struct.calcsize("<" + kind)
         return np.frombuffer(self._data, f"{self._order}u{size}", count, place).astype(np.float64)

@@ -1,7 +1,10 @@
 """Images in and out of files: always 8-bit RGB inside."""
 
+import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -11,10 +14,15 @@ from jaxtyping import Bool, Float32, UInt8, UInt16
 from leadline.errors import InputError, OutputError
 from leadline.io.atomic import atomic_write
 from leadline.io.files import read_bytes
-from leadline.io.image_header import inspect_image
+from leadline.io.image_header import ImageHeader, inspect_image, tiff_plane
 
 _DEPTHS = (8, 10, 12, 14, 16)
 _SUFFIXES_8BIT = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm")
+# The share of full scale within which a 16-bit image is too dark or too even for 8 bits: it would keep 32 levels or
+# less.
+_NARROW_SHARE = 0.125
+_LEAST_RANGE = 16  # counts; less is noise on one colour
+_NARROW_PERCENTILES = (0.02, 99.98)
 _SUFFIXES_16BIT = (".png", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -40,51 +48,102 @@ class Decoded:
         full_scale: The sample that stands for white, or None where a 16-bit file does not say.
         alpha: Whether an alpha channel was dropped.
         name: The file, for notes.
+        turned: The orientation tag by which a TIFF was turned upright; 1 if it was not.
+        notes: What else is to be known of it, for the user.
     """
 
     samples: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w 3"]
     full_scale: int | None
     alpha: bool
     name: str
+    turned: int = 1
+    notes: tuple[str, ...] = ()
 
 
-def read_image(path: Path | str) -> Image:
-    """Reads a PNG, JPEG, TIFF, PPM or PGM image, grey or colour, 8 or 16 bit, as 8-bit RGB.
+def read_image(path: Path | str, max_pixels: int | None = None) -> Image:
+    """Reads a PNG, JPEG, TIFF, BMP, WebP, AVIF, PPM or PGM image, grey or colour, 8 or 16 bit, as 8-bit RGB.
 
     16-bit samples become round(255 v / white), where white is the file's own largest value if it states one (PPM,
     packed TIFF), else the smallest of 2^8-1, 2^10-1, 2^12-1, 2^14-1 and 2^16-1 that no sample exceeds: a 12-bit camera
-    stored in 16 bits is thus neither black nor clipped. The note says which was taken.
+    stored in 16 bits is thus neither black nor clipped. Where all samples lie in an eighth of that range, as those of
+    thermal cameras do, their own range is stretched to 8 bits instead. The note says which was taken.
 
     Args:
         path: The file.
+        max_pixels: Most pixels that are allowed; 134 million if absent.
     Returns:
         The pixels and notes on what was changed.
     Raises:
         InputError: If it is missing, not such an image, cut off, absurdly large, or has float or signed samples.
     """
-    return to_8bit([decode_image(read_bytes(path, "an image"), str(path))])[0]
+    return to_8bit([decode_image(read_bytes(path, "an image"), str(path), max_pixels)])[0]
 
 
-def decode_image(data: bytes, name: str) -> Decoded:
+def decode_image(data: bytes, name: str, max_pixels: int | None = None) -> Decoded:
     """Decodes the bytes of an image file.
 
+    Args:
+        data: The whole file.
+        name: The file, for messages.
+        max_pixels: As for `read_image`.
     Raises:
         InputError: As `read_image`.
     """
-    header = inspect_image(data, name)
+    header = inspect_image(data, name, max_pixels)
+    notes = (f"{name}: the first of several images in the file is read",) if header.pages else ()
+    if header.planes > 1:
+        count = 3 if header.planes >= 3 else 1
+        planes = [_decode(tiff_plane(data, plane), header, name)[..., 0] for plane in range(count)]
+        samples = np.stack(planes * (3 // count), axis=2)
+    else:
+        samples = _decode(data, header, name)
+    upright = np.ascontiguousarray(_upright(samples, header.orientation))
+    return Decoded(upright, header.full_scale, header.alpha, name, header.orientation, notes)
+
+
+def _decode(data: bytes, header: ImageHeader, name: str) -> np.ndarray:
+    """RGB samples, turned upright but for TIFF."""
     buffer = np.frombuffer(data, np.uint8)
-    if header.unassociated_alpha_at is not None:
-        # libtiff multiplies colours by an alpha of kind 2 ("unassociated"), not of kind 0: ask it to leave them.
+    if header.unassociated_alpha_at is not None or header.orientation_at is not None:
         buffer = buffer.copy()
+    if header.unassociated_alpha_at is not None and header.planes == 1:
+        # libtiff multiplies colours by an alpha of kind 2 ("unassociated"), not of kind 0: ask it to leave them.
         buffer[header.unassociated_alpha_at : header.unassociated_alpha_at + 2] = 0
+    if header.orientation_at is not None:
+        # OpenCV turns the tiles of an image one by one; it is told that there is nothing to turn.
+        at, first = header.orientation_at, 0 if data.startswith(b"II") else 1
+        buffer[at + first], buffer[at + 1 - first] = 1, 0
     try:
         decoded = cv2.imdecode(buffer, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     except (cv2.error, MemoryError):
         decoded = None
+    if decoded is None and header.kind == "AVIF":  # pyright: ignore[reportUnnecessaryComparison]
+        return _decode_with_pillow(data, name)
     if decoded is None or decoded.dtype.name not in ("uint8", "uint16") or decoded.ndim != 3:  # pyright: ignore[reportUnnecessaryComparison]
         raise InputError(f"expected a readable {header.kind}, got one that OpenCV cannot decode in {name}; convert it")
-    samples = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return Decoded(samples, header.full_scale, header.alpha, name)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _decode_with_pillow(data: bytes, name: str) -> np.ndarray:
+    """HEIC, and AVIF where OpenCV has no decoder, by pillow and its plug-in if they are installed."""
+    try:
+        with suppress(ImportError):
+            import_module("pillow_heif").register_heif_opener()
+        opened = import_module("PIL.Image").open(io.BytesIO(data))
+        return np.asarray(import_module("PIL.ImageOps").exif_transpose(opened).convert("RGB"), dtype=np.uint8)
+    except Exception as error:  # pillow's plug-ins raise what they like
+        raise InputError(
+            f"expected a readable image, got HEIC or AVIF without a decoder for it in {name}; install pillow-heif, or "
+            "convert it to PNG or JPEG"
+        ) from error
+
+
+def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
+    """Source: TIFF 6.0, Orientation: where the stored first row and column belong in the upright image."""
+    turned = samples.transpose(1, 0, 2) if orientation >= 5 else samples
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return turned[:, ::-1] if orientation in (2, 3, 6, 7) else turned
 
 
 def to_8bit(images: Sequence[Decoded]) -> list[Image]:
@@ -95,13 +154,26 @@ def to_8bit(images: Sequence[Decoded]) -> list[Image]:
     Returns:
         An image for each.
     """
-    peaks = [int(p.samples.max()) for p in images if p.samples.dtype == np.uint16 and p.full_scale is None]
-    shared = next((1 << bits) - 1 for bits in _DEPTHS if max(peaks, default=0) < 1 << bits)
+    unstated = [image.samples for image in images if image.samples.dtype == np.uint16 and image.full_scale is None]
+    shared = next((1 << bits) - 1 for bits in _DEPTHS if max((int(s.max()) for s in unstated), default=0) < 1 << bits)
+    ranges = [np.percentile(samples[::3, ::3], _NARROW_PERCENTILES) for samples in unstated]
+    low, high = (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else (0.0, 0.0)
+    if len(unstated) == len(images) and shared > 255 and _LEAST_RANGE <= high - low < _NARROW_SHARE * shared:
+        return [_stretched(image, int(low), int(np.ceil(high))) for image in images]
     return [_scaled(image, image.full_scale or shared) for image in images]
 
 
-def _scaled(image: Decoded, white: int) -> Image:
+def _stretched(image: Decoded, low: int, high: int) -> Image:
+    """The given range of 16-bit samples as 0 to 255."""
+    levels = np.clip(np.arange(65536, dtype=np.int64), low, high) - low
+    table = ((levels * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
     notes = (f"{image.name}: alpha channel dropped",) if image.alpha else ()
+    narrow = f"{image.name}: 16-bit samples in a narrow range, {low} to {high} stretched to 8 bit"
+    return Image(table[image.samples], (*notes, *image.notes, narrow))
+
+
+def _scaled(image: Decoded, white: int) -> Image:
+    notes = (*((f"{image.name}: alpha channel dropped",) if image.alpha else ()), *image.notes)
     if image.samples.dtype == np.uint8 and white == 255:
         return Image(np.asarray(image.samples, dtype=np.uint8), notes)
     levels = np.arange(65536 if image.samples.dtype == np.uint16 else 256, dtype=np.uint32)
@@ -145,19 +217,25 @@ def write_image(
         file.write(encoded.tobytes())
 
 
-def write_depth_mm_png(path: Path | str, depth_m: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]) -> None:
-    """Writes depth as a 16-bit PNG in millimetres, 0 where it is unknown: the form of RGB-D cameras.
+def write_depth_mm_png(
+    path: Path | str,
+    depth_m: Float32[np.ndarray, "h w"],
+    valid: Bool[np.ndarray, "h w"],
+    steps_per_m: int = 1000,
+) -> None:
+    """Writes depth as a 16-bit PNG, 0 where it is unknown: in millimetres as RGB-D cameras do, or in other steps.
 
     Args:
         path: A .png file; replaced whole if it exists.
-        depth_m: Metres. What 16 bits cannot hold (beyond 65.535 m, or nearer than half a millimetre) becomes 0.
+        depth_m: Metres. What 16 bits cannot hold (in millimetres, beyond 65.535 m or nearer than half a millimetre)
+            becomes 0.
         valid: Where depth is known.
+        steps_per_m: The sample that stands for one metre: 256 is KITTI's form, and reaches 255.99 m.
     Raises:
         OutputError: If it cannot be written.
     """
     if Path(path).suffix.lower() != ".png":
         raise OutputError(f"expected a name that ends in .png, got {Path(path).name}; choose another suffix")
-    millimetres = np.where(valid & np.isfinite(depth_m), depth_m, 0.0).astype(np.float64) * 1000.0
-    millimetres = np.rint(millimetres)
-    held = (millimetres >= 1) & (millimetres <= 65535)
-    write_image(path, np.where(held, millimetres, 0).astype(np.uint16))
+    steps = np.rint(np.where(valid & np.isfinite(depth_m), depth_m, 0.0).astype(np.float64) * steps_per_m)
+    held = (steps >= 1) & (steps <= 65535)
+    write_image(path, np.where(held, steps, 0).astype(np.uint16))

@@ -54,3 +54,12 @@ def _as_float32(values: np.ndarray, kinds: str, wanted: str, path: Path | str) -
         raise InputError(f"expected {wanted}, got {values.dtype} of {values.shape} in {path}")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array(values, dtype=np.float32)
+
+
+def npy_kind(path: Path | str) -> str:
+    """The type of a .npy file's numbers, such as int16 or float32.
+
+    Raises:
+        InputError: If it is missing or not a .npy file.
+    """
+    return str(_mapped(path).dtype.newbyteorder("=").name)

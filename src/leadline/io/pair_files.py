@@ -2,15 +2,37 @@
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from jaxtyping import Float64, Int64
+
 from leadline.errors import InputError
 
-_IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm")
-_BOTH_VIEWS_SUFFIXES: Final = (*_IMAGE_SUFFIXES, ".mpo", ".jps")
+IMAGE_SUFFIXES: Final = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm"),
+    *(".bmp", ".webp", ".avif", ".heic", ".heif"),
+)
+"""Images that are read, in lower case."""
+BOTH_VIEWS_SUFFIXES: Final = (*IMAGE_SUFFIXES, ".mpo", ".jps")
+_SIDECARS: Final = (".txt", ".yaml", ".yml", ".json", ".xml", ".csv", ".md", ".conf", ".pfm", ".npy", ".ply")
+"""Files that lie beside images and are none: not worth a word."""
+# The words by which files of one pair differ, where they stand alone: not the l of "wall".
+_SIDE: Final = re.compile(
+    r"(?<![a-z])(?:left|right|cam(?:era)?[_-]?[0-3]|im(?:age)?_?0?[0-3](?=[^0-9]|$)|view_?[0-3]|infra(?:red)?_?[12]|[lr])"
+    r"(?![a-z0-9])",
+    re.IGNORECASE,
+)
+_TIME: Final = re.compile(r"(?<!\d)\d{9,20}(?:\.\d+)?(?!\d)")
+_LEAST_COMMON: Final = 0.5
+"""Share of the shorter list that must have a partner by name before names count."""
+_TIME_SHARE: Final = 0.25
+"""Time stamps match if they differ by less than this share of the time between two frames."""
+_MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -28,13 +50,36 @@ class PairFiles:
     right: Path | None
 
 
+@dataclass(frozen=True)
+class FoundPairs:
+    """The pairs that two arguments stand for.
+
+    Args:
+        pairs: In natural order of their names.
+        notes: What was left out or assumed, one line each, for the user.
+    """
+
+    pairs: tuple[PairFiles, ...]
+    notes: tuple[str, ...] = ()
+
+
+def natural_key(path: Path | str) -> tuple[tuple[int, int | str], ...]:
+    """What sorts names as people do: img2 before img10.
+
+    >>> sorted(["img10.png", "img2.png"], key=natural_key)
+    ['img2.png', 'img10.png']
+    """
+    parts = re.split(r"(\d+)", str(path))
+    return tuple((0, int(part)) if part.isdigit() and part.isascii() else (1, part) for part in parts)
+
+
 def is_many(source: str) -> bool:
     """Whether it stands for many files: a folder, or a pattern with * ? or [ that is no file's own name."""
     return os.path.isdir(source) or (glob.has_magic(source) and not os.path.exists(source))
 
 
-def list_images(source: str, suffixes: Sequence[str] = _IMAGE_SUFFIXES) -> list[Path]:
-    """The images of a folder or pattern, in the order of their names.
+def list_images(source: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """The images of a folder or pattern, in natural order of their names.
 
     Args:
         source: A folder, whose files with one of the suffixes count; or a pattern, whose files all count.
@@ -42,41 +87,176 @@ def list_images(source: str, suffixes: Sequence[str] = _IMAGE_SUFFIXES) -> list[
     Raises:
         InputError: If there are none.
     """
+    source = str(source)
     if os.path.isdir(source):
         found = [path for path in Path(source).iterdir() if path.suffix.lower() in suffixes and path.is_file()]
     else:
         found = [Path(name) for name in glob.glob(source, recursive=True) if os.path.isfile(name)]
-    found = sorted(path for path in found if not path.name.startswith("."))
+    found = sorted((path for path in found if not path.name.startswith(".")), key=natural_key)
     if not found:
-        raise InputError(f"expected images in {source}, got none; check the folder or pattern")
+        raise InputError(f"expected images in {source} ({', '.join(suffixes)}), got none; check the folder or pattern")
     return found
 
 
+def left_out(*sources: str | None, suffixes: Sequence[str] = BOTH_VIEWS_SUFFIXES) -> tuple[str, ...]:
+    """A note for each folder with files that are no images we read, naming some; calibrations and notes aside.
+
+    Args:
+        sources: Folders; anything else is passed over.
+        suffixes: Of the files that are read, in lower case.
+    """
+    notes = list[str]()
+    for source in sources:
+        if source is None or not os.path.isdir(source):
+            continue
+        known = (*suffixes, *_SIDECARS)
+        others = [path for path in Path(source).iterdir() if path.is_file() and not path.name.startswith(".")]
+        names = sorted((path.name for path in others if path.suffix.lower() not in known), key=natural_key)
+        if names:
+            notes.append(f"{source}: {_some(names)} left out: no image of a form that is read")
+    return tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def find_pairs(left: str, right: str | None) -> list[PairFiles]:
+    """The pairs of `search_pairs`, without its notes."""
+    return list(search_pairs(left, right).pairs)
+
+
+def search_pairs(left: str, right: str | None) -> FoundPairs:
     """The pairs that two arguments stand for; `is_many(left)` says whether they are a batch.
 
     Args:
         left: An image, a folder, or a pattern.
         right: The same kind of thing; None where each left file holds both views.
     Returns:
-        Pairs in the order of their names.
+        Pairs in natural order of their names, matched as `match_files` does, and notes.
     Raises:
-        InputError: If nothing is found, one is a file and the other is not, their numbers differ, or two pairs would
+        InputError: If nothing is found, one is a file and the other is not, files cannot be matched, or two pairs would
             have one name.
     """
     if right is not None and is_many(left) != is_many(right):
         raise InputError(f"expected two files, two folders or two patterns, got {left} and {right}; give both alike")
     if not is_many(left):
-        return [PairFiles(Path(left).stem, Path(left), None if right is None else Path(right))]
-    lefts = list_images(left, _BOTH_VIEWS_SUFFIXES if right is None else _IMAGE_SUFFIXES)
-    rights = [None] * len(lefts) if right is None else list_images(right)
+        return FoundPairs((PairFiles(Path(left).stem, Path(left), None if right is None else Path(right)),))
+    if right is None:
+        files = list_images(left, BOTH_VIEWS_SUFFIXES)
+        pairs = [PairFiles(name, path, None) for name, path in zip(short_names(files), files, strict=True)]
+        return FoundPairs(tuple(pairs), left_out(left))
+    lefts, rights = list_images(left), list_images(right)
+    matched, notes = match_files(lefts, rights, f"{left} and {right}")
+    names = short_names([pair[0] for pair in matched])
+    pairs = [PairFiles(name, *pair) for name, pair in zip(names, matched, strict=True)]
+    return FoundPairs(tuple(pairs), (*left_out(left, right, suffixes=IMAGE_SUFFIXES), *notes))
+
+
+def match_files(
+    lefts: Sequence[Path], rights: Sequence[Path], where: str
+) -> tuple[list[tuple[Path, Path]], tuple[str, ...]]:
+    """Partners by name, else by time stamp, else by position where names say nothing.
+
+    Names match if they are equal but for the words of a side (left, right, cam0, im1, ...). Time stamps match if they
+    differ by less than a quarter of the time between two frames. Files without a partner are left out and named.
+
+    Args:
+        lefts: Left images in order.
+        rights: Right images in order.
+        where: The two sources, for messages.
+    Returns:
+        Left and right file of each pair, in the order of the left ones, and notes.
+    Raises:
+        InputError: If only some names match and the rest contradicts them, or unlike numbers of files cannot be
+            matched.
+    """
+    named = _by_key(lefts, rights)
+    shorter = min(len(lefts), len(rights))
+    if len(named) == len(lefts) == len(rights):
+        return named, ()
+    timed = _by_time(lefts, rights)
+    best = max(named, timed, key=len)
+    if len(best) >= max(1.0, _LEAST_COMMON * shorter):
+        return best, _unmatched(lefts, rights, best)
     if len(lefts) != len(rights):
         raise InputError(
-            f"expected as many right images as left ones, got {len(lefts)} in {left} and {len(rights)} in {right}; "
-            "remove those without a partner"
+            f"expected as many right images as left ones, got {len(lefts)} and {len(rights)} in {where}, and their "
+            f"names do "
+            "not tell which belong together; remove those without a partner"
         )
-    names = short_names(lefts)
-    return [PairFiles(*row) for row in zip(names, lefts, rights, strict=True)]
+    if named or timed:
+        raise InputError(
+            f"expected images whose names or time stamps match, got {len(best)} of {shorter} in {where} that do; "
+            f"rename "
+            "them, or remove those without a partner"
+        )
+    pairs = list(zip(lefts, rights, strict=True))
+    if len(pairs) == 1:
+        return pairs, ()
+    first, last = pairs[0], pairs[-1]
+    return pairs, (
+        f"names of {where} do not match: paired in order, {first[0].name} with {first[1].name} to {last[0].name} with "
+        f"{last[1].name}",
+    )
+
+
+def _by_key(lefts: Sequence[Path], rights: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pairs whose names are equal but for the words of a side; with their folders where names alone are not unique."""
+    for depth in (1, 2, 3):
+        keys = [[_key(path, depth) for path in paths] for paths in (lefts, rights)]
+        if all(len(set(side)) == len(side) for side in keys):
+            partners = dict(zip(keys[1], rights, strict=True))
+            return [(path, partners[key]) for path, key in zip(lefts, keys[0], strict=True) if key in partners]
+    return []
+
+
+def _key(path: Path, depth: int) -> tuple[str, ...]:
+    parts = path.absolute().with_suffix("").parts[-depth:]
+    return tuple(re.sub(r"[_\-. ]+", "_", _SIDE.sub("", part)).strip("_").lower() for part in parts)
+
+
+def _by_time(lefts: Sequence[Path], rights: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pairs whose time stamps lie close together, each file in one pair at most."""
+    times = [[_time(path) for path in paths] for paths in (lefts, rights)]
+    if any(time is None for side in times for time in side) or min(map(len, times)) < 2:
+        return []
+    first, second = (np.array([time or 0.0 for time in side]) for side in times)
+    order = [np.argsort(side) for side in (first, second)]
+    gaps = np.concatenate([np.diff(side[at]) for side, at in zip((first, second), order, strict=True)])
+    tolerance = _TIME_SHARE * float(np.median(gaps))
+    forth, back = _nearest(first, second, order[1]), _nearest(second, first, order[0])
+    return [
+        (path, rights[forth[at]])
+        for at, path in enumerate(lefts)
+        if back[forth[at]] == at and abs(second[forth[at]] - first[at]) <= tolerance
+    ]
+
+
+def _nearest(
+    wanted: Float64[np.ndarray, " n"], among: Float64[np.ndarray, " m"], order: Int64[np.ndarray, " m"]
+) -> Int64[np.ndarray, " n"]:
+    """For each wanted number the place of the nearest one among others, whose sorting order is given."""
+    after = np.clip(np.searchsorted(among[order], wanted), 1, len(among) - 1)
+    choices = np.stack([order[after - 1], order[after]])
+    nearer = np.argmin(np.abs(among[choices] - wanted), axis=0)
+    return choices[nearer, np.arange(len(wanted))]
+
+
+def _time(path: Path) -> float | None:
+    found = _TIME.search(path.stem)
+    return None if found is None else float(found[0])
+
+
+def _unmatched(lefts: Sequence[Path], rights: Sequence[Path], pairs: Sequence[tuple[Path, Path]]) -> tuple[str, ...]:
+    used = {path for pair in pairs for path in pair}
+    notes = list[str]()
+    for paths, other in ((lefts, "right"), (rights, "left")):
+        names = [path.name for path in paths if path not in used]
+        if names:
+            notes.append(f"{paths[0].parent}: {_some(names)} left out: no {other} image of this name or moment")
+    return tuple(notes)
 
 
 def short_names(paths: list[Path]) -> list[str]:

@@ -1,19 +1,24 @@
 """Both views of a stereo pair, from two files or from one."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from leadline.errors import InputError
+from leadline.geometry.check import MIN_MATCHES
+from leadline.geometry.epipolar import match_grey
+from leadline.geometry.image import brightness, stretch_contrast
 from leadline.io.files import read_bytes
-from leadline.io.images import Image, decode_image, to_8bit
+from leadline.io.images import Decoded, Image, decode_image, to_8bit
 from leadline.io.jpeg import scan_jpeg
 
+_LEAST_SIDE_PX, _LEAST_CORNERS, _MOST_FEATURES, _MATCHED_PX = 48, 100, 800, 512
 _JPS_MARK = b"_JPSJPS_"
 _DISPARITY_VIEW, _UNDEFINED_VIEW, _PRIMARY_VIEW = 0x020002, 0x000000, 0x030000
 _MP_ENTRIES, _MP_VIEW_NUMBER = 0xB002, 0xB101
@@ -34,7 +39,17 @@ class ImagePair:
     notes: tuple[str, ...] = ()
 
 
-def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = False) -> ImagePair:
+Layout = Literal["side-by-side", "half-side-by-side", "over-under", "half-over-under"]
+"""How two views lie in one image; half: each was squeezed to half its width or height."""
+
+
+def read_pair(
+    left: Path | str,
+    right: Path | str | None = None,
+    swap: bool = False,
+    layout: Layout | None = None,
+    max_pixels: int | None = None,
+) -> ImagePair:
     """Reads a stereo pair from two images, or from one file that holds both views.
 
     One file may be an MPO (views ordered by their viewpoint numbers), a JPS, or an image with the views side by side.
@@ -46,16 +61,22 @@ def read_pair(left: Path | str, right: Path | str | None = None, swap: bool = Fa
         left: The left view, or the file with both.
         right: The right view, if it has a file of its own.
         swap: Exchange the views, where a file has them the other way round.
+        layout: How two views lie in one image, where its header does not say; if absent, side by side, and an image
+            whose halves show different things is refused.
+        max_pixels: Largest image that is read.
     Returns:
         Both views and notes on what was assumed.
     Raises:
         InputError: If an image cannot be read, or one file does not hold two views.
     """
     if right is None:
-        pair = _split(read_bytes(left, "an image with both views"), str(left))
+        pair = _split(read_bytes(left, "an image with both views"), str(left), layout, max_pixels)
     else:
-        first, second = to_8bit([decode_image(read_bytes(path, "an image"), str(path)) for path in (left, right)])
-        pair = _paired(first, second)
+        if layout is not None:
+            raise InputError("expected one image with both views for a layout, got two images; leave the layout out")
+        decoded = [decode_image(read_bytes(path, "an image"), str(path), max_pixels) for path in (left, right)]
+        first, second = to_8bit(decoded)
+        pair = _paired(first, second, *_turn_notes(decoded))
     return ImagePair(pair.right, pair.left, (*pair.notes, "views swapped as asked")) if swap else pair
 
 
@@ -63,7 +84,19 @@ def _paired(left: Image, right: Image, *notes: str) -> ImagePair:
     return ImagePair(left.pixels, right.pixels, (*notes, *left.notes, *right.notes))
 
 
-def _split(data: bytes, name: str) -> ImagePair:
+def _turn_notes(decoded: Sequence[Decoded]) -> tuple[str, ...]:
+    """What must be known where orientation tags turned the views: a calibration of the sensor no longer fits."""
+    turned = [image.turned for image in decoded]
+    if turned[0] == turned[1]:
+        return ()
+    return (
+        f"the orientation tags of {decoded[0].name} and {decoded[1].name} differ: one was turned and the other was "
+        f"not; "
+        "remove the tags if the cameras were mounted alike",
+    )
+
+
+def _split(data: bytes, name: str, asked: Layout | None, max_pixels: int | None) -> ImagePair:
     """Chooses by content how one file holds two views."""
     layout: _JpsLayout | None = None
     if data.startswith(b"\xff\xd8\xff"):
@@ -73,15 +106,48 @@ def _split(data: bytes, name: str) -> ImagePair:
         if name.lower().endswith(".mpo"):
             raise InputError(f"expected two views in {name}, got {len(views)}; name the other view's file too")
         layout = _jps_layout(data, name)
-    whole = to_8bit([decode_image(data, name)])[0]
-    if layout is None:
-        crossed = name.lower().endswith(".jps")
-        order = "right view first, as .jps files are" if crossed else "left view first"
-        note = f"{name}: taken as two views side by side, {order}; if they are exchanged, swap them"
-        layout = _JpsLayout(below=False, left_first=not crossed, squeezed=False)
-    else:
-        note = f"{name}: split as its JPS header says"
-    return _halves(whole, layout, name, note)
+    whole = to_8bit([decode_image(data, name, max_pixels)])[0]
+    if layout is not None:
+        return _halves(whole, layout, name, f"{name}: split as its JPS header says")
+    crossed = name.lower().endswith(".jps")
+    if asked is None and not crossed:
+        _refuse_one_view(whole.pixels, name)
+    below, squeezed = (asked or "").endswith("over-under"), (asked or "").startswith("half")
+    how = "one below the other" if below else "side by side"
+    order = "right view first, as .jps files are" if crossed else "left view first"
+    note = f"{name}: taken as two views {how}, {order}; if they are exchanged, swap them"
+    return _halves(whole, _JpsLayout(below, not crossed, squeezed), name, note)
+
+
+def _refuse_one_view(pixels: UInt8[np.ndarray, "h w 3"], name: str) -> None:
+    """Refuses an ordinary image: one with texture whose halves show different things.
+
+    Raises:
+        InputError: If it is one; says if its upper and lower halves are two views.
+    """
+    height, width = pixels.shape[:2]
+    side_by_side = _alike(pixels[:, : width // 2], pixels[:, width - width // 2 :])
+    if side_by_side is not False:
+        return
+    if _alike(pixels[: height // 2], pixels[height - height // 2 :]):
+        raise InputError(
+            f"expected two views side by side in {name}, got two one below the other; give the layout over-under, or "
+            "name both views' files"
+        )
+    raise InputError(
+        f"expected two views side by side in {name}, got halves that show different things; name both views' files"
+    )
+
+
+def _alike(first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]) -> bool | None:
+    """Whether two images show one scene; None where there is too little in them to tell."""
+    if min(first.shape[:2]) < _LEAST_SIDE_PX:
+        return None
+    greys = [brightness(view) for view in (first, second)]
+    detector = cv2.FastFeatureDetector.create()
+    if min(len(detector.detect(stretch_contrast(grey))) for grey in greys) < _LEAST_CORNERS:
+        return None
+    return len(match_grey(greys[0], greys[1], _MOST_FEATURES, _MATCHED_PX)) >= MIN_MATCHES
 
 
 class _JpsLayout(NamedTuple):

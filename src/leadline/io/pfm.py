@@ -10,8 +10,10 @@ from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
 from leadline.io.files import read_bytes
 
-# Magic, width, height, scale; exactly one line end (or blank) stands before the numbers.
-_HEADER = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)(?:\r\n|\s)")
+# Magic, width, height, scale; exactly one line end (or blank) stands before the numbers. Some programs write blanks
+# before that line end, which most readers strip.
+_HEADER = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)")
+_GAPS = (re.compile(rb"\r\n|\s"), re.compile(rb"[ \t]*(?:\r\n|\n|\r)"))
 _LONGEST_HEADER = 512
 
 
@@ -46,14 +48,20 @@ def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
             f"expected a positive size and a non-zero scale, got {width}x{height} and "
             f"{header[4].decode()} in {path}; write it again"
         )
-    expected, got = 4 * width * height, len(content) - header.end()
+    expected = 4 * width * height
+    # Where the numbers begin: where exactly as many bytes follow as there should be, else after one line end.
+    starts = [gap.end() for pattern in _GAPS if (gap := pattern.match(content, header.end())) is not None]
+    if not starts:
+        raise InputError(f"expected a line end after the scale of a PFM, got other bytes in {path}; write it again")
+    start = next((place for place in starts if len(content) - place == expected), starts[0])
+    got = len(content) - start
     if got < expected:
         raise InputError(
             f"expected {expected} bytes of data for {width}x{height}, got {got} in {path}; "
             "it is cut off: fetch it again"
         )
     order = "<f4" if scale < 0 else ">f4"
-    values = np.frombuffer(content, order, width * height, header.end()).reshape(height, width)
+    values = np.frombuffer(content, order, width * height, start).reshape(height, width)
     return np.ascontiguousarray(values[::-1], dtype=np.float32)
 
 

@@ -1,60 +1,152 @@
 """Calibration files that fit the images at hand."""
 
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
-from leadline.io.calib import read_calibration
+from leadline.io.calib import read_one_camera, read_stereo_calibration
+from leadline.io.calib_found import LengthUnit
 
 Size = tuple[int, int]
 """(height, width)"""
 
 
-def rectified_rig(path: Path, size: Size) -> tuple[StereoRig, tuple[str, ...]]:
+@dataclass(frozen=True, eq=False)
+class FittedRig:
+    """A calibration at the size of the images.
+
+    Args:
+        rectified: The cameras of rectified images, where the file has them and the images fit.
+        raw: The cameras as they were built, where the file has them and the images fit.
+        notes: For the user.
+        disparities: How many disparities the file says to search, px of the images.
+        smallest: The smallest disparity that the file says to expect, px of the images.
+    """
+
+    rectified: StereoRig | None
+    raw: UnrectifiedRig | None
+    notes: tuple[str, ...] = ()
+    disparities: int | None = None
+    smallest: int | None = None
+
+
+def fitted_rig(path: Path, sizes: tuple[Size, Size], unit: LengthUnit | None = None, grey: bool = False) -> FittedRig:
+    """A stereo calibration, its cameras scaled to the images if both were resized alike.
+
+    Args:
+        path: Any calibration that `read_stereo_calibration` reads.
+        sizes: (height, width) of the left and of the right image.
+        unit: As there.
+        grey: As there.
+    Raises:
+        InputError: If there is no such file, or the images' shape is another one than calibrated.
+        CalibrationError: If the file is unusable.
+    """
+    found = read_stereo_calibration(path, sizes[0], unit, grey)
+    rectified, raw, failures = found.rectified, found.raw, list[InputError]()
+    notes, ratio = found.notes, 1.0
+    if rectified is not None:
+        try:
+            if _needs_scaling((rectified.left, rectified.right), sizes, path):
+                ratio = sizes[0][1] / rectified.left.width
+                notes += (_scaling_note(path, rectified.left, sizes[0]),)
+                rectified = rectified.scaled(*sizes[0])
+        except InputError as error:
+            failures.append(error)
+            rectified = None
+    if raw is not None:
+        try:
+            if _needs_scaling((raw.left.camera, raw.right.camera), sizes, path):
+                note = _scaling_note(path, raw.left.camera, sizes[0])
+                notes += () if note in notes else (note,)
+                raw = raw.scaled(*sizes[0])
+        except InputError as error:
+            failures.append(error)
+            raw = None
+    if rectified is None and raw is None:
+        raise failures[0]
+    return FittedRig(rectified, raw, notes, _scaled(found.disparities, ratio), _scaled(found.smallest, ratio))
+
+
+def _scaled(pixels: int | None, ratio: float) -> int | None:
+    return None if pixels is None else int(np.copysign(np.ceil(abs(pixels) * ratio), pixels))
+
+
+def rectified_rig(
+    path: Path, size: Size, unit: LengthUnit | None = None, grey: bool = False
+) -> tuple[StereoRig, tuple[str, ...]]:
     """The cameras of rectified images.
 
     Args:
-        path: Any calibration of rectified images that `read_calibration` reads.
+        path: Any calibration of rectified images that `read_stereo_calibration` reads.
         size: (height, width) of both images.
+        unit: As there.
+        grey: As there.
     Returns:
         The rig, scaled to the images if they were resized, and notes for the user.
     Raises:
         InputError: If there is no such file, or the images' shape is another one than calibrated.
         CalibrationError: If the file is unusable, or its images are not rectified.
     """
-    rig = read_calibration(path, size)
-    if isinstance(rig, UnrectifiedRig):
+    found = fitted_rig(path, (size, size), unit, grey)
+    if found.rectified is None:
         raise CalibrationError(
             f"expected a calibration of rectified images, got one with lens distortion in {path}; run `leadline "
             "rectify` first, then use its im0.png, im1.png and calib.txt"
         )
-    if not _needs_scaling((rig.left, rig.right), (size, size), path):
-        return rig, ()
-    return rig.scaled(*size), (_scaling_note(path, rig.left, size),)
+    return found.rectified, found.notes
 
 
-def unrectified_rig(path: Path, sizes: tuple[Size, Size]) -> tuple[UnrectifiedRig, tuple[str, ...]]:
+def unrectified_rig(
+    path: Path, sizes: tuple[Size, Size], unit: LengthUnit | None = None
+) -> tuple[UnrectifiedRig, tuple[str, ...]]:
     """The cameras of images that are not rectified.
 
     Args:
-        path: Any calibration with distortion and extrinsics that `read_calibration` reads.
+        path: Any calibration with distortion and extrinsics that `read_stereo_calibration` reads.
         sizes: (height, width) of the left and of the right image.
+        unit: As there.
     Returns:
         The rig, scaled to the images if both were resized alike, and notes for the user.
     Raises:
         InputError: If there is no such file, or the images' shape is another one than calibrated.
         CalibrationError: If the file is unusable, or its images are rectified already.
     """
-    rig = read_calibration(path, sizes[0])
-    if isinstance(rig, StereoRig):
+    if read_stereo_calibration(path, sizes[0], unit).raw is None:
         raise CalibrationError(
             f"expected a calibration with distortion and extrinsics, got one of rectified images in {path}; "
             "give it to `leadline stereo` as it is"
         )
-    if not _needs_scaling((rig.left.camera, rig.right.camera), sizes, path):
-        return rig, ()
-    return rig.scaled(*sizes[0]), (_scaling_note(path, rig.left.camera, sizes[0]),)
+    found = fitted_rig(path, sizes, unit)
+    if found.raw is None:
+        raise InputError(
+            f"expected images of the raw cameras in {path}, got those of its rectified ones; use raw images"
+        )
+    return found.raw, found.notes
+
+
+def single_camera(path: Path, size: Size) -> tuple[Pinhole, tuple[str, ...]]:
+    """The camera of a single image: of a file with one camera, or the left one of a stereo calibration.
+
+    Args:
+        path: Any file that `read_one_camera` reads.
+        size: (height, width) of the image.
+    Returns:
+        The camera, scaled to the image if it was resized, and notes for the user.
+    Raises:
+        InputError: If there is no such file, or the image's shape is another one than calibrated.
+        CalibrationError: If the file is unusable.
+    """
+    camera, distortion, notes = read_one_camera(path, size)
+    if any(distortion):
+        notes += (f"{path}: its lens distortion is not corrected; points are off towards the corners",)
+    if not _needs_scaling((camera, camera), (size, size), path):
+        return camera, notes
+    return camera.scaled(*size), (*notes, _scaling_note(path, camera, size))
 
 
 def _needs_scaling(cameras: tuple[Pinhole, Pinhole], sizes: tuple[Size, Size], path: Path) -> bool:

@@ -5,17 +5,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.check import PairCheck, check_pair
 from leadline.geometry.rig import StereoRig
-from leadline.maps import CONFIDENT, DisparityMap
-from leadline.results.stereo import describe_method, describe_rig, versions
+from leadline.maps import DisparityMap
+from leadline.results.stereo import CloudLimits, describe_method, describe_rig, versions
 from leadline.runtime.images import check_images
 from leadline.runtime.stereo import StereoMethod
+from leadline.runtime.validity import judged
 
 Image = UInt8[np.ndarray, "_ _ 3"]
+Mask = Bool[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +53,30 @@ def refuse_hopeless(left: Image, right: Image) -> None:
         )
 
 
-def match_pair(method: StereoMethod, left: Image, right: Image) -> MatchedPair:
-    """Checks and matches a pair.
+def match_pair(
+    method: StereoMethod,
+    left: Image,
+    right: Image,
+    seen: tuple[Mask, Mask] | None = None,
+    smallest_px: float = 0.0,
+) -> MatchedPair:
+    """Checks and matches a pair; what no camera saw is invalid, as `judged` says.
 
+    Args:
+        method: Who matches.
+        left: The left image.
+        right: The right image.
+        seen: Where each image shows what its camera saw, if known.
+        smallest_px: Disparity of what is infinitely far away: -doffs.
     Raises:
         InputError: If the images are hopeless.
     """
     refuse_hopeless(left, right)
-    check = check_pair(left, right)
+    check = check_pair(left, right, smallest_px)
     start = time.perf_counter()
     disparity = method(left, right)
-    return MatchedPair(disparity, time.perf_counter() - start, check)
+    seconds = time.perf_counter() - start
+    return MatchedPair(judged(disparity, left, right, seen), seconds, check)
 
 
 def warnings(check: PairCheck) -> tuple[str, ...]:
@@ -72,7 +87,12 @@ def warnings(check: PairCheck) -> tuple[str, ...]:
 
 
 def summarize(
-    matched: MatchedPair, method: StereoMethod, name: str, rig: StereoRig | None, notes: tuple[str, ...]
+    matched: MatchedPair,
+    method: StereoMethod,
+    name: str,
+    rig: StereoRig | None,
+    notes: tuple[str, ...],
+    limits: CloudLimits | None = None,
 ) -> dict[str, Any]:
     """What summary.json says about how a result came about.
 
@@ -82,16 +102,20 @@ def summarize(
         name: Under which name.
         rig: The cameras, if known.
         notes: What was assumed or changed on the way.
+        limits: Which pixels become points of the cloud.
     """
+    limits = limits or CloudLimits()
     if matched.disparity.confidence is None:
         notes += (f"{name} gives no confidence: no confidence files, and the cloud has every valid pixel",)
     height, width = matched.disparity.disparity.shape
     return {
-        **describe_method(method, name),
+        **describe_method(method, name, width),
         "height": height,
         "width": width,
         "seconds": matched.seconds,
-        "cloud_min_confidence": None if matched.disparity.confidence is None else CONFIDENT,
+        "cloud_min_confidence": None if matched.disparity.confidence is None else limits.min_confidence,
+        "cloud_max_depth_m": limits.max_depth_m,
+        "cloud_max_relative_error": limits.max_relative_error,
         "rig": None if rig is None else describe_rig(rig),
         "check": asdict(matched.check),
         "notes": list(notes),

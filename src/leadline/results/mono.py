@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 
-from leadline.io.images import write_depth_mm_png, write_image
+from leadline.io.images import write_image
 from leadline.io.pfm import write_pfm
 from leadline.io.ply import write_ply
 from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthMap
-from leadline.results.stereo import SUMMARY_FILE, whole_result, write_confidence, write_json
+from leadline.results.stereo import SUMMARY_FILE, whole_result, write_confidence, write_depth_pngs, write_json
 from leadline.visual.colormap import plasma_depth
 
 MONO_FILES: Final = (
@@ -22,6 +22,7 @@ MONO_FILES: Final = (
     "depth_plasma.png",
     "depth_16bit.png",
     "depth_mm.png",
+    "depth_m256.png",
     "confidence.png",
     "confidence.pfm",
     "cloud.ply",
@@ -34,6 +35,7 @@ _UNITS: Final = {
     "inverse_depth_plasma.png": "colours of inverse_depth.pfm, hotter is closer",
     "depth_plasma.png": "colours of 1 / depth, hotter is closer",
     "depth_mm.png": "mm, 16 bit, 0 where unknown or beyond 65.535 m",
+    "depth_m256.png": "m times 256, 16 bit, 0 where unknown or beyond 255.99 m; only where depth_mm.png is too short",
     "confidence.pfm": "in [0, 1], as the model's card says",
     "confidence.png": "the same times 255",
 }
@@ -82,7 +84,7 @@ def _write_depth(folder: Path, depth: DepthMap) -> dict[str, str]:
     write_pfm(folder / f"{name}.pfm", np.where(depth.valid, depth.depth, np.float32(unknown)))
     write_image(folder / f"{name}_plasma.png", plasma_depth(depth))
     if depth.kind == "metric":
-        write_depth_mm_png(folder / "depth_mm.png", depth.depth, depth.valid)
+        write_depth_pngs(folder, depth)
         return {}
     samples, low, step = _normalised(depth)
     write_image(folder / f"{name}_16bit.png", samples)

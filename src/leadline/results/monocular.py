@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, field_of_view_deg, read_exif_focal
-from leadline.io.rigs import rectified_rig
+from leadline.io.rigs import single_camera
 from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.results.stereo import versions
 from leadline.runtime.card import bundled_cards
@@ -63,8 +63,8 @@ class CameraSource:
             CalibrationError: If the calibration file is unusable.
         """
         if self.calibration is not None:
-            rig, notes = rectified_rig(self.calibration, (height, width))
-            return FoundCamera(rig.left, f"left camera of {self.calibration}", notes)
+            found, notes = single_camera(self.calibration, (height, width))
+            return FoundCamera(found, f"left camera of {self.calibration}", notes)
         if self.focal_px is not None:
             angle = field_of_view_deg(self.focal_px, float(np.hypot(height, width)))
             if not NARROWEST_DEG <= angle <= WIDEST_DEG:

@@ -4,7 +4,7 @@ import json
 import platform
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from leadline.classical import ClassicalStereo
-from leadline.errors import OutputError
+from leadline.errors import InputError, OutputError
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import write_pfm
 from leadline.io.ply import write_ply
-from leadline.maps import CONFIDENT, DisparityMap, expected_error_px
+from leadline.maps import CONFIDENT, MAX_RELATIVE_ERROR, DepthMap, DisparityMap, expected_error_px
 from leadline.metrics.disparity import has_prediction
 from leadline.results.request import SUMMARY_FILE
 from leadline.runtime.card import bundled_cards
@@ -37,10 +37,13 @@ RESULT_FILES: Final = (
     "confidence.pfm",
     "expected_error.pfm",
     "depth.pfm",
+    "depth_error.pfm",
     "depth_mm.png",
+    "depth_m256.png",
     "cloud.ply",
     SUMMARY_FILE,
 )
+_MOST_MM_PNG_M: Final = 65.535
 _UNITS: Final = {
     "disparity.pfm": "px of the left image, x_right = x_left - disparity; dense, see valid.png",
     "valid.png": "255 where the method stands by its value, else 0",
@@ -49,9 +52,48 @@ _UNITS: Final = {
     "confidence.png": "the same times 255",
     "expected_error.pfm": "px, mean absolute error of disparity.pfm that the confidence stands for",
     "depth.pfm": "m along the left optical axis, inf where unknown",
+    "depth_error.pfm": "m, mean absolute error of depth.pfm that the confidence stands for, inf where unknown",
     "depth_mm.png": "mm, 16 bit, 0 where unknown or beyond 65.535 m",
+    "depth_m256.png": "m times 256, 16 bit, 0 where unknown or beyond 255.99 m; only where depth_mm.png is too short",
     "cloud.ply": "m in the left camera's frame, x right, y down, z forward",
 }
+
+
+@dataclass(frozen=True)
+class CloudLimits:
+    """Which pixels become points of a cloud.
+
+    Args:
+        min_confidence: Least confidence, where there is one.
+        max_depth_m: Largest depth, metres; none if absent.
+        max_relative_error: Largest expected error as a share of the depth.
+    Raises:
+        InputError: If a number is out of range.
+    """
+
+    min_confidence: float = CONFIDENT
+    max_depth_m: float | None = None
+    max_relative_error: float = MAX_RELATIVE_ERROR
+
+    def __post_init__(self) -> None:
+        """Refuses limits that mean nothing."""
+        if not 0.0 <= self.min_confidence <= 1.0:
+            raise InputError(f"expected a least confidence from 0 to 1, got {self.min_confidence}")
+        if self.max_depth_m is not None and not self.max_depth_m > 0:
+            raise InputError(f"expected a largest depth above 0 m, got {self.max_depth_m}")
+        if not self.max_relative_error > 0:
+            raise InputError(f"expected a largest relative error above 0, got {self.max_relative_error}")
+
+
+def write_depth_pngs(folder: Path, depth: DepthMap) -> None:
+    """Writes depth_mm.png, and depth_m256.png where some depth is beyond 16 bits of millimetres.
+
+    Raises:
+        OutputError: If they cannot be written.
+    """
+    write_depth_mm_png(folder / "depth_mm.png", depth.depth, depth.valid)
+    if bool((depth.valid & (depth.depth > _MOST_MM_PNG_M)).any()):
+        write_depth_mm_png(folder / "depth_m256.png", depth.depth, depth.valid, 256)
 
 
 def refuse_existing(folder: Path, names: Iterable[str], overwrite: bool) -> None:
@@ -138,6 +180,7 @@ def write_result(
     disparity: DisparityMap,
     rig: StereoRig | None,
     summary: Mapping[str, Any],
+    limits: CloudLimits | None = None,
 ) -> None:
     """Writes all files of one pair, the summary last, as `whole_result` does.
 
@@ -147,12 +190,13 @@ def write_result(
         disparity: What the method found.
         rig: Cameras of this image size; without them there is no depth.
         summary: What goes into summary.json, before what the files themselves say.
+        limits: Which pixels become points of the cloud.
     Raises:
         OutputError: If something cannot be written.
     """
     with whole_result(folder, RESULT_FILES):
         _write_disparity(folder, disparity)
-        points = None if rig is None else _write_depth(folder, left, disparity, rig)
+        points = None if rig is None else _write_depth(folder, left, disparity, rig, limits or CloudLimits())
         written = {name: unit for name, unit in _UNITS.items() if (folder / name).exists()}
         write_json(folder / SUMMARY_FILE, {**summary, **_shares(disparity), "points": points, "units": written})
 
@@ -166,12 +210,21 @@ def _write_disparity(folder: Path, disparity: DisparityMap) -> None:
         write_pfm(folder / "expected_error.pfm", expected_error_px(disparity.confidence))
 
 
-def _write_depth(folder: Path, left: UInt8[np.ndarray, "h w 3"], disparity: DisparityMap, rig: StereoRig) -> int:
+def _write_depth(
+    folder: Path, left: UInt8[np.ndarray, "h w 3"], disparity: DisparityMap, rig: StereoRig, limits: CloudLimits
+) -> int:
     """Depth and point cloud; returns the number of points."""
     depth = disparity.to_depth(rig)
     write_pfm(folder / "depth.pfm", np.where(depth.valid, depth.depth, np.float32(np.inf)))
-    write_depth_mm_png(folder / "depth_mm.png", depth.depth, depth.valid)
-    cloud = depth.to_cloud(left, min_confidence=CONFIDENT)
+    if disparity.confidence is not None and depth.expected_error_m is not None:
+        write_pfm(folder / "depth_error.pfm", np.where(depth.valid, depth.expected_error_m, np.float32(np.inf)))
+    write_depth_pngs(folder, depth)
+    cloud = depth.to_cloud(
+        left,
+        min_confidence=limits.min_confidence,
+        max_depth=limits.max_depth_m,
+        max_relative_error=limits.max_relative_error,
+    )
     write_ply(folder / "cloud.ply", cloud)
     return len(cloud.points)
 
@@ -184,21 +237,24 @@ def _shares(disparity: DisparityMap) -> dict[str, float | None]:
     }
 
 
-def describe_method(method: StereoMethod, name: str) -> dict[str, Any]:
+def describe_method(method: StereoMethod, name: str, width: int | None = None) -> dict[str, Any]:
     """What a summary says about who matched.
 
     Args:
         method: What `load_model` made.
         name: Under which name.
+        width: Of the images, for networks that choose their range of disparities by it.
     """
     if isinstance(method, WithNegative):
-        described = describe_method(method.method, name)
+        described = describe_method(method.method, name, None if width is None else width - method.min_disparity)
         reach, smallest = described["max_disparity_px"], method.min_disparity
         largest = None if reach is None else reach + smallest
         return {**described, "max_disparity_px": largest, "min_disparity_px": smallest}
     if isinstance(method, StereoSession | RefinedMatcher):
         card = bundled_cards().get(name)
         largest = method.max_disparity
+        if largest is None and width is not None and isinstance(method, StereoSession):
+            largest = method.searched_px(width)
         return {**method.description, "model_sha256": card and card.sha256, "max_disparity_px": largest}
     largest = method.max_disparity if isinstance(method, ClassicalStereo) else None
     threads = cv2.getNumThreads()

@@ -67,6 +67,10 @@ class StereoSession:
         """What ran and how, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
+    def searched_px(self, width: int) -> int:
+        """The largest disparity that is looked for in images of a width, px; some larger ones may be found."""
+        return self.max_disparity or max(self._graph.max_disparity, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * width))
+
     def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
         """Dense disparity and confidence of a rectified pair.
 
@@ -78,8 +82,7 @@ class StereoSession:
         """
         check_images(left, right)
         left, right = as_rgb(left), as_rgb(right)
-        native = self._graph.max_disparity
-        wanted = self.max_disparity or max(native, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * left.shape[1]))
+        native, wanted = self._graph.max_disparity, self.searched_px(left.shape[1])
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
         valid = np.ones(disparity.shape, dtype=bool)
         return DisparityMap(disparity, valid, confidence if self._graph.has_confidence else None)

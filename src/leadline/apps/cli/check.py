@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from leadline.apps.cli.words import with_options
 from leadline.geometry.check import PairCheck, check_pair
 from leadline.io.pairs import read_pair
 
@@ -38,7 +39,7 @@ def check(
         print(json.dumps({**asdict(found), "notes": list(pair.notes)}, indent=1, allow_nan=False))
         return 0 if found.fine else 1
     for note in pair.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {with_options(note)}", file=sys.stderr)
     height, width = pair.left.shape[:2]
     print(f"{width}x{height}, {found.matches} matched features")
     for label, value, unit in _measurements(found):
@@ -47,7 +48,7 @@ def check(
     # "cannot tell" stands in the verdict itself.
     print(found.verdict if found.status == "cannot_tell" else f"{found.status.replace('_', ' ')}: {found.verdict}")
     if found.mend:
-        print(f"mend: {found.mend}")
+        print(f"mend: {with_options(found.mend)}")
     return 0 if found.fine else 1
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
+from leadline.apps.cli.words import with_options
 from leadline.errors import LeadlineError
 
 _GROUPS: Final = {
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except LeadlineError as error:
-        return _failed(with_flags(str(error)))
+        return _failed(with_options(with_flags(str(error))))
     except UnknownCommandError as error:
         # Its own text would import every command.
         return _failed(_unknown_command(words, (error.unused_tokens or [""])[0]))

@@ -4,19 +4,17 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
-from leadline.errors import InputError
-from leadline.io.kitti_png import read_kitti_disparity
-from leadline.io.npy import read_npy_plane
+from leadline.apps.cli.words import with_options
+from leadline.io.disparities import read_disparity
 from leadline.io.pairs import read_pair
-from leadline.io.pfm import read_pfm
 from leadline.io.rigs import rectified_rig
 from leadline.maps import DisparityMap
+from leadline.results.known_disparity import in_pixels
 from leadline.results.matching import refuse_hopeless
 from leadline.results.stereo import RESULT_FILES, describe_rig, refuse_existing, versions, write_result
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.refine import REFINE_MODEL, RefineSession
+from leadline.runtime.validity import judged
 
 
 def refine(
@@ -39,8 +37,8 @@ def refine(
     Args:
         left: Left image of a rectified pair.
         right: Right image.
-        disparity: Disparity of the left image in px: .pfm or .npy (unknown is not finite, or below 0); 256 times it
-            in a 16-bit .png (unknown is 0, as KITTI has it).
+        disparity: Disparity of the left image in px: .pfm or .npy (unknown is not finite, below 0, or beyond the
+            image; int16 is OpenCV's sixteenths); 256 times it in a 16-bit .png (unknown is 0, as KITTI has it).
         calibration: Calibration of the rectified images (Middlebury or KITTI calib.txt): adds depth and points.
         model: Bundled network, or an ONNX file of ours.
         threads: Threads to use; all processors if absent.
@@ -55,11 +53,14 @@ def refine(
     if calibration is not None:
         rig, rig_notes = rectified_rig(calibration, pair.left.shape[:2])
         notes = (*notes, *rig_notes)
-    found = _read_disparity(disparity)
+    known = read_disparity(disparity)
+    found, given_notes = in_pixels(DisparityMap(known.disparity, known.valid), pair.left, pair.right)
+    notes = (*notes, *known.notes, *given_notes)
     session = RefineSession(model, threads, provider)
     start = time.perf_counter()
     mended = session(pair.left, pair.right, found)
     seconds = time.perf_counter() - start
+    mended = judged(mended, pair.left, pair.right)
     height, width = mended.disparity.shape
     summary = {
         "left": str(left),
@@ -77,27 +78,5 @@ def refine(
     }
     write_result(output, pair.left, mended, rig, summary)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {with_options(note)}", file=sys.stderr)
     print(f"{output}: {model} on {width}x{height} in {seconds:.2f} s")
-
-
-def _read_disparity(path: Path) -> DisparityMap:
-    """A disparity file by its suffix.
-
-    Raises:
-        InputError: If it is of another kind, cannot be read, or nothing in it is known.
-    """
-    readers = {".pfm": read_pfm, ".npy": read_npy_plane}
-    suffix = path.suffix.lower()
-    if suffix == ".png":
-        values, valid = read_kitti_disparity(path)
-    elif suffix in readers:
-        values = readers[suffix](path)
-        valid = np.isfinite(values) & (values >= 0)
-    else:
-        raise InputError(
-            f"expected a disparity in .pfm, .npy or 16-bit .png, got {path.name}; convert it to one of them"
-        )
-    if not valid.any():
-        raise InputError(f"expected a disparity with known pixels, got none in {path}; check what measured it")
-    return DisparityMap(np.where(valid, values, np.float32(-1.0)), valid)

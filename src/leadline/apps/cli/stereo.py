@@ -1,17 +1,18 @@
 """`leadline stereo`: disparity, depth and confidence of one pair or of many."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from leadline.apps.cli.batch import run_batch, say
+from leadline.apps.cli.words import with_options
 from leadline.io.atomic import make_output_folder
-from leadline.io.pair_files import PairFiles, find_pairs, is_many
-from leadline.io.pairs import read_pair
-from leadline.io.rigs import rectified_rig
+from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
+from leadline.io.pairs import ImagePair, Layout, read_pair
 from leadline.loading import load_model
 from leadline.results.matching import match_pair, summarize, warnings
-from leadline.results.stereo import RESULT_FILES, SUMMARY_FILE, refuse_existing, write_result
+from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
+from leadline.results.stereo import RESULT_FILES, SUMMARY_FILE, CloudLimits, refuse_existing, write_result
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 
@@ -22,89 +23,157 @@ def stereo(
     /,
     *,
     calibration: Path | None = None,
+    translation_unit: Literal["m", "cm", "mm"] | None = None,
+    square_mm: float | None = None,
+    focal_px: float | None = None,
+    fov: float | None = None,
+    baseline_m: float | None = None,
     model: str = DEFAULT_MODEL,
     max_disparity: int | None = None,
-    min_disparity: int = 0,
+    min_disparity: int | None = None,
+    min_confidence: float = CloudLimits.min_confidence,
+    max_depth: float | None = None,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
     swap: bool = False,
+    layout: Layout | None = None,
+    max_pixels: int | None = None,
 ) -> int:
-    """Disparity, metric depth and confidence of rectified pairs.
+    """Disparity, metric depth and confidence of stereo pairs.
 
     One pair is written straight into the output folder. Two folders, or two quoted patterns, are a batch: each pair
-    goes into a folder of its own, finished pairs are skipped, and a pair that fails does not stop the others.
+    goes into a folder of its own, finished pairs are skipped, and a pair that fails does not stop the others. Pairs
+    whose calibration is one of raw cameras are rectified first.
 
     Args:
         left: Left image; or a folder or quoted pattern of left images.
         right: Right image, folder or pattern. Not needed where LEFT holds both views (.mpo, .jps, side by side).
-        calibration: Calibration of the rectified images (Middlebury or KITTI calib.txt): adds depth and points.
+        calibration: Calibration file: adds depth and points. Of rectified images (Middlebury or KITTI calib.txt, P1 and
+            P2 of OpenCV and ROS, ...) or of raw ones (OpenCV, Kalibr, EuRoC, ROS, ZED, OAK-D, ...).
+        translation_unit: Unit of the calibration's translation, where the file states none or a wrong one.
+        square_mm: Side of a square of the calibration board, mm, where the translation is in squares.
+        focal_px: Focal length of rectified images, px; instead of a calibration, with --baseline-m.
+        fov: Field of view of rectified images across their width, degrees; instead of --focal-px.
+        baseline_m: Distance between the cameras, metres.
         model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh; leadline-refine mends sgbm-3way.
-        max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
+        max_disparity: Largest disparity to look for, px. If absent, the calibration's ndisp; else networks choose it
+            from the width, matchers take 192.
         min_disparity: Smallest disparity to look for, px: below 0 where the cameras toe in or the images are cropped;
-            `leadline check` finds it.
+            `leadline check` finds it. If absent, the calibration's doffs says it.
+        min_confidence: Least confidence of a pixel that becomes a point of the cloud.
+        max_depth: Points of the cloud that are farther away are left out, metres.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
         output: Output folder.
         overwrite: Replace results that exist, and do finished pairs of a batch again.
         swap: Exchange the views.
+        layout: How two views lie in one image.
+        max_pixels: Largest image that is read.
     """
-    pairs = find_pairs(left, right)
-    load = partial(
-        load_model,
-        model,
-        "stereo",
-        max_disparity=max_disparity,
-        min_disparity=min_disparity,
-        threads=threads,
-        provider=provider,
-    )
+    unit = length_unit(translation_unit, square_mm)
+    rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m))
+    limits = CloudLimits(min_confidence, max_depth)
+    methods = _Methods(model, max_disparity, min_disparity, threads, provider)
+    job = _Job(methods, rigs, limits, swap, layout, max_pixels)
+    found = search_pairs(left, right)
     if is_many(left):
-        todo = {pair.name: pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()}
-        if len(todo) < len(pairs):
-            say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
-        if not todo:
-            return 0
-        method = load()
-        make_output_folder(output)
-        every = _Job(method, model, calibration, swap)
-        return run_batch([*todo], lambda name: every.run(todo[name], output / name), "matching", "pairs")
+        return _batch(job, found, output, overwrite)
     refuse_existing(output, RESULT_FILES, overwrite)
-    job = _Job(load(), model, calibration, swap)
-    report, lines = job.run(pairs[0], output)
+    report, lines = job.run(found.pairs[0], output)
     say(lines)
     print(report)
     return 0
+
+
+def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:
+    pairs = found.pairs
+    todo = {pair.name: pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()}
+    say(f"note: {with_options(line)}" for line in found.notes)
+    if len(todo) < len(pairs):
+        say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
+    if not todo:
+        return 0
+    job.methods.prepare()
+    make_output_folder(output)
+    return run_batch([*todo], lambda name: job.run(todo[name], output / name), "matching", "pairs")
+
+
+@dataclass(eq=False)
+class _Methods:
+    """The method for each range of disparities that is asked for, loaded once."""
+
+    model: str
+    largest: int | None
+    smallest: int | None
+    threads: int | None
+    provider: Provider
+    _loaded: dict[tuple[int | None, int], StereoMethod] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Refuses unknown models and ranges before any image is read."""
+        if self.largest is not None or self.smallest is not None:
+            self.get(self.largest, self.smallest or 0)
+
+    def prepare(self) -> None:
+        """Loads the method as asked, so that a wrong name stops a batch."""
+        if not self._loaded:
+            self.get(self.largest, self.smallest or 0)
+
+    def get(self, largest: int | None, smallest: int) -> StereoMethod:
+        """The method that looks from the smallest to the largest disparity."""
+        key = largest, smallest
+        if key not in self._loaded:
+            self._loaded[key] = load_model(
+                self.model,
+                "stereo",
+                max_disparity=largest,
+                min_disparity=smallest,
+                threads=self.threads,
+                provider=self.provider,
+            )
+        return self._loaded[key]
+
+    def fitting(self, ready: ReadyPair) -> tuple[StereoMethod, tuple[str, ...]]:
+        """The method for a pair, and notes on its range."""
+        largest, smallest, notes = search_range(ready, self.largest, self.smallest)
+        return self.get(largest, smallest), notes
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     """What is done to each pair."""
 
-    method: StereoMethod
-    model: str
-    calibration: Path | None
+    methods: _Methods
+    rigs: RigMaker
+    limits: CloudLimits
     swap: bool
+    layout: Layout | None
+    max_pixels: int | None
+
+    def read(self, files: PairFiles) -> ImagePair:
+        return read_pair(files.left, files.right, self.swap, self.layout, self.max_pixels)
 
     def run(self, files: PairFiles, folder: Path) -> tuple[str, tuple[str, ...]]:
         """Reads, matches and writes one pair; returns a line about the result, and what the user must know."""
-        pair = read_pair(files.left, files.right, self.swap)
-        height, width = pair.left.shape[:2]
-        rig, rig_notes = None, tuple[str, ...]()
-        if self.calibration is not None:
-            rig, rig_notes = rectified_rig(self.calibration, (height, width))
-        matched = match_pair(self.method, pair.left, pair.right)
-        notes = (*pair.notes, *rig_notes)
+        ready = self.rigs.ready(self.read(files))
+        height, width = ready.left.shape[:2]
+        method, range_notes = self.methods.fitting(ready)
+        name, notes = self.methods.model, (*ready.notes, *range_notes)
+        matched = match_pair(method, ready.left, ready.right, ready.seen, ready.far_px)
+        calibration = self.rigs.given.calibration
         origin = {
             "left": str(files.left),
             "right": None if files.right is None else str(files.right),
             "swapped_as_asked": self.swap,
-            "calibration": None if self.calibration is None else str(self.calibration),
+            "calibration": None if calibration is None else str(calibration),
+            "rectified_here": ready.seen is not None,
         }
-        summary = summarize(matched, self.method, self.model, rig, notes)
-        write_result(folder, pair.left, matched.disparity, rig, {**origin, **summary})
-        report = f"{folder}: {self.model} on {width}x{height} in {matched.seconds:.2f} s"
+        summary = summarize(matched, method, name, ready.rig, notes, self.limits)
+        write_result(folder, ready.left, matched.disparity, ready.rig, {**origin, **summary}, self.limits)
+        report = f"{folder}: {name} on {width}x{height} in {matched.seconds:.2f} s"
         if matched.disparity.confidence is None:
             report += "; no confidence from this method"
-        return report, (*(f"note: {note}" for note in notes), *warnings(matched.check))
+        lines = *(f"note: {note}" for note in notes), *warnings(matched.check)
+        return report, tuple(with_options(line) for line in lines)

@@ -10,11 +10,11 @@ import numpy as np
 
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
+from leadline.io.pair_files import IMAGE_SUFFIXES, match_files, natural_key
 from leadline.io.pairs import ImagePair, read_pair
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
-_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm")
 _FOLDERS: Final = (
     ("left", "right"),
     ("image_2", "image_3"),
@@ -56,17 +56,17 @@ def find_stereo_pairs(folder: Path) -> list[PairPaths]:
 
 
 def _images(folder: Path) -> list[Path]:
-    found = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return sorted((path for path in found if not path.name.startswith(".")), key=natural_key)
 
 
 def _partners(lefts: list[Path], rights: list[Path], where: Path) -> list[PairPaths]:
-    if len(lefts) != len(rights) or not lefts:
+    if not lefts or not rights:
         raise InputError(
             f"expected as many right images as left ones, and some, got {len(rights)} and {len(lefts)} beside "
             f"{where}; remove those without a partner"
         )
-    return list(zip(lefts, rights, strict=True))
+    return list(match_files(lefts, rights, str(where.parent))[0])
 
 
 @final

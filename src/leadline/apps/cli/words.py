@@ -1,0 +1,20 @@
+"""The options that mend what a message names: the only place that knows both."""
+
+from typing import Final
+
+_OPTIONS: Final = (
+    ("swap them", "swap them (--swap)"),
+    ("exchange LEFT and RIGHT", "exchange LEFT and RIGHT (--swap)"),
+    ("'translation_unit: m'", "'translation_unit: m' in the file, or as --translation-unit m"),
+    ("'translation_unit: cm'", "'translation_unit: cm' in the file, or as --translation-unit cm"),
+    ("'translation_unit: mm'", "'translation_unit: mm' in the file, or as --translation-unit mm"),
+    ("(translation_unit)", "(else --translation-unit cm or mm, or --square-mm if the unit is a square of the board)"),
+    ("name both views' files", "name both views' files, or say how the two views lie by --layout"),
+)
+
+
+def with_options(text: str) -> str:
+    """A message or note with the option behind each mend that it names."""
+    for phrase, words in _OPTIONS:
+        text = text.replace(phrase, words)
+    return text
