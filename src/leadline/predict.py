@@ -35,8 +35,8 @@ def imread(path: Path | str) -> UInt8[np.ndarray, "h w 3"]:
     """Reads an image as 8-bit RGB, upright.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, WebP, AVIF, PPM or PGM, grey or colour, 8 or 16 bit; `leadline.io.images.read_image` says how samples
-            of 16 bits become 8.
+        path: PNG, JPEG, TIFF, BMP, WebP, AVIF, PPM or PGM, grey or colour, 8 or 16 bit; `leadline.io.images.read_image`
+            says how samples of 16 bits become 8.
     Raises:
         InputError: If it is missing, not such an image, cut off, absurdly large, or has float or signed samples.
 

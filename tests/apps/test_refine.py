@@ -68,5 +68,5 @@ def test_what_is_no_disparity_is_refused(pair, name: str, disparity, message: st
 def test_another_size_is_refused(pair, tmp_path: Path, capsys):
     write_pfm(tmp_path / "found.pfm", found(80))
     assert main(["refine", *pair, str(tmp_path / "found.pfm"), "--output", str(tmp_path / "out")]) == 2
-    assert "expected a disparity of the images' size (64, 96)" in capsys.readouterr().err
+    assert "expected a disparity of the images' size 96x64, got" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
