@@ -7,7 +7,7 @@ import pytest
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry import Pinhole, StereoRig
-from leadline.maps import DepthMap, DisparityMap, error_bound_px, expected_error_px
+from leadline.maps import DepthMap, DisparityMap, FlowMap, error_bound_px, expected_error_px
 
 CAMERA = Pinhole(100.0, 100.0, 1.0, 1.0, 3, 4)
 RIG = StereoRig(CAMERA, Pinhole(100.0, 100.0, 3.0, 1.0, 3, 4), 0.5)
@@ -218,3 +218,32 @@ def test_depth_to_disparity_is_the_way_back():
         DepthMap(depth.depth, depth.valid, "up_to_scale").to_disparity(rig)
     with pytest.raises(CalibrationError, match=r"use rig\.scaled"):
         depth.to_disparity(rig.scaled(4, 6))
+
+
+def test_flow_from_left_to_right_is_minus_the_disparity() -> None:
+    """A point 3 px farther left in the right view has disparity 3; what rises by 2 px is not of a rectified pair."""
+    flow = np.zeros((3, 4, 2), np.float32)
+    flow[..., 0] = -3.0
+    flow[0, :, 1] = 2.0
+    flow[1, 0, 0] = 5.0
+    confidence = constant(0.5)
+    disparity = FlowMap(flow, everywhere(), confidence).to_disparity()
+    assert disparity.valid.tolist() == [[False] * 4, [False, True, True, True], [True] * 4]
+    np.testing.assert_array_equal(disparity.disparity[disparity.valid], 3.0)
+    np.testing.assert_array_equal(disparity.confidence, confidence)
+    np.testing.assert_allclose(FlowMap(flow, everywhere()).speed[0], np.sqrt(13.0))
+
+
+def test_flow_is_finite_where_valid_and_of_one_size() -> None:
+    """As for disparity: either component may be not-a-number only where nothing is claimed."""
+    for component in (0, 1):
+        flow = np.zeros((3, 4, 2), np.float32)
+        flow[1, 2, component] = np.nan
+        with pytest.raises(InputError, match="expected finite flow"):
+            FlowMap(flow, everywhere())
+        valid = everywhere()
+        valid[1, 2] = False
+        assert FlowMap(flow, valid).valid.sum() == 11
+    layers = SimpleNamespace(flow=np.zeros((3, 4, 2), np.float32), valid=everywhere().T, confidence=None)
+    with pytest.raises(InputError, match="valid of the flow's shape"):
+        FlowMap.__post_init__(layers)  # type: ignore[arg-type]
