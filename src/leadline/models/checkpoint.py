@@ -12,6 +12,17 @@ from leadline.errors import InputError
 _AVERAGE = "average.module."
 _RENAMED = {"learning": "method", "matched": "prior_cache"}
 """Keys of recipes of version 0.1 -> what they are called now."""
+_RENAMED_WEIGHTS = (".guidance.", ".sgbm_prior.")
+"""Part of the names of weights of version 0.1, and what it is called now."""
+
+
+def current_name(weight: str) -> str:
+    """The name of a weight now, of one that was stored by this version or an earlier one.
+
+    >>> current_name("selection.guidance.enter.weight")
+    'selection.sgbm_prior.enter.weight'
+    """
+    return weight.replace(*_RENAMED_WEIGHTS)
 
 
 def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
@@ -25,7 +36,7 @@ def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Ten
         recipe: Mapping[str, Any] = state["hyper_parameters"]["recipe"]
         named: Mapping[str, Tensor] = state["state_dict"]
         recipe = {_RENAMED.get(key, key): value for key, value in recipe.items()}
-        return recipe, {k.removeprefix(_AVERAGE): v for k, v in named.items() if k.startswith(_AVERAGE)}
+        return recipe, {current_name(k.removeprefix(_AVERAGE)): v for k, v in named.items() if k.startswith(_AVERAGE)}
     except Exception as error:  # whatever torch raises on a foreign file
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"expected a checkpoint of `leadline train`, could not read {checkpoint}: {reason}") from None

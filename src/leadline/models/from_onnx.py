@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from leadline.errors import InputError
 from leadline.models.blocks.normalisation import InstanceNorm
+from leadline.models.checkpoint import current_name
 from leadline.models.stereo import LeadlineFast, StereoInference
 from leadline.tasks import ENLARGE_KEY, MAX_DISPARITY_KEY
 
@@ -44,7 +45,7 @@ def from_onnx(path: Path) -> StereoInference:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"expected an ONNX file from `leadline export`, could not read {path}: {reason}") from None
     stored = {
-        tensor.name.removeprefix(_PREFIX): torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+        current_name(tensor.name.removeprefix(_PREFIX)): torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
         for tensor in graph.graph.initializer
     }
     bins = stored[_VOLUME_WEIGHT].shape[0] if _VOLUME_WEIGHT in stored else max(visible // _CELL_PX, 1)
