@@ -513,3 +513,20 @@ def test_what_scale_from_means():
 def test_help_tells_the_assumptions(leadline):
     shown = " ".join(leadline("mono", "--help").out.split())
     assert "the unknown shift hides the pitch" in shown.replace("│ ", "")
+
+
+def test_a_photograph_becomes_a_mesh_by_stated_assumptions(mono, halves, tmp_path):
+    words = ("--fov", 60, "--scale-from", "planes:1:2", "--mesh", "--axes", "opengl")
+    done = mono(halves, *words)
+    assert (done.code, "the metres are an assumption" in done.err) == (0, True)
+    assert (tmp_path / "out" / "mesh.glb").read_bytes()[:4] == b"glTF"
+    told = summary(tmp_path / "out")
+    assert "y up" in told["units"]["cloud.ply"]
+    assert told["kind"] == "metric"
+    np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), DEPTH_M, rtol=1e-4)
+
+
+def test_a_mesh_needs_a_scale(mono, halves, tmp_path):
+    done = mono(halves, "--fov", 60, "--mesh")
+    assert (done.code, "planes:NEAR:FAR" in done.one_line) == (2, True)
+    assert not names(tmp_path / "out")

@@ -67,3 +67,10 @@ def test_bad_files(tmp_path: Path, old: bytes, new: bytes, reason: str):
     (tmp_path / "a.ply").write_bytes(content.replace(old, new))
     with pytest.raises(InputError, match=reason):
         read_ply(tmp_path / "a.ply")
+
+
+def test_axes_of_opengl_have_y_up(tmp_path):
+    cloud = PointCloud(np.array([[1.0, 2.0, 3.0]], np.float32), np.zeros((1, 3), np.uint8))
+    write_ply(tmp_path / "a.ply", cloud, axes="opengl")
+    np.testing.assert_array_equal(read_ply(tmp_path / "a.ply").points, [[1.0, -2.0, -3.0]])
+    assert b"y up, z towards the viewer" in (tmp_path / "a.ply").read_bytes()

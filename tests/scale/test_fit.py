@@ -11,6 +11,7 @@ from leadline.scale.fit import (
     fit_camera_height,
     fit_ground,
     fit_known_depths,
+    fit_planes,
     sample_nearest,
     to_metric,
 )
@@ -295,3 +296,26 @@ def test_a_fit_says_where_it_contradicts_its_data():
     assert "contradicts its own data" in doubt
     alike = KnownDepths(values[:2], np.array([1.3, 1.2]))
     assert "nearly alike (ratio 1.08)" in fit_known_depths(relative, alike, "").doubts()[-1]
+
+
+@pytest.mark.parametrize(("kind", "values"), [("affine_inverse", (3.0, -1.0)), ("affine_depth", (-1.0, 3.0))])
+def test_two_planes_hold_the_image(kind, values):
+    # 101 values from near to far: but for one per cent, which is one value, at either end.
+    ramp = np.linspace(*values, 101)[None]
+    fit = fit_planes(depth_map(ramp, kind), 1.0, 5.0)
+    metric = to_metric(depth_map(ramp, kind), fit)
+    assert metric.depth[0, [1, -2]] == pytest.approx([1.0, 5.0], rel=1e-5)
+    assert "an assumption" in fit.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("relative", "planes", "message"),
+    [
+        (anything("up_to_scale"), (1.0, 5.0), "unknown scale and shift"),
+        (anything("affine_inverse"), (1.0, 5.0), "one value everywhere"),
+        (anything("affine_inverse"), (5.0, 1.0), "0 < near < far"),
+    ],
+)
+def test_planes_that_do_not_do(relative, planes, message):
+    with pytest.raises(InputError, match=message):
+        fit_planes(relative, *planes)

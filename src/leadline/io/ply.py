@@ -1,7 +1,10 @@
 """PLY: coloured point clouds that every viewer opens."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
 
 import numpy as np
 
@@ -16,27 +19,37 @@ _TYPES = {
     "uint16": "<u2", "int": "<i4", "int32": "<i4", "uint": "<u4", "uint32": "<u4", "float": "<f4", "float32": "<f4",
     "double": "<f8", "float64": "<f8",
 }  # fmt: skip
+_SIGNS = {"opencv": (1.0, 1.0, 1.0), "opengl": (1.0, -1.0, -1.0)}
 _PROPERTY = re.compile(r"property (\w+) (\w+)")
 
 
-def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres") -> None:
+Axes = Literal["opencv", "opengl"]
+"""Of the written points. opencv: x right, y down, z forward. opengl: x right, y up, z towards the viewer."""
+
+AXES_WORDS: Final[Mapping[Axes, str]] = MappingProxyType(
+    {"opencv": "x right, y down, z forward", "opengl": "x right, y up, z towards the viewer"}
+)
+
+
+def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: Axes = "opencv") -> None:
     """Writes a binary little-endian PLY: x y z as float, red green blue as uchar.
 
     Args:
         path: The file; replaced whole if it exists.
         cloud: The points in the left camera's frame: x right, y down, z forward.
         unit: Of the points, for the comment in the file.
+        axes: In which the points are written: with opengl, viewers such as MeshLab and Blender show them upright.
     Raises:
         OutputError: If it cannot be written.
     """
     vertices = np.empty(len(cloud.points), dtype=_VERTEX)
     for axis, name in enumerate(("x", "y", "z")):
-        vertices[name] = cloud.points[:, axis]
+        vertices[name] = cloud.points[:, axis] * _SIGNS[axes][axis]
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = cloud.colors[:, channel]
     header = (
         "ply\nformat binary_little_endian 1.0\n"
-        f"comment {unit}; x right, y down, z forward\n"
+        f"comment {unit}; {AXES_WORDS[axes]}\n"
         f"element vertex {len(vertices)}\n"
         "property float x\nproperty float y\nproperty float z\n"
         "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"

@@ -7,9 +7,12 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 
+from leadline.errors import InputError
+from leadline.geometry.mesh import mesh_from_depth
+from leadline.io.glb import write_glb
 from leadline.io.images import write_image
 from leadline.io.pfm import write_pfm
-from leadline.io.ply import write_ply
+from leadline.io.ply import AXES_WORDS, Axes, write_ply
 from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthMap
 from leadline.results.stereo import SUMMARY_FILE, whole_result, write_confidence, write_depth_pngs, write_json
 from leadline.visual.colormap import plasma_depth
@@ -26,6 +29,7 @@ MONO_FILES: Final = (
     "confidence.png",
     "confidence.pfm",
     "cloud.ply",
+    "mesh.glb",
     SUMMARY_FILE,
 )
 """All that one image may leave; which of them depends on the kind of its depth."""
@@ -38,6 +42,7 @@ _UNITS: Final = {
     "depth_m256.png": "m times 256, 16 bit, 0 where unknown or beyond 255.99 m; only where depth_mm.png is too short",
     "confidence.pfm": "in [0, 1], as the model's card says",
     "confidence.png": "the same times 255",
+    "mesh.glb": "glTF: y up, z towards the viewer, in the unit of depth.pfm, without triangles across edges of depth",
 }
 _OF_KIND: Final = {
     "metric": {
@@ -54,7 +59,12 @@ _OF_KIND: Final = {
 
 
 def write_mono_result(
-    folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap, summary: Mapping[str, Any]
+    folder: Path,
+    image: UInt8[np.ndarray, "h w 3"],
+    depth: DepthMap,
+    summary: Mapping[str, Any],
+    axes: Axes = "opencv",
+    mesh: bool = False,
 ) -> None:
     """Writes all files of one image, the summary last; after a failure or Ctrl-C none of them remains.
 
@@ -65,14 +75,21 @@ def write_mono_result(
         image: The image, for the colours of the point cloud.
         depth: Of any kind.
         summary: What goes into summary.json, before what the files themselves say.
+        axes: Of cloud.ply.
+        mesh: Whether mesh.glb is written, too.
     Raises:
+        InputError: If a mesh is asked for and there can be none.
         OutputError: If something cannot be written.
     """
     with whole_result(folder, MONO_FILES):
         units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(folder, depth)}
         if depth.confidence is not None:
             write_confidence(folder, depth.confidence)
-        points = _write_cloud(folder, image, depth)
+        points = _write_cloud(folder, image, depth, axes)
+        if points is not None:
+            units["cloud.ply"] = units["cloud.ply"].replace(AXES_WORDS["opencv"], AXES_WORDS[axes])
+        if mesh:
+            _write_mesh(folder, image, depth)
         written = {name: units[name] for name in MONO_FILES if name in units and (folder / name).exists()}
         shares = {"valid_share": float(depth.valid.mean()), "points": points}
         write_json(folder / SUMMARY_FILE, {**summary, **shares, "units": written})
@@ -100,10 +117,19 @@ def _normalised(depth: DepthMap) -> tuple[UInt16[np.ndarray, "h w"], float, floa
     return np.where(depth.valid, samples, 0.0).astype(np.uint16), low, step
 
 
-def _write_cloud(folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap) -> int | None:
+def _write_mesh(folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap) -> None:
+    if depth.kind not in DISTANCE_KINDS or depth.camera is None:
+        raise InputError(
+            "expected depth with a known scale and camera for a mesh, got neither or one; give the field of view, and "
+            "what makes the depth metric: measured points, or planes:NEAR:FAR as an assumption"
+        )
+    write_glb(folder / "mesh.glb", mesh_from_depth(depth.depth, depth.valid, depth.camera), image)
+
+
+def _write_cloud(folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap, axes: Axes) -> int | None:
     """The number of points; None where there can be no cloud."""
     if depth.kind not in DISTANCE_KINDS or depth.camera is None:
         return None
     cloud = depth.to_cloud(image, min_confidence=CONFIDENT)
-    write_ply(folder / "cloud.ply", cloud, "metres" if depth.kind == "metric" else "unknown unit")
+    write_ply(folder / "cloud.ply", cloud, "metres" if depth.kind == "metric" else "unknown unit", axes)
     return len(cloud.points)

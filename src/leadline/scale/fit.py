@@ -203,6 +203,44 @@ def _bounded_line(
     return best
 
 
+def fit_planes(relative: DepthMap, near_m: float, far_m: float) -> MetricFit:
+    """Scale and shift by assumption: all of the image but one per cent at either end lies between two planes.
+
+    Nothing is measured: it gives a photograph a shape that is right but for these two numbers.
+
+    Args:
+        relative: affine_inverse or affine_depth.
+        near_m: Depth of the nearest things, > 0.
+        far_m: Depth of the farthest things, more than that.
+    Raises:
+        InputError: If the kind is another one, the planes are not in order, or the depth is the same everywhere.
+    """
+    if relative.kind in DISTANCE_KINDS:
+        raise InputError(
+            f"expected depth of unknown scale and shift for two planes, got {relative.kind}; leave them out"
+        )
+    if not 0.0 < near_m < far_m:
+        raise InputError(f"expected planes at 0 < near < far metres, got {near_m:g} and {far_m:g}")
+    low, high = np.quantile(relative.depth[relative.valid].astype(np.float64), (_FAR_SHARE, 1.0 - _FAR_SHARE))
+    if not low < high:
+        raise InputError("expected depth that differs somewhere for two planes, got one value everywhere")
+    inverse = relative.kind == "affine_inverse"
+    ends = (1.0 / far_m, 1.0 / near_m) if inverse else (near_m, far_m)
+    scale = (ends[1] - ends[0]) / float(high - low)
+    return MetricFit(
+        space="inverse_depth" if inverse else "depth",
+        scale=scale,
+        shift=ends[0] - scale * float(low),
+        points=0,
+        inlier_share=1.0,
+        median_relative_residual=0.0,
+        scale_sigma=None,
+        shift_sigma=None,
+        assumption=f"the image lies between {near_m:g} and {far_m:g} m, but for one per cent at either end",
+        notes=(f"the metres are an assumption: the image is taken to lie between {near_m:g} and {far_m:g} m",),
+    )
+
+
 def fit_camera_height(
     relative: DepthMap, camera: Pinhole, height_m: float, pitch_deg: float | None = None
 ) -> MetricFit:

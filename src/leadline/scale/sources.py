@@ -20,13 +20,15 @@ from leadline.scale.fit import (
     fit_camera_height,
     fit_ground,
     fit_known_depths,
+    fit_planes,
     sample_nearest,
 )
 
-Form = Literal["points", "stereo", "tof", "ground", "height"]
+Form = Literal["points", "stereo", "tof", "ground", "height", "planes"]
 
 _FORMS: Final = (
-    "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], ground:METRES, or height:METRES[@PITCH]"
+    "points:FILE.csv, stereo:FOLDER or depth.pfm, tof:FILE.csv[@DEGREES], ground:METRES, height:METRES[@PITCH], or "
+    "planes:NEAR:FAR"
 )
 _MUCH_BETTER: Final = 0.5
 """Share of the residual below which another order of the data is no chance."""
@@ -44,7 +46,8 @@ class ScaleSource:
         text: As it was given.
         form: Which way.
         path: The file or folder, if it takes one.
-        number: Metres of height; degrees of a time-of-flight sensor, if given.
+        number: Metres of height, or of the near plane; degrees of a time-of-flight sensor, if given.
+        far_m: Metres of the far plane.
         pitch_deg: How far the camera looks down, if given.
         unit: Of the distances in the file; what the file says, else metres, if absent.
     """
@@ -55,6 +58,7 @@ class ScaleSource:
     number: float | None = None
     pitch_deg: float | None = None
     unit: LengthUnit | None = None
+    far_m: float | None = None
 
     @property
     def needs_camera(self) -> bool:
@@ -85,6 +89,10 @@ class ScaleSource:
             assert camera is not None
             assert self.number is not None
             return fit_ground(relative, camera, self.number)
+        if self.form == "planes":
+            assert self.number is not None
+            assert self.far_m is not None
+            return fit_planes(relative, self.number, self.far_m)
         assert self.path is not None
         if self.form == "points":
             return _fit_points(relative, _own(self.path, f"{name}.csv"), self.unit)
@@ -125,6 +133,11 @@ def _parse(text: str) -> ScaleSource:
                 "image tells it"
             )
         return ScaleSource(text, "ground", None, height)
+    if form == "planes":
+        near, far = (_float(part) for part in (rest.partition(":")[0], rest.partition(":")[2]))
+        if near is None or far is None or not 0.0 < near < far < np.inf:
+            raise InputError(f"expected planes:NEAR:FAR in metres with 0 < NEAR < FAR, got {text!r}")
+        return ScaleSource(text, "planes", None, near, far_m=far)
     if form not in get_args(Form) or not rest:
         raise InputError(f"expected {_FORMS} as --scale-from, got {text!r}")
     if form == "tof" and extra is not None:

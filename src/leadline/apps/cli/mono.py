@@ -14,6 +14,7 @@ from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
 from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
+from leadline.io.ply import Axes
 from leadline.loading import load_model
 from leadline.results.mono import MONO_FILES, write_mono_result
 from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
@@ -34,6 +35,8 @@ def mono(
     scale_unit: LengthUnit | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
+    axes: Axes = "opencv",
+    mesh: bool = False,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
@@ -52,7 +55,8 @@ def mono(
       depth it takes the camera to be level, or height:METRES@PITCH degrees looking down: the unknown shift hides the
       pitch. Needs the focal length;
     - ground:METRES: likewise for a camera whose pitch is not known. From affine_inverse depth it takes the farthest one
-      per cent of the image, such as the sky, to be infinitely far.
+      per cent of the image, such as the sky, to be infinitely far;
+    - planes:NEAR:FAR: no measurement but an assumption, for 3D from a photograph: the image lies between these metres.
 
     points, tof and stereo take a folder with NAME.csv or NAME/depth.pfm for each image, too. The summary says scale,
     shift, inliers and their errors.
@@ -71,6 +75,10 @@ def mono(
         scale_unit: Unit of the distances in a file of points or zones; what its heading says, else metres, if absent.
         source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
+        axes: Of cloud.ply: opencv is x right, y down, z forward; opengl is y up, z towards the viewer, as MeshLab,
+            CloudCompare and Blender show points upright.
+        mesh: Write mesh.glb, too: a textured surface for browsers, Blender and phones. Needs a focal length or field of
+            view, and a scale.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
         output: Output folder.
@@ -84,7 +92,8 @@ def mono(
 
     options = {
         "model": model, "focal_px": focal_px, "fov": fov, "calibration": calibration, "scale_from": scale_from,
-        "scale_file": None if scale is None else scale.path, "scale_unit": scale_unit, **zoo,
+        "scale_file": None if scale is None else scale.path, "scale_unit": scale_unit, "axes": axes,
+        "mesh": mesh, **zoo,
     }  # fmt: skip
 
     def load() -> MonoMethod:
@@ -93,7 +102,7 @@ def mono(
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
         path = Path(images[0])
-        job = _Job(load(), model, camera, scale)
+        job = _Job(load(), model, camera, scale, axes, mesh)
         report, lines = job.run(path, path.stem, output, describe_request([path], options))
         say(lines)
         print(report)
@@ -105,7 +114,7 @@ def mono(
     say(notes)
     if not todo:
         return 0
-    job = _Job(load(), model, camera, scale)
+    job = _Job(load(), model, camera, scale, axes, mesh)
     make_output_folder(output)
     return run_batch(
         todo, lambda name: job.run(found[name], name, output / name, requests[name]), "estimating", "images"
@@ -120,6 +129,8 @@ class _Job:
     model: str
     camera: CameraSource
     scale: ScaleSource | None
+    axes: Axes
+    mesh: bool
 
     def run(self, path: Path, name: str, folder: Path, request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
@@ -130,7 +141,7 @@ class _Job:
         summary = summarize_mono(result, self.method, self.model, self.scale)
         notes = (*image.notes, *result.notes)
         told = {"image": str(path), **summary, "notes": list(notes), **request}
-        write_mono_result(folder, image.pixels, result.depth, told)
+        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh)
         report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
         if result.depth.confidence is None:
             report += "; no confidence from this model"
