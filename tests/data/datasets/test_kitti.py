@@ -39,6 +39,16 @@ def test_split_lists_of_all_forms(tree):
     assert frames[3].key == f"{DATE}/{DRIVE}/image_03/0000000008"
 
 
+def test_frames_without_annotated_depth_are_left_out_where_it_is_asked_for(tree):
+    lines = [f"{DATE}/{DRIVE}/image_02/data/000000000{number}.png" for number in (5, 6)]
+    split = tree.text("split.txt", f"{lines[0]} None 721.5\n{lines[1]} {DRIVE}/a.png 721.5\n")
+    assert [frame.number for frame in read_kitti_frames(split)] == [5, 6]
+    assert [frame.number for frame in read_kitti_frames(split, annotated=True)] == [6]
+    assert len(KittiDepth(tree.root, tree.root, split)) == 1
+    with pytest.raises(InputError, match="got None for all 1 in"):
+        KittiDepth(tree.root, tree.root, tree.text("split.txt", f"{lines[0]} None 721.5\n"))
+
+
 @pytest.mark.parametrize("line", ["a.png", f"{DATE}/2011_09_28_drive_0001_sync 1 l", f"{DATE}/{DRIVE} 1 x"])
 def test_other_lines_are_refused(tree, line):
     with pytest.raises(InputError, match="DATE/DRIVE NUMBER l in each line"):

@@ -17,7 +17,7 @@ class KittiDepth:
     """Images of the raw recordings with the annotated depth maps of the depth completion and prediction benchmarks.
 
     Annotation: metric, semi-dense. The depth PNGs are uint16 in 1/256 m; 0 is unknown. 45 of the 697 frames of Eigen's
-    test list have no such map: take a list without them.
+    test list have no such map: take a list without them, or one that names None for them, as BTS's do.
 
     Licence: CC BY-NC-SA 3.0.
     Source: Uhrig et al., "Sparsity Invariant CNNs", 3DV 2017; cvlibs.net, KITTI depth evaluation.
@@ -32,7 +32,7 @@ class KittiDepth:
     """
 
     def __init__(self, raw: Path, truth: Path, split: Path) -> None:
-        self._raw, self._truth, self._frames = raw, truth, read_kitti_frames(split)
+        self._raw, self._truth, self._frames = raw, truth, read_kitti_frames(split, annotated=True)
 
     def __len__(self) -> int:
         """Number of samples."""

@@ -43,18 +43,25 @@ class KittiFrame:
         return first_file((folder / f"{self.number:010d}{suffix}" for suffix in (".png", ".jpg")), "a KITTI image")
 
 
-def read_kitti_frames(split: Path) -> list[KittiFrame]:
+def read_kitti_frames(split: Path, annotated: bool = False) -> list[KittiFrame]:
     """The frames of a split list.
 
     Args:
         split: Each line begins with an image's path (lists of Eigen, Monodepth and BTS: DATE/DRIVE/image_02/data/
             NUMBER.png; what follows is passed over), or is DATE/DRIVE NUMBER [l|r] (lists of Monodepth2; without a
             side: left).
+        annotated: Whether to leave out frames for which the list names None as annotated depth, as BTS's lists do.
     Raises:
-        InputError: If the list is missing, or a line has another form.
+        InputError: If the list is missing, a line has another form, or all frames are left out.
     Source: Eigen et al., "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network", NeurIPS 2014.
     """
-    return [_parse(line, split) for line in read_entries(split, "a KITTI split list")]
+    lines = read_entries(split, "a KITTI split list")
+    kept = [line for line in lines if not (annotated and line.split()[1:2] == ["None"])]
+    if not kept:
+        raise InputError(
+            f"expected frames with annotated depth, got None for all {len(lines)} in {split}; take another"
+        )
+    return [_parse(line, split) for line in kept]
 
 
 def _parse(line: str, split: Path) -> KittiFrame:
