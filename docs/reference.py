@@ -26,13 +26,21 @@ def python_page() -> str:
     lines = ["Python", "======", "", "What ``import leadline`` offers. Each name is loaded at its first use.", ""]
     for name in sorted(leadline.__all__):
         target = getattr(leadline, name)
-        if isinstance(target, type):
+        if is_exception(target):
+            # Docstrings name exceptions without their module: a second entry would make these names ambiguous.
+            lines += [f".. autoexception:: leadline.{name}", "   :no-index:", ""]
+        elif isinstance(target, type):
             lines += [f".. autoclass:: leadline.{name}", "   :members:", "   :special-members: __call__", ""]
         elif callable(target):
             lines += [f".. autofunction:: leadline.{name}", ""]
         else:
             lines += [f".. py:data:: leadline.{name}", ""]
     return "\n".join(lines)
+
+
+def is_exception(target: object) -> bool:
+    """Whether a public name is an exception's class."""
+    return isinstance(target, type) and issubclass(target, BaseException)
 
 
 def commands_page() -> str:
@@ -63,7 +71,9 @@ def check_names(app: Sphinx, _env: object) -> None:
     """Warn about a public name without an entry."""
     documented = app.env.get_domain("py").objects
     for name in leadline.__all__:
-        if f"leadline.{name}" not in documented:
+        target = getattr(leadline, name)
+        home = target.__module__ if is_exception(target) else "leadline"
+        if f"{home}.{name}" not in documented:
             log.warning("expected an entry for leadline.%s in the reference, got none", name)
 
 
