@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -48,3 +49,18 @@ def test_pages_end_no_table_in_a_paragraph(page: Path):
     lines = page.read_text().splitlines()
     swallowed = [b for a, b in pairwise(lines) if a.startswith("|") and b and b[0] != "|"]
     assert swallowed == []
+
+
+def test_architecture_names_every_layer():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = pyproject["tool"]["importlinter"]["contracts"][0]["layers"]
+    diagram = (DOCS / "architecture.md").read_text().split("```text")[1].split("```")[0]
+    rooms = {room for layer in layers for room in re.findall(r"\w+", layer) if f"({room})" not in layer}
+    assert rooms - {"__main__"} <= set(re.findall(r"\w+", diagram))
+
+
+def test_no_module_compares_the_name_of_a_task():
+    """What differs between tasks is in `leadline.tasks.TASKS`, not in chains of ifs."""
+    chain = re.compile(r"\btask\s*(==|!=)\s*[\"']|case [\"'](stereo|mono|refine)[\"']")
+    sources = sorted((ROOT / "src" / "leadline").rglob("*.py"))
+    assert [str(path) for path in sources if chain.search(path.read_text())] == []
