@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -144,3 +145,13 @@ def test_exit_codes_reach_the_shell(tmp_path):
     done = in_new_process(code)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_completion_knows_commands_and_options(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    command = [sys.executable, "-m", "leadline", "--install-completion"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    script = (tmp_path / ".local/share/bash-completion/completions/leadline").read_text()
+    assert "rectify" in script
+    assert "--max-disparity" in script

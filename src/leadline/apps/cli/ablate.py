@@ -1,4 +1,4 @@
-"""`leadline ablate`: what each change of a recipe buys."""
+"""`leadline ablate`: the effect of single changes of a recipe."""
 
 from pathlib import Path
 from typing import Annotated, Literal

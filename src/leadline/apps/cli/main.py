@@ -39,7 +39,7 @@ _COMMANDS: Final = {
     ("train",): ("train:train", "Train a network from a recipe."),
     ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on images with depth."),
     ("adapt",): ("adapt:adapt", "Adapt a network to a camera by its own recordings."),
-    ("ablate",): ("ablate:ablate", "What each change of a recipe buys: same data, seeds and budget."),
+    ("ablate",): ("ablate:ablate", "Ablation study: single changes of a recipe, same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
 }
 _ARGUMENT: Final = re.compile(
@@ -73,6 +73,7 @@ def make_app(asked: Sequence[str] = ()) -> App:
         parent.command(f"leadline.apps.cli.{place}", name=command[-1], help=None if is_asked else summary)
     for group in groups.values():
         app.command(group)
+    app.register_install_completion_command(help="Install the completion of commands and options for your shell.")
     return app
 
 
