@@ -144,7 +144,7 @@ def test_cloud_needs_camera_scale_and_image() -> None:
         DepthMap(constant(1.0), everywhere(), "metric", camera=CAMERA).to_cloud(IMAGE.reshape(4, 3, 3))
 
 
-def test_the_expected_error_is_that_of_errors_distributed_as_laplace_has_it() -> None:
+def test_expected_error_is_the_mean_of_a_laplace_distribution() -> None:
     error = np.abs(np.random.default_rng(0).laplace(0.0, 0.8, 200_000))
     right = np.array([(error < 1.0).mean()])
     np.testing.assert_allclose(expected_error_px(right), error.mean(), rtol=0.01)
@@ -152,7 +152,7 @@ def test_the_expected_error_is_that_of_errors_distributed_as_laplace_has_it() ->
         assert (error <= error_bound_px(right, share)).mean() == pytest.approx(share, abs=0.005)
 
 
-def test_a_hopeless_pixel_has_a_finite_error_and_a_sure_one_some() -> None:
+def test_expected_error_is_finite_at_confidence_0_and_positive_at_1() -> None:
     least, most = expected_error_px(np.array([0.0, 1.0]))
     assert most == pytest.approx(0.145, abs=0.001)
     assert least == pytest.approx(19.5, abs=0.1)

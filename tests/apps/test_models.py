@@ -69,7 +69,7 @@ def test_bundled_cards_can_be_shown(capsys):
         assert bundled_cards()[name].summary.split()[0] in capsys.readouterr().out
 
 
-def test_a_network_of_the_zoo_shows_its_papers_scores_as_the_papers_own(toys, monkeypatch, capsys):
+def test_zoo_card_labels_the_papers_scores_as_the_papers(toys, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["models", "zoedepth-nyu"]) == 0
     shown = capsys.readouterr().out

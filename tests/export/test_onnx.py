@@ -130,7 +130,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return names
 
 
-def test_a_network_that_does_not_judge_itself_has_one_output(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
+def test_network_without_confidence_exports_one_output(tmp_path: Path, traced, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(export_module, "_parity", lambda *_: 0.0009)
     assert export_network(MonoInference(Darkness()), "mono", tmp_path / "toy.onnx") == 0.0009
     assert traced == [["inverse_depth"]]
@@ -180,7 +180,7 @@ def test_a_guided_graph_takes_what_the_matcher_found(tmp_path: Path):
     np.testing.assert_allclose(confidence, 1.0 / (1.0 + np.exp(-2.0)), atol=1e-5)
 
 
-def test_a_network_that_was_guided_is_exported_without_its_guide_too(tmp_path: Path):
+def test_network_with_a_prior_is_exported_without_it_too(tmp_path: Path):
     torch.manual_seed(0)
     model = LeadlineFast(guided=True).eval()
     state = {f"average.module.{name}": value for name, value in model.state_dict().items()}

@@ -43,7 +43,7 @@ def test_arrays_are_those_of_h5py(tmp_path: Path, dtype: str, options: dict[str,
     np.testing.assert_array_equal(found, np.abs(VALUES))
 
 
-def test_nan_and_inf_come_through_and_many_chunks_make_a_deep_tree(tmp_path: Path):
+def test_nan_and_inf_are_preserved_and_many_chunks_build_a_deep_tree(tmp_path: Path):
     values = np.arange(120 * 130, dtype=np.float32).reshape(120, 130)
     values[0, :2] = np.nan, np.inf
     np.testing.assert_array_equal(read_hdf5_plane(write(tmp_path / "a.h5", values, chunks=(2, 2)), "depth"), values)

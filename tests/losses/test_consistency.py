@@ -40,14 +40,14 @@ def test_left_right_is_the_naive_loop():
     assert left_right_consistency(left, right, weight).item() == pytest.approx(total / count)
 
 
-def test_what_the_square_hides_is_forgiven_only_within_a_tolerance():
+def test_hidden_pixels_are_accepted_only_within_a_tolerance():
     left, right = square_before_a_wall()
     # Wall at columns 8 to 11 lies behind the square, 4 px off; columns 0 and 1 leave the image.
     assert left_right_consistency(left, right, ones(left)).item() == pytest.approx(4 * 4 / 28)
     assert left_right_consistency(left, right, ones(left), 1.0).item() == 0.0
 
 
-def test_there_and_back_costs_nothing_and_half_a_pixel_astray_half_a_pixel():
+def test_forward_backward_consistency_is_0_for_the_inverse_and_half_for_half_a_pixel():
     forward = torch.zeros(1, 2, 6, 10)
     forward[:, 0] = 3.0
     astray = torch.tensor([0.5, -0.25]).view(1, 2, 1, 1) - forward

@@ -86,7 +86,7 @@ def test_eight_points_find_the_motion():
     assert sampson(flow, found, ones(flow)).item() < 1e-12
 
 
-def test_eight_points_are_those_of_opencv_and_what_has_no_weight_is_left_out():
+def test_eight_point_matches_opencv_and_ignores_points_without_weight():
     flow = scene_flow(motion(0.05, 0.4, -0.1, 0.2)) + 0.05 * noise(1, 2, 12, 18, seed=3)
     matches = matches_of(flow)
     expected, _ = cv2.findFundamentalMat(matches.left, matches.right, cv2.FM_8POINT)
@@ -120,7 +120,7 @@ def test_subspace_is_the_naive_nxn_formula(balance):
     assert subspace(flow, ones(flow), balance).item() == pytest.approx(np.mean(expected), rel=1e-9)
 
 
-def test_one_rigid_motion_spans_less_than_a_flow_that_no_scene_has():
+def test_rigid_motion_has_lower_rank_losses_than_noisy_flow():
     rigid = scene_flow(motion(0.05, 0.4, -0.1, 0.2))
     shaken = rigid + 2.0 * noise(1, 2, 12, 18, seed=3)
     assert low_rank(rigid, ones(rigid)) < low_rank(shaken, ones(rigid))
@@ -177,7 +177,7 @@ def test_half_precision_is_computed_in_double_and_strides_do_not_matter(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shrinking", [0.0, 1.0])
-def test_a_still_image_and_one_that_falls_into_a_point_have_finite_gradients(loss, shrinking):
+def test_zero_flow_and_flow_to_one_point_have_finite_gradients(loss, shrinking):
     y, x = torch.meshgrid(torch.arange(4.0), torch.arange(6.0), indexing="ij")
     flow = (-shrinking * torch.stack([x, y]).unsqueeze(0)).requires_grad_()
     found = loss(flow, ones(flow))

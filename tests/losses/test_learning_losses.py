@@ -131,7 +131,7 @@ def test_one_source_may_see_what_another_does_not():
     torch.testing.assert_close(differences.grad, torch.tensor([[0.0, 1, 0, 0], [1, 0, 1, 0]]).reshape(1, 2, 1, 4))
 
 
-def test_auto_mask_keeps_what_the_warp_explains_better_than_no_warp():
+def test_auto_mask_keeps_pixels_where_the_warped_error_is_lower():
     warped = torch.tensor([[0.3, 0.1], [0.2, 0.4]]).reshape(1, 2, 1, 2)
     unwarped = torch.tensor([[0.5, 0.3], [0.25, 0.05]]).reshape(1, 2, 1, 2)
     mask = auto_mask(warped, unwarped, torch.Generator().manual_seed(0))
@@ -145,7 +145,7 @@ def test_auto_mask_keeps_what_the_warp_explains_better_than_no_warp():
     assert not auto_mask(flat + 1e-4, flat, torch.Generator().manual_seed(7)).any()
 
 
-def test_photometric_maps_widen_half_precision_and_do_not_mind_strides():
+def test_photometric_maps_accept_half_precision_and_strided_tensors():
     one, other = noise(1, 3, 6, 5), noise(1, 3, 6, 5, seed=1)
     for difference in (l1_ssim_difference, census_difference):
         found = difference(one, other)

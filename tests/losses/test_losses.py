@@ -71,7 +71,7 @@ def test_cross_entropy_at_the_last_bin_and_beyond():
     assert loss.item() == pytest.approx(-math.log(0.7), rel=1e-5)
 
 
-def test_confidence_is_right_below_the_threshold_and_moves_no_disparity():
+def test_confidence_target_is_an_error_below_the_threshold_without_gradient_to_disparity():
     logit = row(2.0, 2.0).requires_grad_()
     prediction = row(5.9, 6.1).requires_grad_()
     loss = confidence_cross_entropy(logit, prediction, row(5, 5), row(1, 1))

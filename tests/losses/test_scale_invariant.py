@@ -86,7 +86,7 @@ def test_something_must_be_left(trim):
         trimmed_scale_and_shift_invariant(depth(0), depth(1), ONES, trim)
 
 
-def test_least_squares_forgive_scale_and_shift_and_leave_numpys_residual():
+def test_least_squares_loss_ignores_scale_and_shift_and_equals_numpys_residual():
     truth, prediction = depth(0), depth(1)
     assert scale_and_shift_invariant_l2(0.2 * truth + 5.0, truth, ONES).item() == pytest.approx(0.0, abs=1e-12)
     expected = []

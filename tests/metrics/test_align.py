@@ -143,7 +143,7 @@ def test_kinds(name: AlignmentName, kind: DepthKind) -> None:
             align(depth_map(given, kind), TRUTH, MASK, name, CAP)
 
 
-def test_every_kind_has_an_alignment_and_scale_alone_is_none_for_affine_inverse() -> None:
+def test_every_kind_has_an_alignment_and_affine_inverse_refuses_scale_alone() -> None:
     assert set(ACCEPTED_KINDS) == set(get_args(AlignmentName))
     assert {name for name, kinds in ACCEPTED_KINDS.items() if "affine_inverse" in kinds} == {
         "lsq-disparity",

@@ -26,7 +26,7 @@ def test_a_network_of_fewer_stages_ends_earlier(stages: int, strides: list[int])
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_a_network_that_ends_earlier_gives_its_last_disparity_in_pixels_of_the_image(stages: int):
+def test_network_of_fewer_stages_returns_disparity_in_input_pixels(stages: int):
     _, found = predict(stages=stages)
     if stages == 2:
         torch.testing.assert_close(found.disparity[..., ::2, ::2], found.coarse[-1])
@@ -35,7 +35,7 @@ def test_a_network_that_ends_earlier_gives_its_last_disparity_in_pixels_of_the_i
         assert found.disparity.max() <= found.coarse[0].max() + 1e-3
 
 
-def test_batch_norm_takes_the_place_of_instance_norm_in_the_features():
+def test_option_norm_batch_replaces_instance_norm_in_the_features():
     kinds = {
         norm: {type(layer).__name__ for layer in predict(norm=norm)[0].features.modules() if "Norm" in str(type(layer))}
         for norm in ("instance", "batch")

@@ -91,7 +91,7 @@ def test_any_size_is_answered(name):
         assert (values >= 0).all()
 
 
-def test_eigens_coarse_network_sees_the_whole_image_and_begins_at_4_m():
+def test_eigens_coarse_network_uses_the_whole_image_and_starts_at_4_m():
     torch.manual_seed(0)
     model = Eigen().eval()
     image = torch.rand(1, 3, 64, 96, requires_grad=True)

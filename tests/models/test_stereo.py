@@ -153,7 +153,7 @@ def test_trunk_does_not_see_gain_and_offset_of_one_view(efficient: LeadlineFast)
     torch.testing.assert_close(changed, plain, atol=0.02, rtol=0)
 
 
-def test_centred_strides_see_what_the_others_see_of_a_moved_image() -> None:
+def test_centred_strides_equal_the_others_on_a_shifted_image() -> None:
     torch.manual_seed(0)
     as_published, centred = EfficientNetLite0(levels=2).eval(), EfficientNetLite0(levels=2, centred=True).eval()
     centred.load_state_dict(as_published.state_dict())

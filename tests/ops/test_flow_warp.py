@@ -48,7 +48,7 @@ def test_sideways_motion_is_disparity():
     assert in_front.all()
 
 
-def test_rest_is_the_identity_and_what_is_passed_is_not_seen():
+def test_no_motion_is_the_identity_and_points_behind_the_camera_are_invisible():
     depth = torch.full((1, 1, 5, 8), 2.0, dtype=torch.float64)
     motion = torch.eye(4, dtype=torch.float64).unsqueeze(0)
     warped, seen = warp_by_depth(ramp(), depth, camera(), motion)

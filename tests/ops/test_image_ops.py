@@ -24,7 +24,7 @@ def test_ssim_is_that_of_scikit_image():
 
 
 @pytest.mark.parametrize("measure", [ssim, box_ssim])
-def test_a_image_is_like_itself_even_if_flat_small_or_of_half_precision(measure):
+def test_ssim_of_an_image_with_itself_is_1_even_if_flat_small_or_half_precision(measure):
     for one in (random_image(), torch.full((1, 3, 2, 4), 0.5), random_image().half()):
         found = measure(one, one)
         torch.testing.assert_close(found, torch.ones_like(found))

@@ -78,7 +78,7 @@ def test_warp_by_whole_pixels_is_exact(shift):
     torch.testing.assert_close(warped[..., :shift], right[..., :1].expand(-1, -1, -1, shift))
 
 
-def test_soft_argmax_is_exact_between_two_equal_bins_and_ignores_a_far_mode():
+def test_windowed_soft_argmax_averages_equal_neighbours_and_ignores_a_far_mode():
     scores = torch.full((1, 20, 1, 1), -50.0, dtype=torch.float64)
     scores[0, 4:6] = 5.0
     scores[0, 15] = 4.9

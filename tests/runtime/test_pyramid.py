@@ -71,7 +71,7 @@ def test_a_network_that_enlarges_is_given_smaller_tiles():
 
 
 @pytest.mark.parametrize(("coarse_px", "kept"), [(30.0, 50.0), (80.0, 160.0)])
-def test_a_coarse_level_that_shows_nothing_beyond_the_range_has_no_say(coarse_px: float, kept: float):
+def test_pyramid_ignores_a_coarse_level_without_disparities_beyond_the_range(coarse_px: float, kept: float):
     def network(left, right):
         coarse = left.shape[0] == 100
         disparity, confidence = (coarse_px, 0.9) if coarse else (50.0, 0.4)

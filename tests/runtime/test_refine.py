@@ -43,7 +43,7 @@ def pair(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
 
 
-def test_what_is_unknown_is_filled_from_the_background_and_known_to_be_unsure(graph: Path):
+def test_unknown_disparity_is_filled_from_the_background_with_low_confidence(graph: Path):
     disparity = np.full((20, 30), 7.0, np.float32)
     disparity[:, :10], disparity[5, 8:12] = 3.0, np.nan
     valid = np.isfinite(disparity)

@@ -175,7 +175,7 @@ def test_the_short_call_takes_files_and_matchers(toy_graph: Path):
 
 
 @pytest.mark.parametrize(("wide", "wanted"), [(40, 128), (2000, 250)])
-def test_where_no_range_is_named_an_eighth_of_the_width_is_looked_for(toy_graph: Path, monkeypatch, wide, wanted):
+def test_default_range_is_an_eighth_of_the_width(toy_graph: Path, monkeypatch, wide, wanted):
     asked: list[tuple[float, ...]] = []
 
     def match_pyramid(_network, left, _right, *numbers):

@@ -60,9 +60,7 @@ def test_validation_scores_the_average_and_shows_it(toy_recipe: StereoRecipe, tm
         assert math.isfinite(score)
 
 
-def test_a_guided_network_sees_the_matcher_in_every_other_step_and_when_it_is_validated(
-    toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch
-):
+def test_prior_is_given_in_every_other_step_and_in_validation(toy_recipe: StereoRecipe, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("leadline.training.stereo.validation.find_spec", lambda name: None)
     told: list[tuple[bool, bool]] = []
     forward = LeadlineFast.forward

@@ -11,7 +11,7 @@ def disparity_map(values: list[float], valid: list[bool] | None = None) -> Dispa
     return DisparityMap(row, np.ones(row.shape, dtype=bool) if valid is None else np.array([valid]))
 
 
-def test_colours_are_kittis_and_change_at_doublings_of_the_threshold() -> None:
+def test_error_colours_match_kitti_and_change_at_doublings_of_the_threshold() -> None:
     errors = [0.0, 0.1, 0.2, 0.4, 0.9, 1.9, 2.1, 4.1, 8.1, 16.1, 32.1, 500.0]
     image = error_map(disparity_map(errors), disparity_map([0.0] * len(errors)))
     expected = [

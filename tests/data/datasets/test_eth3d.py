@@ -40,7 +40,7 @@ def test_bare_floats_with_inf_for_unknown(tree):
     assert (sample.annotation, sample.key) == ("metric", "pipes/dslr_images/DSC_2")
 
 
-def test_only_a_pinhole_is_a_camera_and_counts_from_the_first_pixels_centre(tree):
+def test_only_pinhole_cameras_are_read_with_centres_at_integers(tree):
     scene(tree)
     frames = Eth3d(tree.root)
     assert frames[0].camera is None

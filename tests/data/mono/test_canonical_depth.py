@@ -25,7 +25,7 @@ def plane() -> DepthSample:
     return DepthSample("plane", image, DepthMap(np.full((48, 64), 6.0, np.float32), rows >= 4, "metric"), CAMERA)
 
 
-def test_relative_focal_is_1_at_60_degrees_of_4_to_3_and_outlives_a_resize():
+def test_relative_focal_is_1_at_60_degrees_and_unchanged_by_a_resize():
     # tan(30 degrees) = (w / 2) / f and f = sqrt(w h): w / h = 4 tan^2(30 degrees) = 4 / 3.
     wide = Pinhole(320.0 / np.tan(np.radians(30.0)), 320.0 / np.tan(np.radians(30.0)), 319.5, 239.5, 480, 640)
     assert wide.relative_focal == pytest.approx(1.0)

@@ -41,7 +41,7 @@ def test_samples_come_back_in_any_order(tmp_path: Path) -> None:
     assert [shards.notes(i) for i in (1, 3)] == [{"world": "w1"}, {}]
 
 
-def test_the_ends_of_the_range_are_the_first_and_the_last_code() -> None:
+def test_depth_codes_run_from_the_first_to_the_last_over_the_range() -> None:
     # The middle code is the geometric mean: sqrt(0.05 * 1000) = sqrt(50) m.
     depth = np.array([[0.05, 1000.0, np.sqrt(50.0), 0.01, 5000.0, np.nan]], np.float32)
     valid = np.array([[True, True, True, True, True, False]])

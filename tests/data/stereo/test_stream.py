@@ -42,7 +42,7 @@ def test_every_sample_comes_once_a_turn_in_a_new_order(shards: StereoShards):
     assert len({tuple(turn) for turn in turns.tolist()}) > 1
 
 
-def test_an_epoch_that_starts_later_sees_what_the_stream_would_have_shown(shards: StereoShards):
+def test_resumed_epoch_yields_the_samples_of_the_uninterrupted_stream(shards: StereoShards):
     options = StereoAugmentation((24, 32))
     whole = stereo_stream([shards], [1.0], options, 7, 0, 9)
     later = stereo_stream([shards], [1.0], options, 7, 6, 3)
@@ -82,7 +82,7 @@ def test_a_mixture_is_drawn_by_weight_and_by_number_alone(shards: StereoShards):
 
 
 @pytest.mark.parametrize("enlarge", [1.0, 1.5])
-def test_what_guides_is_found_in_smaller_images_and_counted_in_pixels_of_the_larger(tmp_path: Path, enlarge: float):
+def test_prior_is_matched_in_smaller_images_and_scaled_to_the_larger(tmp_path: Path, enlarge: float):
     rng = np.random.default_rng(0)
     texture = np.kron(rng.integers(0, 256, (30, 73), dtype=np.uint8), np.ones((3, 3), np.uint8))[..., None].repeat(3, 2)
     left, right = (np.ascontiguousarray(view) for view in (texture[:, :-27], texture[:, 27:]))

@@ -293,7 +293,7 @@ def test_a_image_without_truth_is_excluded_and_counted() -> None:
     }
 
 
-def test_holes_leave_a_image_out_by_the_dense_rule_and_a_pixel_by_the_sparse_one() -> None:
+def test_holes_exclude_the_image_by_the_dense_rule_and_the_pixel_by_the_sparse_rule() -> None:
     values = placed([1.0, 4.0], rest=1.0)
     values[50, 51] = 0.0
     guess = depth_map(values, valid=values > 0)

@@ -56,7 +56,7 @@ def test_edge_in_a_hole_of_the_truth_lies_at_the_near_surface() -> None:
     assert columns(near_steps(disparity, known)) == [*range(16, 24), *range(26, 34)]
 
 
-def test_texture_is_weak_where_the_squared_gradient_is_below_four() -> None:
+def test_weak_texture_is_a_squared_gradient_below_four() -> None:
     image = np.zeros((7, 21, 3), np.uint8)
     image[:, 10:] = 6  # one step of 6 grey levels: 36 in one of three columns is 12 in the mean
     assert columns(~weakly_textured(image)) == [8, 9, 10]

@@ -29,7 +29,7 @@ def folders(toy_recipe: StereoRecipe, monkeypatch) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["toy", "stereo-components"])
-def test_bundled_benches_change_one_key_each_and_their_networks_can_be_built(name: str):
+def test_bundled_plans_change_one_key_each_and_build_their_networks(name: str):
     plan = load_plan(name)
     assert len({entry.name for entry in plan.entries}) == len(plan.entries) >= 4
     for entry in plan.entries:
@@ -138,7 +138,7 @@ def test_a_run_of_another_recipe_is_no_result_of_this_one(folders, tmp_path: Pat
         run_plan(plan, tmp_path, 1, str)
 
 
-def test_a_run_that_diverges_is_told_and_does_not_end_the_bench(folders, tmp_path: Path, monkeypatch):
+def test_diverged_run_is_reported_and_the_plan_continues(folders, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(stereo, "stereo_terms", lambda *_: {"full": torch.tensor(math.nan)})
     plan = load_plan("toy", folders).only([])
     found = run_plan(plan, tmp_path, 1, str)

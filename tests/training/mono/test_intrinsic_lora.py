@@ -133,7 +133,7 @@ def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IntrinsicL
     )
 
 
-def test_fresh_adapters_change_nothing_and_the_image_takes_the_place_of_noise(network: IntrinsicLora, folder: Path):
+def test_new_adapters_change_nothing_and_the_image_replaces_the_noise(network: IntrinsicLora, folder: Path):
     image = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     vae = diffusers.AutoencoderKL.from_pretrained(folder / "vae")
     plain = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")

@@ -193,7 +193,7 @@ def test_right_disparities_cost_nothing_and_wrong_ones_do():
     assert float(left_right_terms([apart], left, right, recipe)["consistency"]) == pytest.approx(0.04, rel=1e-3)
 
 
-def test_images_on_their_head_or_unlike_views_are_not_the_default():
+def test_row_flips_and_differing_views_are_off_by_default():
     augmentation = MonoDepthRecipe("monodepth", "no data", "no validation").augmentation
     assert (augmentation.flip_rows, augmentation.asymmetric, augmentation.erase) == (0.0, 0.0, 0.0)
     assert MetricMonoRecipe("eigen", "no data", "no validation").augmentation == MonoAugmentation()

@@ -106,7 +106,7 @@ def test_imagenet_weights_want_their_encoder(folder: Path):
         SupervisedMono(MonoRecipe("plain", str(folder), str(folder), compile=False))
 
 
-def test_exact_depth_scores_perfectly_and_no_truth_scores_nothing(folder: Path, monkeypatch):
+def test_exact_depth_scores_perfectly_and_missing_truth_is_excluded(folder: Path, monkeypatch):
     recipe = MonoRecipe("leadline-mono", str(folder), str(folder), compile=False, imagenet=False)
     learner = SupervisedMono(recipe)
     scores: dict[str, float] = {}

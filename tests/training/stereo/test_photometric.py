@@ -48,7 +48,7 @@ def test_the_second_half_is_the_right_view_in_a_mirror(pair):
     assert other_view(torch.cat([left, right.flip(3)])).flatten().tolist() == [4, 5, 6, 7, 3, 2, 1, 0]
 
 
-def test_the_true_disparity_explains_the_pair_and_others_do_not(pair):
+def test_photometric_loss_is_lowest_at_the_true_disparity(pair):
     right = float(terms_of(pair, float(SHIFT_PX))[0]["photometric"].detach())
     assert right < 0.03  # all but the windows at the border, where the warp repeats a column
     assert all(float(terms_of(pair, px)[0]["photometric"].detach()) > 5.0 * right for px in (3.0, 8.0, 10.0))
@@ -71,7 +71,7 @@ def test_pixels_whose_partner_lies_outside_do_not_count(pair):
 
 
 @pytest.mark.parametrize("case", ["beyond the border", "no weight"])
-def test_without_a_pixel_that_counts_the_loss_is_0_and_its_gradient_finite(pair, case):
+def test_loss_without_valid_pixels_is_0_with_finite_gradient(pair, case):
     target, source = both_ways(*pair)
     scores = torch.randn((2, 4, HEIGHT // 4, WIDTH // 4), requires_grad=True)
     disparity = torch.full((2, 1, HEIGHT, WIDTH), 1000.0 if case != "no weight" else 9.0, requires_grad=True)
@@ -130,7 +130,7 @@ def test_the_matching_cost_is_least_at_the_true_disparity(pair):
     assert (cost[0, 1:, :, 0] == cost[0, :1, :, 0]).all()  # the first column sees disparity 0 only
 
 
-def test_the_volume_is_learned_from_scratch_however_far_the_true_disparity_is(pair):
+def test_volume_loss_finds_a_distant_disparity_from_uniform_scores(pair):
     """A network of one free score a disparity and pixel, which at first finds all alike."""
     target, source = both_ways(*pair)
     scores = nn.Parameter(torch.zeros((2, 32, HEIGHT, WIDTH)))
@@ -173,7 +173,7 @@ def test_options_that_make_no_sense_are_refused():
 
 
 @pytest.mark.parametrize(("partner_px", "wanted"), [(12.0, 0.05 * 6 * 2.5 / 128), (0.0, 0.0)])
-def test_only_what_something_nearer_covers_is_drawn_to_the_background(pair, partner_px, wanted):
+def test_only_occluded_pixels_are_pulled_to_the_background(pair, partner_px, wanted):
     target, source = both_ways(*pair)
     left, right = torch.full((2, 1, 1, HEIGHT, WIDTH), 4.0)
     left[..., 26:32] = 7.0

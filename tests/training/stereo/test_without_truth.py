@@ -134,7 +134,7 @@ def test_a_teacher_is_believed_as_far_as_it_believes_itself(
     assert all(value > 0 for value in logged(tmp_path / "run", "train/full"))
 
 
-def test_truth_takes_the_place_of_the_teacher_where_it_is_heeded(toy_recipe: StereoRecipe):
+def test_truth_replaces_the_teacher_where_it_has_weight(toy_recipe: StereoRecipe):
     image = torch.zeros((2, 32, 64, 3), dtype=torch.uint8)
     valid = torch.zeros((2, 32, 64), dtype=torch.bool)
     valid[0, 16:] = True
