@@ -51,7 +51,7 @@ def main(
         for group, loaders in groups.items():
             if not group.startswith("KITTI"):
                 write_pairs(folder, loaders)
-        options = AdaptOptions(steps, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
+        options = AdaptOptions(steps=steps, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
         adapted = adapt(old, find_stereo_pairs(folder), options, folder)
     print(f"unexplained: {adapted.before:.4f} before, {min(adapted.scores.values()):.4f} at best; {ABOUT}")
     table = Table("group", "EPE before", "after", "change", "bad-2 before", "after", "change")

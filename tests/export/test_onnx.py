@@ -39,6 +39,7 @@ class Brightness(nn.Module):
         return StereoPrediction(disparity, disparity - 5.0, coarse, (coarse,))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_graph_within_0_02_px_of_torch(tmp_path: Path):
     torch.manual_seed(0)
     model = LeadlineFast()
@@ -100,6 +101,7 @@ def mono_checkpoint(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_checkpoint_for_single_images_becomes_a_graph_like_torch(tmp_path: Path):
     checkpoint, output = mono_checkpoint(tmp_path / "last.ckpt"), tmp_path / "mono.onnx"
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.

@@ -9,7 +9,7 @@ from leadline.training.stereo.recipe import StereoRecipe
 
 @pytest.fixture(scope="session")
 def recipe() -> StereoRecipe:
-    return StereoRecipe("any", "no data", "no validation")
+    return StereoRecipe(model="any", data="no data", validation="no validation")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from leadline.training.mono.supervised import MonoRecipe, mono_terms
 
 @pytest.fixture(scope="module")
 def recipe() -> MonoRecipe:
-    return MonoRecipe("leadline-mono", "no data", "no validation")
+    return MonoRecipe(model="leadline-mono", data="no data", validation="no validation")
 
 
 class Brightness(nn.Module):

@@ -51,7 +51,7 @@ def learnt(name: str, sample: DepthSample) -> tuple[torch.nn.Module, Tensor]:
     optimizer = torch.optim.Adam(model.parameters(), rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
     loss = {"eigen": "eigen", "zoe-bins": "bts"}.get(name)
-    recipe = MonoRecipe(name, "no data", "no validation")
+    recipe = MonoRecipe(model=name, data="no data", validation="no validation")
     for _ in range(steps):
         optimizer.zero_grad()
         found = model(image)
@@ -181,7 +181,7 @@ def test_a_pair_teaches_its_left_image():
     left, right, truth = pair()
     torch.manual_seed(0)
     model = MonoDepth().train()
-    recipe = MonoDepthRecipe("monodepth", "no data", "no validation")
+    recipe = MonoDepthRecipe(model="monodepth", data="no data", validation="no validation")
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=50, pct_start=0.2)
     for _ in range(50):

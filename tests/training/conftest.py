@@ -12,9 +12,9 @@ def toy_recipe(tmp_path_factory: pytest.TempPathFactory) -> StereoRecipe:
     data = tmp_path_factory.mktemp("rendered")
     generate_stereo(4, 1, data, workers=0, size=(96, 128))
     return StereoRecipe(
-        "leadline-fast",
-        str(data),
-        str(data),
+        model="leadline-fast",
+        data=str(data),
+        validation=str(data),
         validation_pairs=1,
         steps=4,
         batch_size=2,

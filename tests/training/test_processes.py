@@ -31,11 +31,11 @@ def test_two_processes_follow_the_curve_of_one(toy_recipe: StereoRecipe, tmp_pat
         "data": toy_recipe.data,
         "validation": toy_recipe.validation,
         "validation_pairs": 3,
-        "steps": 20,
+        "steps": 6,
         "batch_size": 4,
         "learning_rate": 1e-4,
-        "epoch_steps": 4,
-        "validate_epochs": 5,
+        "epoch_steps": 2,
+        "validate_epochs": 3,
         "precision": "32-true",
         "compile": False,
         "workers": 0,
@@ -55,7 +55,7 @@ def test_two_processes_follow_the_curve_of_one(toy_recipe: StereoRecipe, tmp_pat
     for name, curve in one.items():
         assert two[name] == pytest.approx(curve, rel=1e-4), name
     states = [torch.load(tmp_path / count / "last.ckpt", weights_only=True) for count in ("1", "2")]
-    assert states[0]["global_step"] == states[1]["global_step"] == 20
+    assert states[0]["global_step"] == states[1]["global_step"] == 6
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(toy_recipe: StereoRecipe, tmp_path: Path):

@@ -14,8 +14,8 @@ from leadline.errors import InputError, LeadlineError, OutputError
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.stereo import LeadlineFast
 from leadline.samples import StereoSample
-from leadline.training import stereo
 from leadline.training.run import LOGS_NAME, train
+from leadline.training.stereo import supervised as stereo
 from leadline.training.stereo.recipe import StereoRecipe
 
 

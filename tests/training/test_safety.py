@@ -14,11 +14,11 @@ import torch
 import yaml
 
 from leadline.errors import LeadlineError
-from leadline.training import stereo
 from leadline.training.bad_batch import save_batch
 from leadline.training.checkpoints import AtomicCheckpoints
 from leadline.training.recipe import resolved
 from leadline.training.run import train
+from leadline.training.stereo import supervised as stereo
 from leadline.training.stereo.recipe import StereoRecipe
 
 DYING = """

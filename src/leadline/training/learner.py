@@ -1,11 +1,11 @@
-"""What all methods share: averaged weights, the schedule, and batches that a resumed run sees likewise."""
+"""The core of all methods: averaged weights, the schedule, and batches that do not depend on interruptions."""
 
 import copy
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import lightning
 import torch
@@ -26,19 +26,33 @@ class DivergedError(LeadlineError):
     """A run came to numbers that are not finite."""
 
 
-class Learner(lightning.LightningModule, ABC):
-    """Trains one network; a subclass says what from: its step, its data and its validation.
+R = TypeVar("R", bound=Recipe)
+Groups = Callable[[nn.Module], Sequence[dict[str, Any]]]
+"""Parameter groups of a network, as torch optimisers take them."""
+Renaming = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+"""Weights of another network under the names that this network gives them."""
+
+
+def all_weights(model: nn.Module) -> Sequence[dict[str, Any]]:
+    """One parameter group of all weights, with the recipe's learning rate."""
+    return [{"params": list(model.parameters())}]
+
+
+class Learner(lightning.LightningModule, ABC, Generic[R]):
+    """Trains one network; a subclass defines the loss of a batch, the samples and the validation.
 
     Args:
         recipe: What to learn.
         model: The network, with the weights that it starts with.
+        groups: What the optimiser learns, and at which rates.
+        renaming: Names that another network's weights get before they are adopted.
     """
 
-    def __init__(self, recipe: Recipe, model: nn.Module) -> None:
+    def __init__(self, recipe: R, model: nn.Module, groups: Groups = all_weights, renaming: Renaming = dict) -> None:
         super().__init__()
         self.save_hyperparameters({"recipe": resolved(recipe)})
-        self.schedule = recipe
-        # Not the whole network at once: the weights of 3D convolutions know no such layout.
+        self.recipe = recipe
+        # Not the whole network at once: the weights of 3D convolutions have no such layout.
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -49,14 +63,33 @@ class Learner(lightning.LightningModule, ABC):
         # Data-parallel training waits for the gradient of whatever may have one.
         self.average.requires_grad_(False)
         self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation images
+        self._groups, self._renaming = groups, renaming
         self._batch: Any = None
         self._scores: defaultdict[str, list[float]] = defaultdict(list)
         if recipe.compile:
             self.model.compile()
 
     @abstractmethod
-    def training_step(self, batch: Any, batch_index: int) -> Float[Tensor, ""]:  # noqa: ANN401 - each way has its own
+    def training_step(self, batch: Any, batch_index: int) -> Float[Tensor, ""]:  # noqa: ANN401 - each method has its own
         """The loss of one batch."""
+
+    @abstractmethod
+    def samples(self, start: int, count: int) -> Dataset[Any]:
+        """The samples of one epoch.
+
+        Args:
+            start: Number of the first one in the endless stream of samples.
+            count: How many.
+        """
+
+    @abstractmethod
+    def validation_images(self) -> Dataset[Any]:
+        """What the averaged network is validated on, one by one."""
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network with averaged weights, ready for inference."""
+        return cast(nn.Module, self.average.module).eval()
 
     def adopt(self, weights: Mapping[str, Tensor]) -> list[str]:
         """Starts with another network's weights where name and shape agree.
@@ -64,8 +97,8 @@ class Learner(lightning.LightningModule, ABC):
         Returns:
             Names of the weights that start afresh.
         """
-        own = self.model.state_dict()
-        fitting = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
+        own, offered = self.model.state_dict(), self._renaming(weights)
+        fitting = {name: value for name, value in offered.items() if name in own and value.shape == own[name].shape}
         self.model.load_state_dict(fitting, strict=False)
         return [name for name in own if name not in fitting]
 
@@ -87,7 +120,7 @@ class Learner(lightning.LightningModule, ABC):
         return loss
 
     def score(self, name: str, value: Float[Tensor, ""]) -> None:
-        """Adds one image's score to its mean over the validation, whichever process sees the image."""
+        """Adds one image's score to its mean over the validation, whichever process has the image."""
         self._scores[name].append(float(value))
 
     def on_train_batch_start(self, batch: Any, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
@@ -129,7 +162,7 @@ class Learner(lightning.LightningModule, ABC):
 
     def prepare_data(self) -> None:
         """Fetches what is far away: once on each machine, before the processes ask for it."""
-        places = (self.schedule.data, self.schedule.validation)
+        places = (self.recipe.data, self.recipe.validation)
         for place in (place if isinstance(place, str) else place.root for place in places):
             if is_remote(place):
                 local_shards(place)
@@ -148,35 +181,41 @@ class Learner(lightning.LightningModule, ABC):
 
         By step, not by epoch: Lightning restores the epoch's number one too low, and then ends that epoch early.
         """
-        return self.global_step * self.schedule.batch_size
+        return self.global_step * self.recipe.batch_size
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The batches of this epoch; made anew for each, so that a resumed run gets those of an uninterrupted one."""
+        return self.loader(self.samples(self.samples_seen, self.recipe.epoch_steps * self.recipe.batch_size))
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """This process's share of the validation images, one by one; `score` joins their scores."""
+        return DataLoader(_share(self.validation_images()), batch_size=None)  # pyright: ignore
 
     def loader(self, stream: Dataset[Any]) -> DataLoader[Any]:
         """Batches of the samples of one epoch, in order; n processes take every n-th sample each."""
-        workers, processes = self.schedule.workers, process_count()
+        workers, processes = self.recipe.workers, process_count()
         # Forked straight from here, a worker would inherit the dead threads of OpenCV and OpenMP.
         return DataLoader(  # pyright: ignore
             _share(stream),
-            self.schedule.batch_size // processes,
+            self.recipe.batch_size // processes,
             num_workers=workers,
             prefetch_factor=8 if workers else None,
             multiprocessing_context="forkserver" if workers else None,
         )
 
-    def validation_loader(self, images: Dataset[Any]) -> DataLoader[Any]:
-        """This process's share of the images, one by one; `score` joins what they score."""
-        return DataLoader(_share(images), batch_size=None)  # pyright: ignore
-
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """What the optimiser learns; a method may give some weights a rate of their own."""
-        return [{"params": list(self.model.parameters())}]
+        """What the optimiser learns, and at which rates."""
+        return self._groups(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; warm-up, plateau, then a linear fall to zero, so a run can be extended from its plateau."""
-        recipe = self.schedule
+        recipe = self.recipe
         optimizer = torch.optim.AdamW(self.parameter_groups(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
         def factor(step: int) -> float:
-            return max(0.0, min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / recipe.decay_steps))
+            return max(
+                0.0, min(1.0, (step + 1) / max(1, recipe.warmup_steps), (recipe.steps - step) / recipe.decay_steps)
+            )
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

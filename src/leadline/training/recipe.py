@@ -1,9 +1,9 @@
 """Recipes: everything that decides what a training run learns, as one YAML file."""
 
+import math
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from importlib import import_module
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -12,24 +12,24 @@ import yaml
 
 from leadline.data.catalog import DatasetSpec
 from leadline.errors import InputError
+from leadline.models.places import imported
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What every method needs to know.
+    """Options of every method.
 
     Args:
-        model: Name in the catalog.
-        data: Folder or address of shards, as `leadline render` writes them; or a data set with its root and options:
-            {dataset: sceneflow, root: FOLDER, split: TEST}; `leadline data list` names them.
-        validation: What to validate on, likewise.
-        scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
+        model: Name of the network.
+        data: Folder or address of training shards, as `leadline render` writes them; or a data set with its root and
+            options: {dataset: sceneflow, root: FOLDER, split: TEST}; `leadline data list` names them.
+        validation: What to validate on, in the same form.
         validation_pairs: How many of the validation shards' samples are used.
         seed: Seeds the weights, the order of the data and the augmentation.
         steps: Optimiser steps in all.
         batch_size: Samples a step, of all processes together.
         learning_rate: Reached after the warm-up, held, and lowered to zero over the last steps.
-        warmup_steps: Steps from zero to the full learning rate.
+        warmup_steps: Steps from zero to the full learning rate; 0 starts with the full one.
         decay_steps: Steps from the full learning rate to zero at the end.
         weight_decay: Of AdamW.
         ema_decay: Of the moving average of weights that is validated and exported.
@@ -38,13 +38,11 @@ class Recipe:
         compile: Fuse the network's operators with torch.compile; needs a C++ compiler.
         workers: Processes that load and augment; 0 does it in the training process.
         precision: bf16-mixed, or 32-true where that is too coarse or too slow.
-        model_options: Arguments of the network's class that differ from its defaults.
     """
 
     model: str
     data: str | DatasetSpec
     validation: str | DatasetSpec
-    scenes: tuple[str, ...] = ()
     validation_pairs: int = 60
     seed: int = 1
     steps: int = 20000
@@ -59,18 +57,34 @@ class Recipe:
     compile: bool = True
     workers: int = 1
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
-    model_options: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, bool | int | float | str])
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         for name in ("steps", "batch_size", "epoch_steps", "validate_epochs", "decay_steps"):
-            if getattr(self, name) < 1:
-                raise InputError(f"expected {name} of at least 1 in the recipe, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
+            require_range(self, name, least=1)
+        for name in ("warmup_steps", "workers", "validation_pairs", "weight_decay"):
+            require_range(self, name, least=0)
+        require_range(self, "seed", least=0, most=_LARGEST_SEED)
+        require_range(self, "ema_decay", least=0, most=1)
+        if not 0.0 < self.learning_rate < math.inf:
             raise InputError(f"expected a positive learning_rate in the recipe, got {self.learning_rate}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class NetworkRecipe(Recipe):
+    """Options of every method that trains a network of leadline or one of the user's own.
+
+    Args:
+        model: Name in the catalog, or `mypackage.module:MyNet`, a torch module that can be imported.
+        scenes: Folders of real scenes with truth to validate on as well; an absent one is skipped with a note.
+        model_options: Arguments of the network's class that differ from its defaults.
+    """
+
+    scenes: tuple[str, ...] = ()
+    model_options: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, bool | int | float | str])
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataShare:
     """A folder of samples among others.
 
@@ -84,12 +98,30 @@ class DataShare:
 
     def __post_init__(self) -> None:
         """Refuses what cannot be drawn."""
-        if self.weight <= 0:
+        if not 0.0 < self.weight < math.inf:
             raise InputError(f"expected a positive weight of {self.data} in the recipe's mix, got {self.weight}")
 
 
+def require_range(recipe: object, name: str, *, least: int | float = -math.inf, most: int | float = math.inf) -> None:
+    """Refuses a recipe's number outside its range; infinity and NaN always.
+
+    Args:
+        recipe: The recipe, or a part of one.
+        name: Name of the number.
+        least: Smallest value that is allowed.
+        most: Largest value that is allowed.
+    Raises:
+        InputError: If it is outside.
+    """
+    value = getattr(recipe, name)
+    if math.isfinite(value) and least <= value <= most:
+        return
+    wanted = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+    raise InputError(f"expected {name} {wanted} in the recipe, got {value}")
+
+
 def require_crop(crop: tuple[int, int], stride: int) -> None:
-    """Refuses crops that a network cannot see.
+    """Refuses crops that a network cannot take.
 
     Args:
         crop: Height and width in the recipe.
@@ -135,6 +167,8 @@ METHODS: Mapping[str, tuple[str, str]] = {
     ),
 }
 _DEFAULT_METHOD = "stereo"
+_LARGEST_SEED = 2**32 - 1
+"""Largest seed that numpy takes."""
 _FOLDERS = {"recipe": "leadline.training.recipes", "plan": "leadline.training.ablation.plans"}
 
 
@@ -170,7 +204,7 @@ def make_recipe(values: Mapping[str, object], where: str) -> Recipe:
     method = values.pop("method", _DEFAULT_METHOD)
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"expected method to be one of {', '.join(METHODS)} in {where}, got {method!r}")
-    return _build(_imported(METHODS[method][0]), values, where)
+    return _build(imported(METHODS[method][0], "a recipe"), values, where)
 
 
 def read_yaml(place: str | Path, kind: Literal["recipe", "plan"]) -> dict[str, Any]:
@@ -197,19 +231,41 @@ def resolved(recipe: Recipe) -> dict[str, Any]:
     return {"method": method_of(recipe), **asdict(recipe)}
 
 
+def changed_keys(before: Mapping[str, Any], now: Recipe) -> list[str]:
+    """Keys in which a recipe differs from an earlier one.
+
+    Args:
+        before: The earlier recipe as a checkpoint or a result keeps it; a key that it lacks had today's default.
+        now: The recipe.
+    """
+    defaults = {
+        entry.name: entry.default if entry.default_factory is MISSING else entry.default_factory()
+        for entry in fields(now)
+    }
+    return [
+        key
+        for key, value in resolved(now).items()
+        if _plain(before[key] if key in before else defaults.get(key)) != _plain(value)
+    ]
+
+
 def learner_type(recipe: Recipe) -> type:
-    """The LightningModule that learns what the recipe says."""
-    return _imported(METHODS[method_of(recipe)][1])
+    """The LightningModule that learns by a recipe."""
+    return imported(METHODS[method_of(recipe)][1], "a learner")
+
+
+def _plain(value: object) -> object:
+    """A value as JSON keeps it: tuples are lists, and dataclasses mappings."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def method_of(recipe: object) -> str:
     """Name of the method that a recipe is for."""
     return next(name for name, (place, _) in METHODS.items() if place.endswith(f":{type(recipe).__name__}"))
-
-
-def _imported(place: str) -> type:
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module), attribute)
 
 
 def _bundled_names(kind: str) -> list[str]:
@@ -227,12 +283,10 @@ def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa
     hints = get_type_hints(kind)
     if unknown := set(map(str, values)) - set(hints):
         raise InputError(f"unknown key {sorted(unknown)[0]!r} in {where}; known are {', '.join(sorted(hints))}")
-    arguments = {name: _convert(hints[name], value, f"{where}: {name}") for name, value in values.items()}
-    try:
-        return kind(**arguments)
-    except TypeError:
-        missing = [entry.name for entry in fields(kind) if entry.name not in values]
-        raise InputError(f"expected every required key in {where}; missing among {', '.join(missing)}") from None
+    required = [entry.name for entry in fields(kind) if entry.default is entry.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise InputError(f"expected every required key in {where}; missing among {', '.join(missing)}")
+    return kind(**{name: _convert(hints[name], value, f"{where}: {name}") for name, value in values.items()})
 
 
 def _convert(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation

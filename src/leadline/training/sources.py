@@ -72,7 +72,7 @@ def depth_sources(recipe: Recipe, mix: Sequence[DataShare] = ()) -> tuple[list[S
     Raises:
         InputError: If one cannot be read or learned from.
     """
-    shares = (DataShare(recipe.data), *mix)
+    shares = (DataShare(data=recipe.data), *mix)
     method = method_of(recipe)
     return [depth_source(share.data, method) for share in shares], [share.weight for share in shares]
 

@@ -67,9 +67,9 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture
 def recipe(save, data) -> FinetuneRecipe:
     return FinetuneRecipe(
-        NAMES["depth_anything"],
-        str(data),
-        "",
+        model=NAMES["depth_anything"],
+        data=str(data),
+        validation="",
         source=str(save("depth_anything")),
         steps=3,
         batch_size=2,
@@ -365,7 +365,7 @@ def test_a_worse_network_is_called_worse(capsys):
         scores = staticmethod(lambda method: {"AbsRel": 0.1 if method == "before" else 0.2, "delta<1.25": 0.5})
 
     assert Finetuned.improved.fget(Worse) is False
-    _tell(Path("out"), FinetuneRecipe("glpn-nyu", "a", ""), Worse)
+    _tell(Path("out"), FinetuneRecipe(model="glpn-nyu", data="a", validation=""), Worse)
     done = capsys.readouterr()
     assert "no ONNX file: why" in done.out
     assert "--source out/model" in done.out

@@ -30,10 +30,13 @@ SAMPLE = DepthSample("a", IMAGE, DepthMap(DEPTH, np.mgrid[:56, :56][1] >= 14, "m
 class Source:
     """One sample, of another shape than the network's size."""
 
+    def key(self, index: int, /) -> str:
+        return SAMPLE.key
+
     def __len__(self) -> int:
         return 1
 
-    def read(self, index: int) -> DepthSample:
+    def __getitem__(self, index: int, /) -> DepthSample:
         rows = np.s_[index : 40 + index]
         return replace(
             SAMPLE, image=SAMPLE.image[rows], truth=DepthMap(SAMPLE.depth[rows], SAMPLE.valid[rows], "metric")
@@ -105,7 +108,9 @@ def test_views_are_whole_images(save):
 
 def test_as_a_learner_its_encoders_learn_slower(save, tmp_path):
     write_depth_shard(tmp_path / "a.tar", [(replace(SAMPLE, key=key), {}) for key in ("a", "b")])
-    recipe = FinetuneRecipe("depth-pro", str(tmp_path), "", source=str(save("depth_pro")), accept_licence=True)
+    recipe = FinetuneRecipe(
+        model="depth-pro", data=str(tmp_path), validation="", source=str(save("depth_pro")), accept_licence=True
+    )
     recipe = replace(recipe, augmentation=MonoAugmentation((40, 56), (1.0, 1.0), 0.0))
     learner = FinetunedZoo(recipe)
     rest, slow = learner.parameter_groups()

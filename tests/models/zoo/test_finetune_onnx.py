@@ -38,6 +38,7 @@ def exported(source: Path, name: str, output: Path, views: tuple[int, int]) -> f
     return float(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "domains"), [("zoedepth-nyu", 1), ("zoedepth-nyu-kitti", 2)])
 def test_zoedepth_as_a_graph_of_one_size_votes_as_torch_does(save, tmp_path, image, name, domains):
     source, card = save("zoedepth", domains=domains), tmp_path / "zoe.yaml"
@@ -76,6 +77,7 @@ def images_of_both_domains(network: zoo.ZooNetwork, source: Path) -> list[np.nda
     return images
 
 
+@pytest.mark.slow
 def test_depth_pro_as_a_graph_gives_metres(save, tmp_path, image):
     source, card = save("depth_pro"), tmp_path / "pro.yaml"
     assert exported(source, "depth-pro", tmp_path / "pro.onnx", (60, 92)) < 1e-3

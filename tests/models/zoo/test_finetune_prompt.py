@@ -93,9 +93,10 @@ def test_what_makes_no_sense(save, tmp_path):
         export_zoo(network, tmp_path / "a.onnx", "a", (56, 84))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match="prompt_grid of at least 2 x 2"):
-        FinetuneRecipe(NAME, "a", "", prompt_grid=(1, 8))
+        FinetuneRecipe(model=NAME, data="a", validation="", prompt_grid=(1, 8))
 
 
+@pytest.mark.slow
 def test_the_command_says_how_to_use_it(save, tmp_path):
     for index in range(3):
         for name, image in (("color", IMAGE), ("depth", (1000 * DEPTH * VALID).astype(np.uint16))):

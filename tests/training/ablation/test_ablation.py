@@ -15,10 +15,11 @@ from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoModel
-from leadline.training import ablation, stereo
+from leadline.training.ablation import run as ablation
 from leadline.training.ablation.plan import Entry, Plan, load_plan
 from leadline.training.ablation.report import chart, markdown, write_report
 from leadline.training.ablation.run import Measured, forward_cost, run_plan
+from leadline.training.stereo import supervised as stereo
 from leadline.training.stereo.recipe import StereoRecipe
 
 

@@ -41,9 +41,9 @@ def recipe(tmp_path_factory) -> FlowRecipe:
     write_flow_shard(folder / "flow.tar", ((shifted(seed), {}) for seed in range(4)))
     quick = FlowAugmentation(crop=(64, 96), log2_scale=(0.0, 0.0), log2_stretch=0.0, flip_columns=0.0, flip_rows=0.0)
     return FlowRecipe(
-        "leadline-flow",
-        str(folder),
-        str(folder),
+        model="leadline-flow",
+        data=str(folder),
+        validation=str(folder),
         validation_pairs=1,
         steps=4,
         batch_size=2,

@@ -46,9 +46,9 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> DiffusionRecipe:
     folder = tmp_path_factory.mktemp("rendered")
     write_depth_shard(folder / "a.tar", [(sample(), {})])
     return DiffusionRecipe(
-        "diffusion-depth",
-        str(folder),
-        str(folder),
+        model="diffusion-depth",
+        data=str(folder),
+        validation=str(folder),
         validation_pairs=1,
         steps=4,
         batch_size=2,
@@ -69,6 +69,7 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     return torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 def test_an_overfit_image_is_drawn_in_metres(recipe: DiffusionRecipe, tmp_path: Path):
     many = replace(
         recipe,

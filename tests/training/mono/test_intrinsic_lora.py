@@ -113,9 +113,9 @@ def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IntrinsicL
     samples = [DepthSample(f"s{k}", image, DepthMap(depth, rows > 1, "metric")) for k in range(3)]
     write_depth_shard(rendered / "a.tar", [(sample, {}) for sample in samples])
     return IntrinsicLoraRecipe(
-        "intrinsic-lora",
-        str(rendered),
-        str(rendered),
+        model="intrinsic-lora",
+        data=str(rendered),
+        validation=str(rendered),
         validation_pairs=1,
         steps=4,
         batch_size=1,

@@ -107,7 +107,7 @@ def test_depth_that_is_not_known_does_not_count():
 
 
 def test_metric_depth_is_scored_as_it_is_and_aligned(images: Path, monkeypatch):
-    recipe = MetricMonoRecipe("eigen", str(images), str(images), compile=False)
+    recipe = MetricMonoRecipe(model="eigen", data=str(images), validation=str(images), compile=False)
     learner = MetricMono(recipe)
     scores: dict[str, float] = {}
     monkeypatch.setattr(learner, "score", lambda name, value: scores.update({name: float(value)}))
@@ -125,10 +125,10 @@ def test_metric_depth_is_scored_as_it_is_and_aligned(images: Path, monkeypatch):
 
 
 def test_validation_takes_the_focal_length_into_metres(images: Path, monkeypatch):
-    recipe = MetricMonoRecipe("eigen", str(images), str(images), compile=False)
+    recipe = MetricMonoRecipe(model="eigen", data=str(images), validation=str(images), compile=False)
     learner, seen = MetricMono(recipe), []
     monkeypatch.setattr(
-        "leadline.training.mono.metric.log_scores", lambda _, __, depth, ___, kind: seen.append((depth, kind))
+        "leadline.training.mono.learner.log_scores", lambda _, __, depth, ___, kind: seen.append((depth, kind))
     )
     item = MonoValidation(recipe)[0]
     learner.validation_step(item, 0)
@@ -140,7 +140,7 @@ def test_validation_takes_the_focal_length_into_metres(images: Path, monkeypatch
 
 
 def test_a_backbone_starts_with_weights_of_its_own_kind(images: Path):
-    learner = MetricMono(MetricMonoRecipe("zoe-bins", str(images), str(images), compile=False))
+    learner = MetricMono(MetricMonoRecipe(model="zoe-bins", data=str(images), validation=str(images), compile=False))
     torch.manual_seed(5)
     relative = LeadlineMono()
     fresh = learner.adopt(relative.state_dict())
@@ -151,8 +151,10 @@ def test_a_backbone_starts_with_weights_of_its_own_kind(images: Path):
 
 def test_imagenet_weights_reach_the_backbones_encoder(images: Path, monkeypatch):
     ones = {name: torch.ones_like(value) for name, value in build_model("leadline-mono").encoder.state_dict().items()}
-    monkeypatch.setattr("leadline.training.mono.metric.imagenet_weights", lambda: ones)
-    learner = MetricMono(MetricMonoRecipe("zoe-bins", str(images), str(images), compile=False, imagenet=True))
+    monkeypatch.setattr("leadline.training.mono.learner.imagenet_weights", lambda: ones)
+    learner = MetricMono(
+        MetricMonoRecipe(model="zoe-bins", data=str(images), validation=str(images), compile=False, imagenet=True)
+    )
     assert (learner.model.backbone.encoder.conv_stem.weight == 1).all()
     rest, encoder = learner.parameter_groups()
     assert encoder["lr"] == pytest.approx(0.25e-3)
@@ -162,12 +164,12 @@ def test_imagenet_weights_reach_the_backbones_encoder(images: Path, monkeypatch)
 @pytest.mark.parametrize("model", ["leadline-mono", "monodepth"])
 def test_metres_want_a_network_that_says_them(model, images: Path):
     with pytest.raises(InputError, match=f"canonical depth, such as eigen or zoe-bins, got {model}"):
-        MetricMono(MetricMonoRecipe(model, str(images), str(images)))
+        MetricMono(MetricMonoRecipe(model=model, data=str(images), validation=str(images)))
 
 
 def test_pairs_want_a_network_that_says_both_views(pairs: Path):
     with pytest.raises(InputError, match="expected the network monodepth for method: monodepth, got eigen"):
-        LeftRightMono(MonoDepthRecipe("eigen", str(pairs), str(pairs)))
+        LeftRightMono(MonoDepthRecipe(model="eigen", data=str(pairs), validation=str(pairs)))
 
 
 @pytest.mark.parametrize("name", ["mono-eigen", "mono-monodepth"])
@@ -181,7 +183,7 @@ def test_right_disparities_cost_nothing_and_wrong_ones_do():
     scene = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 12), size=(32, 48), mode="bicubic").clamp(0, 1)
     # Right view shifted by 3 px everywhere: d = 3 of 45 columns in both views.
     left, right = scene[..., :45], scene[..., 3:48]
-    recipe = MonoDepthRecipe("monodepth", "no data", "no validation")
+    recipe = MonoDepthRecipe(model="monodepth", data="no data", validation="no validation")
     right_one = left_right_terms([torch.full((1, 2, 32, 45), 3 / 45)], left, right, recipe)
     wrong = left_right_terms([torch.full((1, 2, 32, 45), 0.1)], left, right, recipe)
     border = 2.0 * 4 / 45  # columns that the other view does not see, and SSIM's window beside them
@@ -194,6 +196,8 @@ def test_right_disparities_cost_nothing_and_wrong_ones_do():
 
 
 def test_row_flips_and_differing_views_are_off_by_default():
-    augmentation = MonoDepthRecipe("monodepth", "no data", "no validation").augmentation
+    augmentation = MonoDepthRecipe(model="monodepth", data="no data", validation="no validation").augmentation
     assert (augmentation.flip_rows, augmentation.asymmetric, augmentation.erase) == (0.0, 0.0, 0.0)
-    assert MetricMonoRecipe("eigen", "no data", "no validation").augmentation == MonoAugmentation()
+    assert (
+        MetricMonoRecipe(model="eigen", data="no data", validation="no validation").augmentation == MonoAugmentation()
+    )

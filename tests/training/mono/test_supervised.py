@@ -85,9 +85,16 @@ def test_a_recipe_trains_validates_and_shows(recipe: Path, folder: Path, tmp_pat
 def test_a_pretrained_encoder_learns_slower(folder: Path, monkeypatch):
     loaded: list[str] = []
     monkeypatch.setattr(
-        "leadline.training.mono.supervised.imagenet_weights", lambda: loaded.append("once") or _constant_encoder()
+        "leadline.training.mono.learner.imagenet_weights", lambda: loaded.append("once") or _constant_encoder()
     )
-    recipe = MonoRecipe("leadline-mono", str(folder), str(folder), compile=False, learning_rate=0.01, encoder_rate=0.2)
+    recipe = MonoRecipe(
+        model="leadline-mono",
+        data=str(folder),
+        validation=str(folder),
+        compile=False,
+        learning_rate=0.01,
+        encoder_rate=0.2,
+    )
     learner = SupervisedMono(recipe)
     assert loaded == ["once"]
     assert (learner.average.module.encoder.conv_stem.weight == 1).all()
@@ -103,11 +110,11 @@ def _constant_encoder() -> dict[str, torch.Tensor]:
 
 def test_imagenet_weights_want_their_encoder(folder: Path):
     with pytest.raises(InputError, match="EfficientNet-Lite0 encoder for ImageNet weights, got PlainStereo"):
-        SupervisedMono(MonoRecipe("plain", str(folder), str(folder), compile=False))
+        SupervisedMono(MonoRecipe(model="plain", data=str(folder), validation=str(folder), compile=False))
 
 
 def test_exact_depth_scores_perfectly_and_missing_truth_is_excluded(folder: Path, monkeypatch):
-    recipe = MonoRecipe("leadline-mono", str(folder), str(folder), compile=False, imagenet=False)
+    recipe = MonoRecipe(model="leadline-mono", data=str(folder), validation=str(folder), compile=False, imagenet=False)
     learner = SupervisedMono(recipe)
     scores: dict[str, float] = {}
     monkeypatch.setattr(learner, "score", lambda name, value: scores.update({name: float(value)}))
@@ -124,7 +131,9 @@ def test_exact_depth_scores_perfectly_and_missing_truth_is_excluded(folder: Path
 
 
 def test_an_absent_folder_of_scenes_is_skipped(folder: Path, tmp_path: Path, caplog):
-    recipe = MonoRecipe("any", str(folder), str(folder), scenes=(str(tmp_path / "none"),), validation_pairs=2)
+    recipe = MonoRecipe(
+        model="any", data=str(folder), validation=str(folder), scenes=(str(tmp_path / "none"),), validation_pairs=2
+    )
     assert len(MonoValidation(recipe)) == 2
     assert "no real scenes" in caplog.text
 

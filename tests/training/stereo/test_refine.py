@@ -29,9 +29,9 @@ from leadline.training.stereo.refine import RefinedStereo, RefineRecipe
 @pytest.fixture
 def recipe(toy_recipe: StereoRecipe, tmp_path: Path) -> RefineRecipe:
     return RefineRecipe(
-        "leadline-refine",
-        toy_recipe.data,
-        toy_recipe.data,
+        model="leadline-refine",
+        data=toy_recipe.data,
+        validation=toy_recipe.data,
         validation_pairs=1,
         steps=2,
         batch_size=2,
@@ -78,6 +78,7 @@ def test_a_recipe_of_no_samples_is_refused(recipe):
         replace(recipe, samples=0)
 
 
+@pytest.mark.slow
 def test_a_toy_run_becomes_a_network_that_mends(recipe, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("leadline.training.stereo.validation.find_spec", lambda name: None)  # Motorcycle is large
     path = tmp_path / "recipe.yaml"

@@ -77,7 +77,7 @@ def test_semi_supervised_learning_takes_labelled_and_unlabelled_samples(
     toy_recipe: StereoRecipe, pairs: Path, tmp_path: Path
 ):
     values = {**shared(toy_recipe), "steps": 3, "epoch_steps": 3, "batch_size": 4}
-    recipe = SemiSupervisedRecipe(**values, mix=(DataShare(str(pairs), 1.0),))
+    recipe = SemiSupervisedRecipe(**values, mix=(DataShare(data=str(pairs), weight=1.0),))
     train(recipe, tmp_path / "run")
     assert all(value > 0 for value in logged(tmp_path / "run", "train/full"))
     assert all(value > 0 for value in logged(tmp_path / "run", "train/unlabelled_photometric"))
@@ -182,8 +182,8 @@ def test_recipes_are_read_and_written(method: str, tmp_path: Path):
 
 def test_recipes_that_make_no_sense_are_refused():
     with pytest.raises(InputError, match=r"positive weight of b in the recipe's mix, got 0.0"):
-        DataShare("b", 0.0)
+        DataShare(data="b", weight=0.0)
     with pytest.raises(InputError, match="enlarge of at least 1"):
-        SelfSupervisedRecipe("leadline-fast", "a", "b", enlarge=0.5)
+        SelfSupervisedRecipe(model="leadline-fast", data="a", validation="b", enlarge=0.5)
     with pytest.raises(InputError, match=r"min_confidence in \[0, 1\)"):
-        DistillationRecipe("leadline-fast", "a", "b", min_confidence=1.0)
+        DistillationRecipe(model="leadline-fast", data="a", validation="b", min_confidence=1.0)

@@ -52,7 +52,7 @@ def adapt(
         from leadline.export.onnx import export_network
         from leadline.training.stereo.adapt import AdaptOptions, load_trainable
         from leadline.training.stereo.adapt import adapt as fine_tune
-    options = AdaptOptions(steps, holdout, learning_rate, rehearsed=rehearsed, seed=seed)
+    options = AdaptOptions(steps=steps, holdout=holdout, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
     files = (
         find_stereo_pairs(Path(pairs))
         if right is None

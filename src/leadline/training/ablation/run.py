@@ -16,7 +16,7 @@ from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
 from leadline.training.ablation.plan import Entry, Plan, PlanRecipe
 from leadline.training.learner import DivergedError
-from leadline.training.recipe import resolved
+from leadline.training.recipe import changed_keys, resolved
 from leadline.training.run import CHECKPOINT_NAME, train, validate
 
 RESULT_NAME: Final = "result.json"
@@ -137,10 +137,10 @@ def _result(recipe: PlanRecipe, folder: Path) -> dict[str, float]:
             before, scores = found["recipe"], found["scores"]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"expected the result of a run in {path}, got other content; remove it") from error
-        _same(before, plain, folder)
+        _require_same(before, recipe, folder)
         return scores
     if (checkpoint := folder / CHECKPOINT_NAME).exists():
-        _same(json.loads(json.dumps(averaged_weights(checkpoint)[0])), plain, folder)
+        _require_same(averaged_weights(checkpoint)[0], recipe, folder)
     try:
         scores = validate(recipe, train(recipe, folder))
     except DivergedError:
@@ -150,8 +150,8 @@ def _result(recipe: PlanRecipe, folder: Path) -> dict[str, float]:
     return scores
 
 
-def _same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    if other := [key for key in now if before.get(key) != now[key]]:
+def _require_same(before: Mapping[str, Any], now: PlanRecipe, folder: Path) -> None:
+    if other := changed_keys(before, now):
         raise InputError(
             f"expected {folder} to hold a run of the same recipe, got another {', '.join(other)}; "
             "choose another output folder or remove this one"

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, cast, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.stream import MonoBatch, mono_stream, to_tensors
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.losses import (
     gradient_matching,
@@ -27,11 +27,12 @@ from leadline.models.checkpoint import averaged_weights
 from leadline.models.zoo.cards import ZooCard, zoo_card
 from leadline.models.zoo.source import model_folder, require_licence
 from leadline.models.zoo.trainable import ZooNetwork, load_trainable, require_trainable, with_lora
+from leadline.samples import DepthSample
 from leadline.training.finetune.data import DepthPart, FinetuneValidation, split
 from leadline.training.finetune.prompt import PromptedBatch, depth_with_truth, to_prompted_tensors
-from leadline.training.learner import Learner
-from leadline.training.mono.validation import MonoValidationItem, log_scores
-from leadline.training.recipe import Recipe, resolved
+from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.validation import MonoValidationItem
+from leadline.training.recipe import Recipe, changed_keys, require_range
 
 FinetuneLoss = Literal["scale-shift-invariant", "trimmed-scale-shift-invariant", "silog", "squared-silog"]
 
@@ -39,7 +40,7 @@ LOSSES: Final[Mapping[DepthKind, tuple[FinetuneLoss, ...]]] = {
     "affine_inverse": ("scale-shift-invariant", "trimmed-scale-shift-invariant"),
     "metric": ("silog", "squared-silog"),
 }
-"""What a network of a kind can learn with; the first if nothing is asked for."""
+"""Losses for networks of a kind; the first if nothing is asked for."""
 _LEAST_PIXELS: Final = 16
 """An image with truth on fewer pixels does not count: its own scale and shift mean nothing."""
 _MAY_CHANGE: Final = frozenset(
@@ -49,7 +50,7 @@ _NEAREST_M: Final = 1e-3
 _FARTHEST_INVERSE: Final = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinetuneRecipe(Recipe):
     """Fine-tuning of a network of the zoo; `model` is its name there.
 
@@ -97,6 +98,8 @@ class FinetuneRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
+        for name in ("gradient_weight", "backbone_rate"):
+            require_range(self, name, least=0)
         if self.lora < 0:
             raise InputError(f"expected a rank of at least 0 for lora in the recipe, got {self.lora}")
         if min(self.prompt_grid) < 2:
@@ -104,7 +107,7 @@ class FinetuneRecipe(Recipe):
 
 
 @final
-class FinetunedZoo(Learner):
+class FinetunedZoo(MonoLearner[FinetuneRecipe]):
     """Learns depth of the network's own kind; validates a moving average of the weights."""
 
     def __init__(self, recipe: FinetuneRecipe) -> None:
@@ -115,8 +118,8 @@ class FinetunedZoo(Learner):
         if recipe.lora:
             network = with_lora(network, recipe.lora)
         # Lightning warns of networks that are not in this mode; each step sets the other one.
-        super().__init__(recipe, network.train())
-        self.recipe = recipe
+        judged = partial(FinetuneValidation, parts[1], recipe.validation_pairs)
+        super().__init__(recipe, network.train(), judged, partial(_groups, recipe=recipe))
         self.loss: FinetuneLoss = loss
         self.learned, self.judged = parts
 
@@ -126,48 +129,42 @@ class FinetunedZoo(Learner):
         return cast(ZooNetwork, self.model)
 
     @property
-    def averaged(self) -> ZooNetwork:
+    def averaged_network(self) -> ZooNetwork:
         """The network with averaged weights."""
-        return cast(ZooNetwork, self.average.module).eval()
-
-    def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """The adapters alone, or all: the backbone with a share of the learning rate."""
-        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
-        if self.recipe.lora:
-            return [{"params": trained}]
-        backbone = set(map(id, self.network.backbone().parameters()))
-        slow = [weight for weight in trained if id(weight) in backbone]
-        rest = [weight for weight in trained if id(weight) not in backbone]
-        return [{"params": rest}, {"params": slow, "lr": self.recipe.learning_rate * self.recipe.backbone_rate}]
+        return cast(ZooNetwork, self.averaged)
 
     def training_step(self, batch: PromptedBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
         # Statistics of a few images are worse than those that the network came with.
         self.model.eval()
-        depth = self.network(batch["image"].permute(0, 3, 1, 2).float() / 255.0, batch.get("prompt_m"))
+        depth = self.network(images_of(batch["image"]), batch.get("prompt_m"))
         with torch.autocast(depth.device.type, enabled=False):
             terms = finetune_terms(depth.float(), batch, self.loss, self.recipe.gradient_weight)
         return self.checked(terms)
 
-    def validation_step(self, batch: MonoValidationItem, batch_index: int) -> None:
-        """Scores the averaged network on one image."""
-        with torch.autocast(self.device.type, enabled=False):
-            truth = batch["depth"].cpu().numpy(), batch["valid"].cpu().numpy()
-            depth = depth_with_truth(self.averaged, batch["image"], *truth, self.recipe.prompt_grid)
-        log_scores(self, batch, depth, None, self.averaged.kind)
-
-    def train_dataloader(self) -> DataLoader[MonoBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
+    def samples(self, start: int, count: int) -> Stream[DepthSample]:
+        """The samples of one epoch, with a prompt for a network that takes one."""
         recipe = self.recipe
-        count = recipe.epoch_steps * recipe.batch_size
         prompted = partial(to_prompted_tensors, grid=recipe.prompt_grid)
         convert = prompted if self.network.card.needs_prompt else to_tensors
-        stream = mono_stream([self.learned], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count, convert)
-        return self.loader(stream)
+        return mono_stream([self.learned], [1.0], recipe.augmentation, recipe.seed, start, count, convert)
 
-    def val_dataloader(self) -> DataLoader[MonoValidationItem]:
-        """Images that are not learned from."""
-        return self.validation_loader(FinetuneValidation(self.judged, self.recipe.validation_pairs))
+    def estimate(self, item: MonoValidationItem) -> Estimate:
+        """Depth of one image, of the network's kind."""
+        network, truth = self.averaged_network, (item["depth"].cpu().numpy(), item["valid"].cpu().numpy())
+        depth = depth_with_truth(network, item["image"], *truth, self.recipe.prompt_grid)
+        return Estimate(depth, None, network.kind)
+
+
+def _groups(model: nn.Module, recipe: FinetuneRecipe) -> Sequence[dict[str, Any]]:
+    """The adapters alone, or all: the backbone with a share of the learning rate."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    if recipe.lora:
+        return [{"params": trained}]
+    backbone = set(map(id, cast(ZooNetwork, model).backbone().parameters()))
+    slow = [weight for weight in trained if id(weight) in backbone]
+    rest = [weight for weight in trained if id(weight) not in backbone]
+    return [{"params": rest}, {"params": slow, "lr": recipe.learning_rate * recipe.backbone_rate}]
 
 
 def start_network(recipe: FinetuneRecipe) -> ZooNetwork:
@@ -204,9 +201,8 @@ def require_same_run(recipe: FinetuneRecipe, checkpoint: Path) -> None:
     Raises:
         InputError: If it is another run's, or no checkpoint.
     """
-    kept, now = averaged_weights(checkpoint)[0], resolved(recipe)
-    other = [name for name in now if name not in _MAY_CHANGE and kept.get(name) != now[name]]
-    if other:
+    kept = averaged_weights(checkpoint)[0]
+    if other := [name for name in changed_keys(kept, recipe) if name not in _MAY_CHANGE]:
         raise InputError(
             f"expected a checkpoint of the same run in {checkpoint}, got another {other[0]} ({kept.get(other[0])!r}); "
             "choose another --output, or --overwrite it"

@@ -78,7 +78,7 @@ def write_finetuned(recipe: FinetuneRecipe, checkpoint: Path, output: Path) -> F
     """
     learner = FinetunedZoo(recipe)
     learner.load_state_dict(AtomicCheckpoints().load_checkpoint(checkpoint)["state_dict"])
-    adapted = learner.averaged
+    adapted = learner.averaged_network
     after = merged(adapted)
     judged = FinetuneValidation(learner.judged, recipe.validation_pairs)
     networks = {"before": start_network(recipe), "after": after}

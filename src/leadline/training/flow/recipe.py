@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from leadline.data.flow.augment import FlowAugmentation
-from leadline.training.recipe import DataShare, Recipe, require_crop
+from leadline.errors import InputError
+from leadline.training.recipe import DataShare, NetworkRecipe, require_crop
 
 
-@dataclass(frozen=True)
-class FlowRecipe(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class FlowRecipe(NetworkRecipe):
     """Supervised training of an optical-flow network.
 
     Args:
@@ -34,3 +35,8 @@ class FlowRecipe(Recipe):
         """Refuses what cannot be trained."""
         super().__post_init__()
         require_crop(self.augmentation.crop, 32)
+        for place in (self.data, self.validation, *(share.data for share in self.mix)):
+            if not isinstance(place, str):
+                raise InputError(
+                    f"expected a folder of shards to learn flow from, got the data set {place.dataset}; write shards first"
+                )

@@ -5,30 +5,30 @@ from typing import cast, final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from leadline.data.flow.shards import FlowShards
 from leadline.data.flow.stream import FlowBatch, flow_stream
+from leadline.data.stream import Stream
 from leadline.losses.flow import flow_confidence_cross_entropy, match_cross_entropy, robust_flow
 from leadline.models.catalog import build_model
 from leadline.models.flow import FlowInference, FlowModel, FlowPrediction
+from leadline.samples import FlowSample
 from leadline.training.flow.recipe import FlowRecipe
 from leadline.training.flow.validation import FlowValidation, FlowValidationItem, log_flow_scores
 from leadline.training.learner import Learner
 
 
 @final
-class SupervisedFlow(Learner):
+class SupervisedFlow(Learner[FlowRecipe]):
     """Learns flow and its confidence from samples with truth; validates a moving average of the weights."""
 
     def __init__(self, recipe: FlowRecipe) -> None:
         super().__init__(recipe, build_model(recipe.model, recipe.model_options))
-        self.recipe = recipe
 
     @property
     def inference(self) -> FlowInference:
         """The averaged network as users call it."""
-        return FlowInference(cast(FlowModel, self.average.module)).eval()
+        return FlowInference(cast(FlowModel, self.averaged)).eval()
 
     def training_step(self, batch: FlowBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -44,17 +44,16 @@ class SupervisedFlow(Learner):
             flow, confidence = self.inference(batch["first"], batch["second"])
         log_flow_scores(self, batch, flow, confidence)
 
-    def train_dataloader(self) -> DataLoader[FlowBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
+    def samples(self, start: int, count: int) -> Stream[FlowSample]:
+        """The samples of one epoch."""
         recipe = self.recipe
-        sources = [FlowShards(folder) for folder in (recipe.data, *(share.data for share in recipe.mix))]
+        sources = [FlowShards(str(folder)) for folder in (recipe.data, *(share.data for share in recipe.mix))]
         shares = [1.0, *(share.weight for share in recipe.mix)]
-        count = recipe.epoch_steps * recipe.batch_size
-        return self.loader(flow_stream(sources, shares, recipe.augmentation, recipe.seed, self.samples_seen, count))
+        return flow_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)
 
-    def val_dataloader(self) -> DataLoader[FlowValidationItem]:
+    def validation_images(self) -> FlowValidation:
         """Rendered pairs first, then the real pairs that are present."""
-        return self.validation_loader(FlowValidation(self.recipe))
+        return FlowValidation(self.recipe)
 
 
 def flow_terms(prediction: FlowPrediction, batch: FlowBatch, recipe: FlowRecipe) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from leadline.data.flow.shards import FlowShards
 from leadline.protocols.flow.scenes import FlowFiles, find_flow_scenes
 from leadline.training.learner import Learner
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import NetworkRecipe
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class FlowValidationItem(TypedDict):
 class FlowValidation(Dataset[FlowValidationItem]):
     """Rendered pairs, and the real pairs of the recipe's folders that are present."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.shards = FlowShards(recipe.validation, backward=False)
+    def __init__(self, recipe: NetworkRecipe) -> None:
+        self.shards = FlowShards(str(recipe.validation), backward=False)
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[FlowFiles] = []
         for folder in map(Path, recipe.scenes):

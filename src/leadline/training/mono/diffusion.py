@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast, final
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment_fov import FovAugmentation
 from leadline.data.mono.stream import FovBatch, fov_stream
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.losses import l1
@@ -20,15 +21,16 @@ from leadline.models.mono.diffusion_depth import DIFFUSION_STEPS, DiffusionDepth
 from leadline.models.mono.diffusion_sampler import DiffusionSampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo.estimate import DiffusionOptions
-from leadline.training.learner import Learner
-from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
+from leadline.samples import DepthSample
+from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.validation import MonoValidation, MonoValidationItem
 from leadline.training.processes import process_rank
-from leadline.training.recipe import Recipe, require_crop
+from leadline.training.recipe import NetworkRecipe, require_crop, require_range
 from leadline.training.sources import depth_sources, require_no_sky
 
 
-@dataclass(frozen=True)
-class DiffusionRecipe(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class DiffusionRecipe(NetworkRecipe):
     """Training of a network that draws metric depth.
 
     Args:
@@ -43,36 +45,35 @@ class DiffusionRecipe(Recipe):
     depth_range: LogDepthRange = field(default_factory=LogDepthRange)
     sky_weight: float = 0.0
     unroll: float = 0.0
-    draw: DiffusionOptions = field(default_factory=lambda: DiffusionOptions(4, 5))
+    draw: DiffusionOptions = field(default_factory=lambda: DiffusionOptions(steps=4, ensemble=5))
     augmentation: FovAugmentation = field(default_factory=FovAugmentation)
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
+        require_range(self, "sky_weight", least=0)
         require_no_sky(self.sky_weight, [self.data])
         if not 0.0 <= self.unroll <= 1.0:
             raise InputError(f"expected unroll in [0, 1] in the recipe, got {self.unroll}")
 
 
 @final
-class DiffusionLearner(Learner):
-    """Learns to denoise coded depth; validates what a moving average of the weights draws."""
+class DiffusionLearner(MonoLearner[DiffusionRecipe]):
+    """Learns to denoise coded depth; validates the depth that a moving average of the weights draws."""
 
     def __init__(self, recipe: DiffusionRecipe) -> None:
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, DiffusionDepth):
             raise InputError(f"expected the model diffusion-depth for this method, got {recipe.model}")
         require_crop(recipe.augmentation.crop, model.input_stride)
-        super().__init__(recipe, model)
-        self.recipe = recipe
+        super().__init__(recipe, model, partial(MonoValidation, recipe))
         self.noise = noise_schedule()
 
     @property
     def sampler(self) -> DiffusionSampler:
         """The averaged network as users call it."""
         rows, columns = self.recipe.augmentation.crop
-        network = cast(nn.Module, self.average.module).eval()
-        return DiffusionSampler(network, self.recipe.depth_range, rows * columns, self.recipe.draw)
+        return DiffusionSampler(self.averaged, self.recipe.depth_range, rows * columns, self.recipe.draw)
 
     def training_step(self, batch: FovBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch; its noise is a function of seed and step, so that a resumed run draws the same."""
@@ -80,25 +81,19 @@ class DiffusionLearner(Learner):
         generator = torch.Generator().manual_seed(int(seed[0]))
         return self.checked(diffusion_terms(self.model, self.noise, batch, self.recipe, generator))
 
-    def validation_step(self, batch: MonoValidationItem, batch_index: int) -> None:
-        """Scores what the averaged network draws of one image; in metres, if its field of view is known."""
-        image = batch["image"].cpu().numpy()
-        camera = _camera(batch["relative_focal"], *image.shape[:2]) if "relative_focal" in batch else None
-        with torch.autocast(self.device.type, enabled=False):
-            drawn = self.sampler(image, camera)
-        confidence = None if drawn.confidence is None else torch.from_numpy(drawn.confidence)
-        log_scores(self, batch, torch.from_numpy(drawn.depth), confidence, drawn.kind)
-
-    def train_dataloader(self) -> DataLoader[FovBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
+    def samples(self, start: int, count: int) -> Stream[DepthSample]:
+        """The samples of one epoch with their fields of view."""
         recipe = self.recipe
-        count = recipe.epoch_steps * recipe.batch_size
         (source,), _ = depth_sources(recipe)
-        return self.loader(fov_stream(source, recipe.augmentation, recipe.seed, self.samples_seen, count))
+        return fov_stream(source, recipe.augmentation, recipe.seed, start, count)
 
-    def val_dataloader(self) -> DataLoader[MonoValidationItem]:
-        """Rendered images first, then the real scenes that are present."""
-        return self.validation_loader(MonoValidation(self.recipe))
+    def estimate(self, item: MonoValidationItem) -> Estimate:
+        """Depth that the averaged network draws of one image; in metres if its field of view is known."""
+        image = item["image"].cpu().numpy()
+        camera = _camera(item["relative_focal"], *image.shape[:2]) if "relative_focal" in item else None
+        drawn = self.sampler(image, camera)
+        confidence = None if drawn.confidence is None else torch.from_numpy(drawn.confidence)
+        return Estimate(torch.from_numpy(drawn.depth), confidence, drawn.kind)
 
 
 def _camera(relative_focal: float, height: int, width: int) -> Pinhole:
@@ -126,7 +121,7 @@ def diffusion_terms(
         the network's own depth; the velocity back to the truth would grow without bound as the noise vanishes, so that
         the denoised depth is compared instead.
     """
-    image = batch["image"].permute(0, 3, 1, 2).float() / 255.0
+    image = images_of(batch["image"])
     clean = recipe.depth_range.encode(batch["depth"]).unsqueeze(1)
     weight = batch["valid"].float() + recipe.sky_weight * (batch["inside"] & ~batch["valid"]).float()
     weight = weight.unsqueeze(1)

@@ -2,27 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast, final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.stream import MonoBatch, mono_stream
 from leadline.data.source import Part
+from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.losses import l2
 from leadline.models.catalog import build_model
 from leadline.models.mono.inference import MonoInference
 from leadline.models.mono.intrinsic_lora import IntrinsicLora, write_adapters
 from leadline.models.mono.intrinsic_lora_base import GENERATOR
-from leadline.training.learner import Learner
-from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
-from leadline.training.recipe import Recipe, require_crop
+from leadline.samples import DepthSample
+from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.validation import MonoValidation, MonoValidationItem
+from leadline.training.recipe import NetworkRecipe, require_crop, require_range
 from leadline.training.sources import depth_sources, require_no_sky
 
 ADAPTERS_NAME: Final = "adapters.safetensors"
@@ -31,13 +33,13 @@ _LEAST_KNOWN: Final = 0.1
 _NEARLY_ALL: Final = (0.02, 0.98)
 
 
-@dataclass(frozen=True)
-class IntrinsicLoraRecipe(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class IntrinsicLoraRecipe(NetworkRecipe):
     """Training of low-rank adapters on an image generator; model_options say which and of what rank.
 
     Args:
         labels: How many samples are learnt from, the data's first ones.
-        sky_weight: Weight of a latent that sees pixels without truth, which are taken to be infinitely far away: right
+        sky_weight: Weight of a latent over pixels without truth, which are taken to be infinitely far away: right
             for rendered images, where only the sky has none.
         augmentation: How samples are changed.
     """
@@ -49,13 +51,14 @@ class IntrinsicLoraRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
+        require_range(self, "sky_weight", least=0)
         require_no_sky(self.sky_weight, [self.data])
         if self.labels < 1:
             raise InputError(f"expected labels of at least 1 in the recipe, got {self.labels}")
 
 
 @final
-class IntrinsicLoraLearner(Learner):
+class IntrinsicLoraLearner(MonoLearner[IntrinsicLoraRecipe]):
     """Learns the latent of inverse depth, and only the adapters for it; validates a moving average of them."""
 
     def __init__(self, recipe: IntrinsicLoraRecipe) -> None:
@@ -63,34 +66,34 @@ class IntrinsicLoraLearner(Learner):
         if not isinstance(model, IntrinsicLora):
             raise InputError(f"expected the model intrinsic-lora for this method, got {recipe.model}")
         require_crop(recipe.augmentation.crop, model.input_stride)
-        super().__init__(recipe, model)
-        self.recipe = recipe
+        super().__init__(recipe, model, partial(MonoValidation, recipe), _adapters)
 
     @property
     def inference(self) -> MonoInference:
         """The averaged network as users call it."""
         rows, columns = self.recipe.augmentation.crop
-        return MonoInference(cast(Any, self.average.module), (rows * columns,)).eval()
-
-    def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """The adapters."""
-        return [{"params": [weight for _, weight in cast(IntrinsicLora, self.model).adapters()]}]
+        return MonoInference(cast(Any, self.averaged), (rows * columns,)).eval()
 
     def training_step(self, batch: MonoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
         model = cast(IntrinsicLora, self.model)
-        image = batch["image"].permute(0, 3, 1, 2).float() / 255.0
+        image = images_of(batch["image"])
         truth = model.latent(unit_range(batch["inverse_depth"], batch["valid"]).unsqueeze(1).expand(-1, 3, -1, -1))
         weight = latent_weight(batch["valid"], model.latent_stride, self.recipe.sky_weight)
         latent = model.depth_latent(image)
         with torch.autocast(image.device.type, enabled=False):
             return self.checked({"latent": l2(latent.float(), truth.float(), weight.expand_as(truth))})
 
-    def validation_step(self, batch: MonoValidationItem, batch_index: int) -> None:
-        """Scores the averaged network on one image."""
-        with torch.autocast(self.device.type, enabled=False):
-            inverse_depth, confidence = self.inference(batch["image"])
-        log_scores(self, batch, inverse_depth, confidence)
+    def samples(self, start: int, count: int) -> Stream[DepthSample]:
+        """The samples of one epoch, out of the data's first ones."""
+        recipe = self.recipe
+        (whole,), _ = depth_sources(recipe)
+        source = Part(whole, range(min(recipe.labels, len(whole))))
+        return mono_stream([source], [1.0], recipe.augmentation, recipe.seed, start, count)
+
+    def estimate(self, item: MonoValidationItem) -> Estimate:
+        """Inverse depth of one image."""
+        return Estimate(*self.inference(item["image"]))
 
     def on_fit_end(self) -> None:
         """Writes the averaged adapters beside the checkpoint."""
@@ -98,17 +101,10 @@ class IntrinsicLoraLearner(Learner):
             average = cast(IntrinsicLora, self.average.module)
             write_adapters(average, Path(self.trainer.default_root_dir) / ADAPTERS_NAME, {"generator": GENERATOR.name})
 
-    def train_dataloader(self) -> DataLoader[MonoBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
-        recipe = self.recipe
-        count = recipe.epoch_steps * recipe.batch_size
-        (whole,), _ = depth_sources(recipe)
-        source = Part(whole, range(min(recipe.labels, len(whole))))
-        return self.loader(mono_stream([source], [1.0], recipe.augmentation, recipe.seed, self.samples_seen, count))
 
-    def val_dataloader(self) -> DataLoader[MonoValidationItem]:
-        """Rendered images first, then the real scenes that are present."""
-        return self.validation_loader(MonoValidation(self.recipe))
+def _adapters(model: nn.Module) -> Sequence[dict[str, Any]]:
+    """One parameter group of the adapters alone."""
+    return [{"params": [weight for _, weight in cast(IntrinsicLora, model).adapters()]}]
 
 
 def unit_range(inverse_depth: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:

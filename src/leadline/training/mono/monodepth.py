@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import Dataset
 
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.stream import StereoBatch
@@ -18,20 +19,21 @@ from leadline.models.catalog import build_model
 from leadline.models.mono import MonoInference
 from leadline.models.mono.monodepth import MonoDepth
 from leadline.ops import warp_by_disparity
-from leadline.training.learner import Learner
-from leadline.training.mono.validation import MonoValidation, MonoValidationItem, log_scores
-from leadline.training.recipe import DataShare, Recipe, require_crop
+from leadline.training.mono.learner import Estimate, MonoLearner
+from leadline.training.mono.recipe import ENCODER_STRIDE
+from leadline.training.mono.validation import MonoValidation, MonoValidationItem
+from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
 from leadline.training.stereo.learner import training_stream, views_of
 from leadline.training.stereo.photometric import both_ways, other_view
 
 
 def _alike() -> StereoAugmentation:
-    """Nothing that makes the views differ more than their cameras do, and no image on its head."""
-    return StereoAugmentation((288, 384), (-0.2, 0.2), flip_rows=0.0, asymmetric=0.0, erase=0.0)
+    """Changes that leave the views as alike as their cameras make them, and no image upside down."""
+    return StereoAugmentation(crop=(288, 384), log2_scale=(-0.2, 0.2), flip_rows=0.0, asymmetric=0.0, erase=0.0)
 
 
-@dataclass(frozen=True)
-class MonoDepthRecipe(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class MonoDepthRecipe(NetworkRecipe):
     """Training from pairs; truth is read only by the validation, whose shards are of single images.
 
     Args:
@@ -49,24 +51,25 @@ class MonoDepthRecipe(Recipe):
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
         super().__post_init__()
-        require_crop(self.augmentation.crop, 32)
+        for name in ("smoothness_weight", "consistency_weight"):
+            require_range(self, name, least=0)
+        require_crop(self.augmentation.crop, ENCODER_STRIDE)
 
 
 @final
-class LeftRightMono(Learner):
+class LeftRightMono(MonoLearner[MonoDepthRecipe]):
     """Learns both views' disparities from the left image; validates a moving average of the weights."""
 
     def __init__(self, recipe: MonoDepthRecipe) -> None:
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, MonoDepth):
             raise InputError(f"expected the network monodepth for method: monodepth, got {recipe.model}")
-        super().__init__(recipe, model)
-        self.recipe = recipe
+        super().__init__(recipe, model, partial(MonoValidation, recipe))
 
     @property
     def inference(self) -> MonoInference:
         """The averaged network as users call it."""
-        return MonoInference(cast(MonoDepth, self.average.module)).eval()
+        return MonoInference(cast(MonoDepth, self.averaged)).eval()
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -75,20 +78,14 @@ class LeftRightMono(Learner):
         with torch.autocast(left.device.type, enabled=False):
             return self.checked(left_right_terms(disparities, left, right, self.recipe))
 
-    def validation_step(self, batch: MonoValidationItem, batch_index: int) -> None:
-        """Scores the averaged network on one image."""
-        with torch.autocast(self.device.type, enabled=False):
-            depth, confidence = self.inference(batch["image"])
-        log_scores(self, batch, depth, confidence, "up_to_scale")
+    def samples(self, start: int, count: int) -> Dataset[dict[str, Tensor]]:
+        """The pairs of one epoch."""
+        return training_stream(self.recipe, start, count)
 
-    def train_dataloader(self) -> DataLoader[StereoBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
-        count = self.recipe.epoch_steps * self.recipe.batch_size
-        return self.loader(training_stream(self.recipe, self.samples_seen, count))
-
-    def val_dataloader(self) -> DataLoader[MonoValidationItem]:
-        """Rendered images first, then the real scenes that are present."""
-        return self.validation_loader(MonoValidation(self.recipe))
+    def estimate(self, item: MonoValidationItem) -> Estimate:
+        """Depth of one image up to scale."""
+        depth, confidence = self.inference(item["image"])
+        return Estimate(depth, confidence, "up_to_scale")
 
 
 def left_right_terms(

@@ -1,4 +1,4 @@
-"""What a network for single images is validated on while it trains."""
+"""Validation of a network for single images while it trains."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.learner import Learner
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import NetworkRecipe
 from leadline.training.sources import validation_source
 from leadline.visual.colormap import confidence_grey, plasma
 
@@ -29,12 +29,12 @@ _LOG = logging.getLogger(__name__)
 CONFIDENT_ERROR: Final = 0.1
 """Relative error of depth after alignment below which a pixel counts as right for the confidence."""
 _COMMON: Final[AlignmentName] = "lsq-disparity"
-"""What every kind is scored under, so that all networks can be compared."""
+"""Alignment under which every kind is scored, so that all networks can be compared."""
 _OWN: Final[Mapping[DepthKind, tuple[AlignmentName, ...]]] = {
     "metric": ("median", "none"),
     "up_to_scale": ("median",),
 }
-"""What a kind is scored under besides."""
+"""Further alignments under which a kind is scored."""
 _SHOWN: Final = 4
 
 
@@ -54,7 +54,7 @@ class MonoValidationItem(TypedDict):
 class MonoValidation(Dataset[MonoValidationItem]):
     """Rendered images, and the real scenes of the recipe's folders that are present: evenly spaced ones if many."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: NetworkRecipe) -> None:
         self.shards = validation_source(recipe.validation)
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, bool, DepthFiles]] = []
@@ -110,9 +110,9 @@ def log_scores(
     depth also as it is: under the names abs_rel-median, abs_rel-none and so on. An image without truth is not scored.
 
     Args:
-        learner: Whose scores they are.
+        learner: Collects the scores.
         item: The image.
-        values: What the network says of it.
+        values: The network's depth or inverse depth.
         confidence: Its P(the depth is within 10 % of the truth).
         kind: What the values are.
     """

@@ -36,37 +36,40 @@ from leadline.training.stereo.distillation import DistillationRecipe, DistilledS
 from leadline.training.stereo.photometric import seen_by_both
 
 _CROP: Final = (256, 512)
+_NETWORK: Final = "leadline-fast"
+_RECORDINGS: Final = "recordings"
+"""Name of the data in the recipe: the pairs themselves are passed to the learner."""
 _WIDTH_SHARE: Final = 8
-"""Recordings wider than so many times the network's largest disparity are shrunk, lest near things leave its range."""
+"""Recordings wider than so many times the network's largest disparity are shrunk, so that near things stay in range."""
 _LOG2_SCALE: Final = 0.1
 _MATCHER: Final = "sgbm-3way"
 _NEAR_PX: Final = 2.0
-"""Within so much of what the network says, the matcher is believed: its few gross errors would teach much."""
+"""Largest difference from the network at which the matcher is believed: its few gross errors would teach much."""
 _TEACHER_ENLARGE: Final = 1.5
-"""The teacher sees the images larger than its pupil does, and so more of what is thin or slanted."""
+"""Enlargement of the teacher's images: thin and slanted things come out better in larger images."""
 _OWN_WEIGHT: Final = 0.5
-"""Of what the network itself says, where the matcher does not confirm it."""
+"""Weight of the network's own disparity where the matcher does not confirm it."""
 _RENDER_SEED: Final = 500_000
 _HIDDEN_COST: Final = 0.5
-"""What a pixel costs the guard that the two views' disparities do not agree on: as much as a poor match."""
+"""Cost of a pixel on which the two views' disparities disagree: that of a poor match."""
 _AGREED_PX: Final = 1.0
 _MOST_CHECKED: Final = 12
-"""Held-back pairs that are looked at."""
+"""Most held-back pairs that are scored."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdaptOptions:
-    """How a network is adapted.
+    """Options of adapting.
 
     Args:
         steps: Optimiser steps.
         holdout: Share of the pairs that judge the result and are not learned from.
         learning_rate: Small, for the network is good already.
         batch_size: Crops a step.
-        checks: How often the held-back pairs are looked at; the best of these states is kept.
-        rehearsed: Rendered pairs with truth, rendered before, that are half of what is learned from, lest the network
-            unlearn other scenes. 0 for none.
-        seed: Of the order, the crops, and which pairs are held back.
+        checks: How often the held-back pairs are scored; the best of these states is kept.
+        rehearsed: Rendered pairs with truth, rendered before, that are half of the training data, so that the network
+            keeps its accuracy on other scenes. 0 for none.
+        seed: Seeds the order and the crops.
     """
 
     steps: int = 100
@@ -94,7 +97,7 @@ class AdaptOptions:
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """What came of it.
+    """The result of adapting.
 
     Args:
         inference: The adapted network, or the old one if adapting made it worse.
@@ -102,7 +105,7 @@ class Adapted:
         before: Score of the old network on the held-back pairs; lower is better.
         scores: Score at each check, by step.
         learned: Pairs that were learned from.
-        held_back: Pairs that judged.
+        held_back: Pairs that the score is of.
     """
 
     inference: StereoInference
@@ -135,7 +138,7 @@ def adapt(inference: StereoInference, files: Sequence[PairPaths], options: Adapt
     Args:
         inference: The network; it stays as it is.
         files: The pairs, at least two.
-        options: How.
+        options: Options of the run.
         folder: Where a batch that ends the run with an error is left.
     Raises:
         InputError: If there are too few pairs, or one cannot be read or matched.
@@ -179,10 +182,10 @@ def adapt(inference: StereoInference, files: Sequence[PairPaths], options: Adapt
 
 
 def guard_score(inference: StereoInference, pairs: StereoPairs) -> float:
-    """How badly a network explains pairs: the mean census difference of both views, lower is better.
+    """Score of a network on pairs without truth: the mean census difference of both views, lower is better.
 
-    A pixel that leaves the other image, or on which both views disagree by more than 1 px, costs 0.5; so nothing is
-    won by hiding what does not match.
+    A pixel that leaves the other image, or on which both views disagree by more than 1 px, costs 0.5, so that the score
+    cannot fall by hiding what does not match.
 
     Args:
         inference: The network.
@@ -214,18 +217,18 @@ def _cost(
 class _Confirmed:
     """A teacher: a classical matcher where both views and the network confirm it, elsewhere the network as it was.
 
-    The network sees the images larger than its pupil does.
+    The teacher's images are larger than those of the network that learns.
 
     Source: Tonioni et al. 2017 (Unsupervised Adaptation for Deep Stereo), for learning from a matcher where it is sure.
     """
 
     def __init__(self, inference: StereoInference) -> None:
-        # What a learner sees has been enlarged already.
+        # The images of a learner have been enlarged already.
         self.old = StereoInference(cast(StereoModel, copy.deepcopy(inference.model)), _TEACHER_ENLARGE).eval()
         self.matcher = ClassicalStereo(_MATCHER, self.old.max_disparity)
 
     def __call__(self, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
-        """Disparities to learn, each with the weight that it has."""
+        """Disparities to learn, each with its weight as the confidence."""
         with torch.inference_mode():
             disparity, _ = self.old(torch.from_numpy(left), torch.from_numpy(right))
         own, found = disparity.numpy(), self.matcher(left, right)
@@ -236,7 +239,7 @@ class _Confirmed:
 
 @final
 class _Guard(lightning.Callback):
-    """Looks at the held-back pairs now and then, and keeps the averaged weights that explain them best."""
+    """Scores the held-back pairs at intervals, and keeps the averaged weights that explain them best."""
 
     def __init__(self, pairs: StereoPairs, every: int, before: float) -> None:
         self.pairs, self.every, self.before = pairs, every, before
@@ -244,7 +247,7 @@ class _Guard(lightning.Callback):
         self.weights: dict[str, Tensor] | None = None
 
     def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
-        """Scores what the steps so far have made; at the end of a batch its average is still one step behind."""
+        """Scores the steps so far; at the end of a batch the average is still one step behind."""
         if trainer.global_step and trainer.global_step % self.every == 0:
             self._score(trainer.global_step, cast(DistilledStereo, pl_module))
 
@@ -268,7 +271,7 @@ def _checked_size(pairs: StereoPairs, index: int) -> tuple[int, int]:
 
 
 def _split(count: int, options: AdaptOptions) -> tuple[list[int], list[int]]:
-    """Pairs to learn from and pairs to judge by, at least one of each; evenly spread over a recording."""
+    """Pairs to learn from and pairs to score, at least one of each; evenly spread over a recording."""
     if count < 2:
         raise InputError(f"expected at least 2 pairs, one of them to judge by, got {count}; record more")
     held = min(max(1, round(options.holdout * count)), count - 1)
@@ -285,10 +288,20 @@ def _recipe(inference: StereoInference, options: AdaptOptions, sizes: Sequence[t
         for most, side in zip(_CROP, smallest, strict=True)
     )
     log2 = math.log2(enlarge)
+    augmentation = StereoAugmentation(
+        crop=(crop[0], crop[1]),
+        log2_scale=(log2 - _LOG2_SCALE, log2 + _LOG2_SCALE),
+        log2_stretch=0.0,
+        flip_views=0.5,
+        flip_rows=0.0,
+        photometric=0.3,
+        asymmetric=0.0,
+        erase=0.0,
+    )
     return DistillationRecipe(
-        "leadline-fast",
-        "",
-        "",
+        model=_NETWORK,
+        data=_RECORDINGS,
+        validation=_RECORDINGS,
         seed=options.seed,
         steps=options.steps,
         batch_size=options.batch_size,
@@ -305,7 +318,5 @@ def _recipe(inference: StereoInference, options: AdaptOptions, sizes: Sequence[t
         min_confidence=0.0,
         freeze_norms=True,
         heed_truth=True,
-        augmentation=StereoAugmentation(
-            (crop[0], crop[1]), (log2 - _LOG2_SCALE, log2 + _LOG2_SCALE), 0.0, 0.5, 0.0, 0.3, 0.0, 0.0
-        ),
+        augmentation=augmentation,
     )

@@ -1,4 +1,4 @@
-"""Distillation of stereo networks: a teacher says the disparities of pairs without truth."""
+"""Distillation of stereo networks: a teacher gives the disparities of pairs without truth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.models.stereo import StereoPrediction
 from leadline.training.stereo.learner import StereoLearner, views_of
-from leadline.training.stereo.recipe import StereoRecipe
+from leadline.training.stereo.recipe import DisparityLoss, StereoData
 from leadline.training.stereo.supervised import disparity_terms
 
 Teacher = Callable[[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], DisparityMap]
 
 
-@dataclass(frozen=True)
-class DistillationRecipe(StereoRecipe):
-    """Training on what another method says; occluded_weight has no say here, for the teacher's confidence has.
+@dataclass(frozen=True, kw_only=True)
+class DistillationRecipe(StereoData, DisparityLoss):
+    """Training on another method's disparities, weighted by that method's confidence.
 
     Args:
         teacher: Bundled network, ONNX file of ours, checkpoint (.ckpt) of `leadline train`, or a classical matcher.
@@ -41,26 +41,27 @@ class DistillationRecipe(StereoRecipe):
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
-        super().__post_init__()
+        StereoData.__post_init__(self)
+        DisparityLoss.__post_init__(self)
         if not 0.0 <= self.min_confidence < 1.0:
             raise InputError(f"expected min_confidence in [0, 1) in the recipe, got {self.min_confidence}")
 
 
 @final
-class DistilledStereo(StereoLearner):
-    """Learns a teacher's disparities, each as firmly as the teacher believes in it; truth only if the recipe heeds it.
+class DistilledStereo(StereoLearner[DistillationRecipe]):
+    """Learns a teacher's disparities, weighted by the teacher's confidence; truth only if the recipe heeds it.
 
     Args:
         recipe: What to learn.
         model: The network to go on with, instead of a new one.
-        teacher: Who says the disparities, instead of the recipe's teacher.
+        teacher: Method whose disparities are learned, instead of the recipe's teacher.
     """
 
     def __init__(
         self, recipe: DistillationRecipe, model: nn.Module | None = None, teacher: Teacher | None = None
     ) -> None:
-        super().__init__(recipe, recipe, recipe.enlarge, model)
-        self.recipe, self.teacher = recipe, load_teacher(recipe.teacher) if teacher is None else teacher
+        super().__init__(recipe, model)
+        self.teacher = load_teacher(recipe.teacher) if teacher is None else teacher
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -81,17 +82,17 @@ class DistilledStereo(StereoLearner):
                 disparities.append(truth)
                 weights.append(known.float())
                 continue
-            said = self.teacher(left.cpu().numpy(), right.cpu().numpy())
-            confidence = said.valid.astype(np.float32) if said.confidence is None else said.valid * said.confidence
+            found = self.teacher(left.cpu().numpy(), right.cpu().numpy())
+            confidence = found.valid.astype(np.float32) if found.confidence is None else found.valid * found.confidence
             sure = np.where(confidence >= self.recipe.min_confidence, confidence, 0.0).astype(np.float32)
-            disparities.append(torch.from_numpy(np.where(said.valid, said.disparity, 0.0).astype(np.float32)))
+            disparities.append(torch.from_numpy(np.where(found.valid, found.disparity, 0.0).astype(np.float32)))
             weights.append(torch.from_numpy(sure))
         taught, weight = (torch.stack([one.to(self.device) for one in maps]) for maps in (disparities, weights))
         return taught.unsqueeze(1), weight.unsqueeze(1)
 
 
 def load_teacher(name: str) -> Teacher:
-    """A method whose disparities shall be learned.
+    """A method whose disparities are learned.
 
     Args:
         name: As in `DistillationRecipe`.
@@ -105,13 +106,13 @@ def load_teacher(name: str) -> Teacher:
         raise InputError(f"expected the teacher's checkpoint at {path}, got no such file; check the name")
     inference = load_inference(path, "stereo")
 
-    def say(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
+    def estimate(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]) -> DisparityMap:
         with torch.inference_mode():
             disparity, confidence = inference(torch.from_numpy(left), torch.from_numpy(right))
         valid = np.ones(left.shape[:2], bool)
         return DisparityMap(disparity.numpy(), valid, None if confidence is None else confidence.numpy())
 
-    return say
+    return estimate
 
 
 def freeze_norms(model: nn.Module) -> None:

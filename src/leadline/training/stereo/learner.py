@@ -1,30 +1,34 @@
-"""What the methods stereo share: mixed data, and validation against truth."""
+"""The core of stereo methods: mixed data, and validation against truth."""
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from leadline.data.catalog import DatasetSpec
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import PriorBatch, PriorStream
 from leadline.data.stereo.stream import StereoBatch, stereo_stream
+from leadline.errors import InputError
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoInference, StereoModel
 from leadline.runtime.prior import sgbm_prior
-from leadline.training.learner import Learner
-from leadline.training.recipe import DataShare, Recipe, method_of
+from leadline.training.learner import Groups, Learner, all_weights
+from leadline.training.recipe import DataShare, method_of, require_crop
 from leadline.training.sources import stereo_source
+from leadline.training.stereo.recipe import StereoData
 from leadline.training.stereo.validation import StereoValidation, StereoValidationItem, log_scores
+
+S = TypeVar("S", bound=StereoData)
 
 
 @runtime_checkable
-class StereoData(Protocol):
-    """The part of a recipe that says which samples are seen and how they are changed."""
+class PairRecipe(Protocol):
+    """The part of a recipe that says which pairs are learned from and how they are changed."""
 
     @property
     def data(self) -> str | DatasetSpec:
@@ -47,7 +51,7 @@ class StereoData(Protocol):
         ...
 
 
-def training_stream(recipe: StereoData, start: int, count: int) -> Dataset[dict[str, Tensor]]:
+def training_stream(recipe: PairRecipe, start: int, count: int) -> Dataset[dict[str, Tensor]]:
     """The samples of one epoch, from all folders of a recipe: shards or unlabelled pairs.
 
     Args:
@@ -57,32 +61,52 @@ def training_stream(recipe: StereoData, start: int, count: int) -> Dataset[dict[
     Raises:
         InputError: If a folder has neither shards nor pairs.
     """
-    shares: Sequence[DataShare] = (DataShare(recipe.data), *recipe.mix)
+    shares: Sequence[DataShare] = (DataShare(data=recipe.data), *recipe.mix)
     sources = [stereo_source(share.data, method_of(recipe)) for share in shares]
     return stereo_stream(sources, [share.weight for share in shares], recipe.augmentation, recipe.seed, start, count)
 
 
-class StereoLearner(Learner, ABC):
-    """Trains a stereo network; a subclass says how it learns from a batch, and whether a matcher guides the network.
+class StereoLearner(Learner[S], ABC):
+    """Trains a stereo network for pairs; a subclass defines the loss of a batch.
 
     Args:
         recipe: What to learn.
-        data: The same recipe, as far as it says which samples are seen.
-        enlarge: How much larger the inference network sees the images.
         model: The network to train, instead of a new one of the recipe's name.
+        teaches_prior: Whether the loss uses the prior of a network that takes one; it is matched for it then.
+        groups: What the optimiser learns, and at which rates.
+    Raises:
+        InputError: If the network is not for stereo, or cannot take the recipe's crop.
     """
 
-    guided = False
-
-    def __init__(self, recipe: Recipe, data: StereoData, enlarge: float, model: nn.Module | None = None) -> None:
-        super().__init__(recipe, build_model(recipe.model, recipe.model_options) if model is None else model)
-        self.stereo_data, self.enlarge = data, enlarge
-        self.max_disparity = cast(StereoModel, self.model).max_disparity
+    def __init__(
+        self, recipe: S, model: nn.Module | None = None, teaches_prior: bool = False, groups: Groups = all_weights
+    ) -> None:
+        network = build_model(recipe.model, recipe.model_options) if model is None else model
+        if not isinstance(network, StereoModel):
+            raise InputError(
+                f"expected a stereo network with max_disparity and input_stride, got {type(network).__name__}; choose "
+                f"another model than {recipe.model} for this method"
+            )
+        require_crop(recipe.augmentation.crop, network.input_stride)
+        super().__init__(recipe, network, groups)
+        self.max_disparity = network.max_disparity
+        self.guided = teaches_prior and bool(getattr(network, "guided", False))
 
     @property
     def inference(self) -> StereoInference:
         """The averaged network as users call it."""
-        return StereoInference(cast(StereoModel, self.average.module), self.enlarge).eval()
+        return StereoInference(cast(StereoModel, self.averaged), self.recipe.enlarge).eval()
+
+    def samples(self, start: int, count: int) -> Dataset[dict[str, Tensor]]:
+        """The samples of one epoch, with priors if the network is guided."""
+        stream = training_stream(self.recipe, start, count)
+        if not self.guided:
+            return stream
+        return PriorStream(stream, start, self.recipe.batch_size, self.max_disparity, self.recipe.enlarge)
+
+    def validation_images(self) -> Dataset[StereoValidationItem]:
+        """Rendered pairs first, then the real scenes that are present."""
+        return StereoValidation(self.recipe)
 
     def validation_step(self, batch: StereoValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one image, all pixels with truth."""
@@ -95,21 +119,9 @@ class StereoLearner(Learner, ABC):
             disparity, confidence = inference(batch["left"], batch["right"], *layers)
         log_scores(self, batch, disparity, confidence)
 
-    def train_dataloader(self) -> DataLoader[StereoBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
-        start, batch_size = self.samples_seen, self.schedule.batch_size
-        stream = training_stream(self.stereo_data, start, self.schedule.epoch_steps * batch_size)
-        if self.guided:
-            stream = PriorStream(stream, start, batch_size, self.max_disparity, self.enlarge)
-        return self.loader(stream)
-
-    def val_dataloader(self) -> DataLoader[StereoValidationItem]:
-        """Rendered pairs first, then the real scenes that are present."""
-        return self.validation_loader(StereoValidation(self.schedule))
-
 
 def prior_of(batch: StereoBatch) -> tuple[Tensor, ...]:
-    """What guides a network in a batch, px, and 1 where the guide stands by it, as it takes them; nothing if none."""
+    """The prior of a batch, px, and 1 where the matcher stands by it, as networks take them; nothing without one."""
     if "prior" not in batch:
         return ()
     guided = cast(PriorBatch, batch)

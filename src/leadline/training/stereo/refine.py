@@ -7,7 +7,6 @@ from typing import Final, cast, final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from leadline.classical import ClassicalStereo
 from leadline.data.stereo.augment import StereoAugmentation
@@ -21,24 +20,24 @@ from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoPrediction
 from leadline.models.stereo.leadline_refine import RefineInference
 from leadline.training.learner import Learner
-from leadline.training.recipe import Recipe, method_of
+from leadline.training.recipe import NetworkRecipe, method_of, require_range
 from leadline.training.sources import stereo_source
 from leadline.training.stereo.validation import StereoValidation, StereoValidationItem, log_scores
 
 _VALIDATED: Final = ClassicalStereo("sgbm-3way", 192)
 
 
-@dataclass(frozen=True)
-class RefineRecipe(Recipe):
-    """Supervised training of a network that mends what another matcher found.
+@dataclass(frozen=True, kw_only=True)
+class RefineRecipe(NetworkRecipe):
+    """Supervised training of a network that mends another matcher's disparity.
 
     Args:
         samples: How many augmented samples are matched; after the last one the first comes again.
-        prior_cache: Folder that keeps what the matchers found, so that a sample is matched only once; one for each set
+        prior_cache: Folder that keeps the matchers' results, so that a sample is matched only once; one for each set
             of data, seed and augmentation.
         loss_shape: Barron's alpha. Some pixels are beyond mending, since the matcher searched too near a range or the
             images do not say; below 1 they do not drown the others.
-        occluded_weight: Weight of a pixel that the right view does not see.
+        occluded_weight: Weight of a pixel that is hidden from the right view.
         quarter_weight: Of the disparity at 1/4.
         half_weight: Of the disparity at 1/2.
         confidence_weight: Of the confidence's cross-entropy.
@@ -59,20 +58,21 @@ class RefineRecipe(Recipe):
         super().__post_init__()
         if self.samples < 1:
             raise InputError(f"expected samples of at least 1 in the recipe, got {self.samples}")
+        for name in ("occluded_weight", "quarter_weight", "half_weight", "confidence_weight"):
+            require_range(self, name, least=0)
 
 
 @final
-class RefinedStereo(Learner):
-    """Learns to mend the disparities of classical matchers, and how sure one may be of them afterwards."""
+class RefinedStereo(Learner[RefineRecipe]):
+    """Learns to mend the disparities of classical matchers, and the confidence of the result."""
 
     def __init__(self, recipe: RefineRecipe) -> None:
         super().__init__(recipe, build_model(recipe.model, recipe.model_options))
-        self.recipe = recipe
 
     @property
     def inference(self) -> RefineInference:
         """The averaged network as users call it."""
-        return RefineInference(self.average.module).eval()
+        return RefineInference(self.averaged).eval()
 
     def training_step(self, batch: PriorBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
@@ -113,14 +113,13 @@ class RefinedStereo(Learner):
             disparity, confidence = self.inference(batch["left"], batch["right"], prior, valid)
         log_scores(self, batch, disparity, confidence)
 
-    def train_dataloader(self) -> DataLoader[PriorBatch]:
-        """The samples of this epoch; made anew for each, so that a resumed run sees what it would have seen."""
+    def samples(self, start: int, count: int) -> CachedPriorStream:
+        """The samples of one epoch with a matcher's result, which is kept in the recipe's folder."""
         recipe = self.recipe
         source = stereo_source(recipe.data, method_of(recipe))
         stream = stereo_stream([source], [1.0], recipe.augmentation, recipe.seed, 0, recipe.samples)
-        cache = make_output_folder(Path(recipe.prior_cache))
-        return self.loader(CachedPriorStream(stream, cache, self.samples_seen, recipe.epoch_steps * recipe.batch_size))
+        return CachedPriorStream(stream, make_output_folder(Path(recipe.prior_cache)), start, count)
 
-    def val_dataloader(self) -> DataLoader[StereoValidationItem]:
+    def validation_images(self) -> StereoValidation:
         """Rendered pairs first, then the real scenes that are present."""
-        return DataLoader(StereoValidation(self.recipe), batch_size=None)  # pyright: ignore
+        return StereoValidation(self.recipe)

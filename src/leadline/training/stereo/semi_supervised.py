@@ -9,14 +9,15 @@ from torch import Tensor
 
 from leadline.data.stereo.stream import StereoBatch
 from leadline.models.stereo import StereoPrediction
+from leadline.training.recipe import require_range
 from leadline.training.stereo.learner import StereoLearner, views_of
 from leadline.training.stereo.photometric import PhotometricOptions, both_ways, photometric_terms
-from leadline.training.stereo.recipe import StereoRecipe
+from leadline.training.stereo.recipe import StereoData, TruthLoss
 from leadline.training.stereo.supervised import stereo_terms
 
 
-@dataclass(frozen=True)
-class SemiSupervisedRecipe(StereoRecipe):
+@dataclass(frozen=True, kw_only=True)
+class SemiSupervisedRecipe(StereoData, TruthLoss):
     """Training with truth that covers some samples, or some pixels of them, only.
 
     Args:
@@ -27,14 +28,16 @@ class SemiSupervisedRecipe(StereoRecipe):
     photometric: PhotometricOptions = field(default_factory=PhotometricOptions)
     photometric_weight: float = 5.0
 
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        StereoData.__post_init__(self)
+        TruthLoss.__post_init__(self)
+        require_range(self, "photometric_weight", least=0)
+
 
 @final
-class SemiSupervisedStereo(StereoLearner):
+class SemiSupervisedStereo(StereoLearner[SemiSupervisedRecipe]):
     """Learns from truth and from pairs; validates a moving average of the weights."""
-
-    def __init__(self, recipe: SemiSupervisedRecipe) -> None:
-        super().__init__(recipe, recipe, recipe.enlarge)
-        self.recipe = recipe
 
     def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch: the left view against its truth, both views against each other."""
@@ -56,7 +59,7 @@ def without_truth(batch: StereoBatch) -> Float[Tensor, "pairs 1 h w"]:
 
 
 def left_half(prediction: StereoPrediction) -> StereoPrediction:
-    """What a prediction of `both_ways` says of the left views."""
+    """The left views' half of a prediction of `both_ways`."""
 
     def half(value: object) -> object:
         if isinstance(value, Tensor):

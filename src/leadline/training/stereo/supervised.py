@@ -1,6 +1,7 @@
 """Supervised training of stereo networks."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, cast, final
 
 import torch
@@ -15,12 +16,13 @@ from leadline.losses import (
     disparity_cross_entropy,
     disparity_edges,
     first_order_smoothness,
-    smooth_l1,
 )
 from leadline.models.mono.efficientnet_lite import EfficientNetLite0
 from leadline.models.stereo import StereoPrediction
+from leadline.training.learner import all_weights
+from leadline.training.named_loss import named_loss
 from leadline.training.stereo.learner import StereoLearner, prior_of, views_of
-from leadline.training.stereo.recipe import StereoRecipe
+from leadline.training.stereo.recipe import DisparityLoss, StereoRecipe, TruthLoss
 
 _SCALE_NAMES: Final = {2: "half", 4: "quarter", 8: "eighth", 16: "sixteenth", 32: "thirtysecond", 64: "sixtyfourth"}
 _ENCODER: Final = "features.encoder."
@@ -31,39 +33,34 @@ _EDGE_BETA: Final = 10.0
 
 
 @final
-class SupervisedStereo(StereoLearner):
+class SupervisedStereo(StereoLearner[StereoRecipe]):
     """Learns disparity and its confidence from samples with truth; validates a moving average of the weights."""
 
     def __init__(self, recipe: StereoRecipe) -> None:
-        super().__init__(recipe, recipe, recipe.enlarge)
-        self.recipe = recipe
-        self.guided = bool(getattr(self.model, "guided", False))
+        groups = partial(_groups, recipe=recipe)
+        super().__init__(recipe, teaches_prior=True, groups=groups)
         self._frozen = _first_parts(self.model, recipe.frozen_blocks) if recipe.frozen_blocks else []
         for part in self._frozen:
             part.requires_grad_(False)
 
-    def on_train_batch_start(self, batch: StereoBatch, *rest: Any) -> None:  # noqa: ANN401 - Lightning's hook
-        """Keeps the statistics of what is frozen, too."""
-        super().on_train_batch_start(batch, *rest)
+    def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
+        """The loss of one batch; the statistics of frozen parts stay as they are, too."""
         for part in self._frozen:
             part.eval()
-
-    def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """All weights alike, or the features' encoder with a share of the recipe's learning rate."""
-        rate = self.recipe.encoder_rate
-        if rate == 1.0:
-            return super().parameter_groups()
-        named = list(self.model.named_parameters())
-        encoder = [weight for name, weight in named if name.startswith(_ENCODER)]
-        others = [weight for name, weight in named if not name.startswith(_ENCODER)]
-        return [{"params": others}, {"params": encoder, "lr": rate * self.recipe.learning_rate}]
-
-    def training_step(self, batch: StereoBatch, batch_index: int) -> Float[Tensor, ""]:
-        """The loss of one batch."""
         prediction = cast(StereoPrediction, self.model(*views_of(batch), *prior_of(batch)))
         with torch.autocast(self.device.type, enabled=False):
             terms = stereo_terms(prediction, batch, self.recipe, self.max_disparity)
         return self.checked(terms)
+
+
+def _groups(model: nn.Module, recipe: StereoRecipe) -> Sequence[dict[str, Any]]:
+    """All weights alike, or the features' encoder with a share of the recipe's learning rate."""
+    if recipe.encoder_rate == 1.0:
+        return all_weights(model)
+    named = list(model.named_parameters())
+    encoder = [weight for name, weight in named if name.startswith(_ENCODER)]
+    others = [weight for name, weight in named if not name.startswith(_ENCODER)]
+    return [{"params": others}, {"params": encoder, "lr": recipe.encoder_rate * recipe.learning_rate}]
 
 
 def _first_parts(model: nn.Module, blocks: int) -> list[nn.Module]:
@@ -78,52 +75,54 @@ def _first_parts(model: nn.Module, blocks: int) -> list[nn.Module]:
 
 
 def stereo_terms(
-    prediction: StereoPrediction, batch: StereoBatch, recipe: StereoRecipe, max_disparity: int
+    prediction: StereoPrediction, batch: StereoBatch, options: TruthLoss, max_disparity: int
 ) -> dict[str, Tensor]:
     """The weighted terms of the supervised loss, by name.
 
     Args:
-        prediction: What the network says.
+        prediction: The network's output.
         batch: The truth.
-        recipe: Weights of the terms, and of occluded pixels.
+        options: Weights of the terms, and of occluded pixels.
         max_disparity: As for `disparity_terms`.
     """
     truth = batch["disparity"].unsqueeze(1)
-    weight = batch["valid"].unsqueeze(1).float() * torch.where(batch["occluded"], recipe.occluded_weight, 1.0)[:, None]
-    return disparity_terms(prediction, truth, weight, recipe, max_disparity)
+    weight = batch["valid"].unsqueeze(1).float() * torch.where(batch["occluded"], options.occluded_weight, 1.0)[:, None]
+    return disparity_terms(prediction, truth, weight, options, max_disparity)
 
 
 def disparity_terms(
     prediction: StereoPrediction,
     truth: Float[Tensor, "b 1 h w"],
     weight: Float[Tensor, "b 1 h w"],
-    recipe: StereoRecipe,
+    options: DisparityLoss,
     max_disparity: int,
 ) -> dict[str, Tensor]:
-    """The weighted terms of a loss against disparities, by name: one for everything that the network says.
+    """The weighted terms of a loss against disparities, by name: one for each output of the network.
 
     Args:
-        prediction: What the network says.
+        prediction: The network's output.
         truth: Disparities to learn.
         weight: Per-pixel weight, 0 where there is nothing to learn.
-        recipe: Weights of the terms; a disparity coarser than 1/4 weighs half as much as the next finer one.
-        max_disparity: Pixels at least so near do not count: the network cannot see them.
+        options: The loss and the weights of its terms; a disparity coarser than 1/4 weighs half as much as the next
+            finer one.
+        max_disparity: Pixels at least so near do not count: they are beyond the network's range.
     """
     weight = weight * (truth < max_disparity)
-    terms = {"full": smooth_l1(prediction.disparity, truth, weight)}
+    loss = named_loss(options.loss)
+    terms = {"full": loss(prediction.disparity, truth, weight)}
     for disparity in reversed(prediction.coarse):
         stride = truth.shape[2] // disparity.shape[2]
-        share = recipe.half_weight if stride == 2 else recipe.quarter_weight * 4.0 / stride
-        term = share * smooth_l1(disparity, _at(truth, stride), _at(weight, stride))
+        share = options.half_weight if stride == 2 else options.quarter_weight * 4.0 / stride
+        term = share * loss(disparity, _at(truth, stride), _at(weight, stride))
         name = _SCALE_NAMES[stride]
         terms[name] = terms[name] + term if name in terms else term
     if (scores := prediction.scores) is not None:
         stride = truth.shape[2] // scores.shape[2]
         cross_entropy = disparity_cross_entropy(scores, _at(truth, stride) / stride, _at(weight, stride))
-        terms["volume"] = recipe.volume_weight * cross_entropy
+        terms["volume"] = options.volume_weight * cross_entropy
     if (logit := prediction.confidence_logit) is not None:
         seen = (weight > 0).float()
-        terms["confidence"] = recipe.confidence_weight * confidence_cross_entropy(
+        terms["confidence"] = options.confidence_weight * confidence_cross_entropy(
             logit, prediction.disparity, truth, seen
         )
     return terms if prediction.edges_logit is None else terms | _edge_terms(prediction, truth, weight > 0)
@@ -144,5 +143,5 @@ def _edge_terms(
 
 
 def _at(layer: Float[Tensor, "b 1 h w"], stride: int) -> Float[Tensor, "b 1 hs ws"]:
-    """Stride-2 convolutions centre output i on input 2 i, so what is true of a coarse pixel is so of its top-left."""
+    """Truth at the top-left pixel of each coarse one: stride-2 convolutions centre output i on input 2 i."""
     return layer[..., ::stride, ::stride]

@@ -1,4 +1,4 @@
-"""What a stereo network is validated on while it trains."""
+"""Validation of a stereo network while it trains."""
 
 import logging
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.protocols.stereo.scenes import SceneFiles, find_scenes
 from leadline.samples import StereoSample
 from leadline.training.learner import Learner
-from leadline.training.recipe import Recipe
+from leadline.training.recipe import NetworkRecipe
 from leadline.visual.colormap import plasma
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class StereoValidationItem(TypedDict):
 class StereoValidation(Dataset[StereoValidationItem]):
     """Rendered pairs, the Motorcycle pair, and the real scenes of the recipe's folders that are present."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: NetworkRecipe) -> None:
         place = recipe.validation
         rendered = StereoShards(place, right_truth=False) if isinstance(place, str) else open_dataset(place, "stereo")
         self.shards: Source[StereoSample] = rendered

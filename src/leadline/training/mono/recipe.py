@@ -1,0 +1,32 @@
+"""Options that several methods for single images share."""
+
+from dataclasses import dataclass, field
+
+from leadline.data.mono.augment import MonoAugmentation
+from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
+
+ENCODER_STRIDE = 32
+"""Sides of a crop are multiples of this for all networks with an EfficientNet-Lite0 encoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthData(NetworkRecipe):
+    """Options of every method that learns from single images with depth, with an encoder that may be pretrained.
+
+    Args:
+        mix: Further folders of shards, each with the weight by which it is drawn.
+        imagenet: Whether the encoder starts with ImageNet weights.
+        encoder_rate: Share of the learning rate that an encoder with ImageNet weights learns with.
+        augmentation: How samples are changed.
+    """
+
+    mix: tuple[DataShare, ...] = ()
+    imagenet: bool = True
+    encoder_rate: float = 0.25
+    augmentation: MonoAugmentation = field(default_factory=MonoAugmentation)
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        super().__post_init__()
+        require_range(self, "encoder_rate", least=0)
+        require_crop(self.augmentation.crop, ENCODER_STRIDE)
