@@ -223,13 +223,23 @@ def test_options_of_the_catalog_are_those_of_the_adapters(name: str):
 @cache
 def network(method: str) -> torch.nn.Module:
     nothing = DatasetSpec(dataset="shards", root="")
-    recipe = StereoRecipe("leadline-fast", "", "", compile=False) if method == "stereo" else mono_recipe(nothing)
+    recipe = (
+        StereoRecipe(model="leadline-fast", data="", validation="", compile=False)
+        if method == "stereo"
+        else mono_recipe(nothing)
+    )
     return learner_type(recipe)(recipe).model
 
 
 def mono_recipe(data: DatasetSpec) -> MonoRecipe:
     return MonoRecipe(
-        "leadline-mono", data, data, imagenet=False, sky_weight=0.0, compile=False, augmentation=MonoAugmentation(SIZE)
+        model="leadline-mono",
+        data=data,
+        validation=data,
+        imagenet=False,
+        sky_weight=0.0,
+        compile=False,
+        augmentation=MonoAugmentation(SIZE),
     )
 
 
@@ -245,7 +255,9 @@ def stepped(model: torch.nn.Module, loss: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("name", STEREO)
 def test_stereo_is_learned_from_each(tree, name: str):
-    recipe = StereoRecipe("leadline-fast", spec_of(tree, name), "", augmentation=StereoAugmentation(SIZE))
+    recipe = StereoRecipe(
+        model="leadline-fast", data=spec_of(tree, name), validation="", augmentation=StereoAugmentation(SIZE)
+    )
     stream = training_stream(recipe, 0, 2)
     batch, model = default_collate([stream[0], stream[1]]), network("stereo")
     assert batch["left"].shape == (2, *SIZE, 3)
@@ -331,9 +343,9 @@ def test_what_a_data_set_does_not_take_is_refused(tmp_path: Path, values: dict[s
 
 def test_sky_is_not_guessed_in_a_data_set():
     with pytest.raises(InputError, match="expected sky_weight: 0 in a recipe with the data set diode"):
-        MonoRecipe("leadline-mono", DatasetSpec(dataset="diode", root="a"), "b")
+        MonoRecipe(model="leadline-mono", data=DatasetSpec(dataset="diode", root="a"), validation="b")
     shards = DatasetSpec(dataset="shards", root="a")
-    assert MonoRecipe("leadline-mono", shards, shards).sky_weight > 0
+    assert MonoRecipe(model="leadline-mono", data=shards, validation=shards).sky_weight > 0
 
 
 def test_a_recipe_with_a_data_set_survives_its_checkpoint(tmp_path: Path):

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from leadline.data.mono.shards import write_depth_shard
 from leadline.errors import InputError
+from leadline.export.onnx import load_inference
 from leadline.geometry.camera import Pinhole
+from leadline.maps import DepthMap
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.mono import MonoPrediction
@@ -116,6 +118,14 @@ def test_a_stereo_network_and_a_loss_of_another_package_are_trained(
     checkpoint = train(load_recipe(path, TOY), tmp_path / "run")
     recipe, weights = averaged_weights(checkpoint)
     assert recipe["model"] == "their_package:OneDisparity"
+    with pytest.raises(
+        InputError, match="expected a checkpoint of a network of leadline, got one of their_package:One"
+    ):
+        load_inference(checkpoint, "stereo")
+    with pytest.raises(InputError, match="expected a checkpoint of leadline-fast, got one of their_package:OneDisp"):
+        load_inference(checkpoint, "stereo", network="leadline-fast")
+    inference = load_inference(checkpoint, "stereo", network="their_package:OneDisparity")
+    assert float(inference.model.px.detach()) == float(weights["px"])
     # Most disparities of the toy are below 20 px; 4 steps of AdamW at 0.5 move by less than 2 px.
     assert 18.0 < float(weights["px"]) < 20.0
     assert scalars(tmp_path / "run", "rendered/epe")[0] > 0
@@ -159,7 +169,8 @@ def test_a_metric_network_and_a_loss_of_another_package_are_trained(package: str
     rng = np.random.default_rng(0)
     camera = Pinhole(64.0, 64.0, 31.5, 31.5, 64, 64)  # a relative focal length of 1
     image, depth = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), np.full((64, 64), 2.0, np.float32)
-    samples = [DepthSample(image, depth, np.ones((64, 64), bool), "metric", f"s{k}", camera) for k in range(2)]
+    truth = DepthMap(depth, np.ones((64, 64), bool), "metric")
+    samples = [DepthSample(f"s{k}", image, truth, camera) for k in range(2)]
     write_depth_shard(tmp_path / "a.tar", [(sample, {}) for sample in samples])
     path = tmp_path / "own.yaml"
     path.write_text(

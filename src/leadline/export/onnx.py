@@ -18,13 +18,16 @@ from leadline.io.atomic import atomic_write
 from leadline.lazy import load_attribute
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
+from leadline.models.places import is_place
 from leadline.runtime.graph import OnnxGraph
 from leadline.tasks import Task, find_task, task_of_method, wrong_task
 
 _OPSET: Final = 18
 
 
-def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = None, guided: bool = True) -> str:
+def export_checkpoint(
+    checkpoint: Path, output: Path, enlarge: float | None = None, guided: bool = True, network: str | None = None
+) -> str:
     """Writes the averaged network of a training run as an ONNX file and compares the two.
 
     Args:
@@ -32,6 +35,7 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
         output: The ONNX file.
         enlarge: As for `load_inference`.
         guided: As for `load_inference`.
+        network: As for `load_inference`.
     Returns:
         Largest difference between torch and ONNX Runtime with its unit, as of `export_network`.
     Raises:
@@ -39,11 +43,13 @@ def export_checkpoint(checkpoint: Path, output: Path, enlarge: float | None = No
         OutputError: If the file cannot be written.
     """
     task = task_of_method(averaged_weights(checkpoint)[0].get("method"))
-    inference = load_inference(checkpoint, task.name, enlarge, guided)
+    inference = load_inference(checkpoint, task.name, enlarge, guided, network)
     return task.parity.text(export_network(inference, task.name, output))
 
 
-def load_inference(checkpoint: Path, task: str, enlarge: float | None = None, guided: bool = True) -> Any:  # noqa: ANN401 - the class that the task names
+def load_inference(
+    checkpoint: Path, task: str, enlarge: float | None = None, guided: bool = True, network: str | None = None
+) -> Any:  # noqa: ANN401 - the class that the task names
     """The averaged network of a training run, as users call it.
 
     Args:
@@ -52,6 +58,8 @@ def load_inference(checkpoint: Path, task: str, enlarge: float | None = None, gu
         enlarge: How much larger the network sees the images, instead of the recipe's value; for a task whose networks
             can, such as stereo.
         guided: Whether a network that can be guided by a matcher is.
+        network: The network of another package that the checkpoint is of, `mypackage.module:MyNet`: code that only a
+            checkpoint names is not run.
     Returns:
         A module of the class that the task names as its `inference`, such as `StereoInference`.
     Raises:
@@ -67,18 +75,24 @@ def load_inference(checkpoint: Path, task: str, enlarge: float | None = None, gu
     can_enlarge = "enlarge" in signature(builder).parameters
     if enlarge is not None and not can_enlarge:
         raise InputError(f"expected no enlarge for {wanted.noun}, got {enlarge}; leave it out")
-    model = _load_model(checkpoint, recipe, weights, guided)
+    model = _load_model(checkpoint, recipe, weights, guided, network)
     if not can_enlarge:
         return builder(model)
     return builder(model, float(recipe.get("enlarge", 1.0)) if enlarge is None else enlarge)
 
 
-def _load_model(checkpoint: Path, recipe: Mapping[str, Any], weights: dict[str, Tensor], guided: bool) -> nn.Module:
+def _load_model(
+    checkpoint: Path, recipe: Mapping[str, Any], weights: dict[str, Tensor], guided: bool, network: str | None
+) -> nn.Module:
+    name = str(recipe.get("model"))
+    if name != network and (network is not None or is_place(name)):
+        mend = f"name the network {name} too, if you trust its code" if network is None else "leave the name out"
+        raise InputError(f"expected a checkpoint of {network or 'a network of leadline'}, got one of {name}; {mend}")
     options = dict(recipe.get("model_options") or {})
     if not guided and options.pop("guided", False):
         weights = {name: value for name, value in weights.items() if ".sgbm_prior." not in name}
     try:
-        model = build_model(str(recipe["model"]), options)
+        model = build_model(name, options)
         model.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]

@@ -6,7 +6,15 @@ from leadline.apps.cli.extras import needs_extra
 from leadline.errors import InputError, OutputError
 
 
-def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None, unguided: bool = False) -> None:
+def export(
+    checkpoint: Path,
+    /,
+    *,
+    output: Path,
+    enlarge: float | None = None,
+    unguided: bool = False,
+    network: str | None = None,
+) -> None:
     """Turn a checkpoint of `leadline train` into an ONNX file that `--model` takes.
 
     The exported network is compared with torch on random images of several sizes; more than 0.02 px apart for stereo,
@@ -18,6 +26,8 @@ def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None, u
         enlarge: How much larger than it is a stereo network sees an image, instead of the recipe's value: finer, for
             more work. At least 1; rounded to a fraction with a denominator of at most 8.
         unguided: Leave out what a stereo network has learned of being guided by SGBM: less accurate, but faster.
+        network: Network of another package that the checkpoint is of, such as mypackage.module:MyNet. Its code is run;
+            code that only a checkpoint names is not.
     """
     if output.suffix != ".onnx":
         raise OutputError(f"expected a name that ends in .onnx, got {output.name}; `--model` knows networks by it")
@@ -25,5 +35,5 @@ def export(checkpoint: Path, /, *, output: Path, enlarge: float | None = None, u
         raise InputError(f"expected --enlarge of at least 1, got {enlarge}")
     with needs_extra("train"):
         from leadline.export.onnx import export_checkpoint
-    difference = export_checkpoint(checkpoint, output, enlarge, not unguided)
+    difference = export_checkpoint(checkpoint, output, enlarge, not unguided, network)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, within {difference} of torch")
