@@ -38,5 +38,6 @@ class FlowRecipe(NetworkRecipe):
         for place in (self.data, self.validation, *(share.data for share in self.mix)):
             if not isinstance(place, str):
                 raise InputError(
-                    f"expected a folder of shards to learn flow from, got the data set {place.dataset}; write shards first"
+                    f"expected a folder of shards to learn flow from, got the data set "
+                    f"{place.dataset}; write shards first"
                 )
