@@ -32,7 +32,7 @@ import cv2
 from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.errors import InputError
 from leadline.lazy import load_attribute
-from leadline.models.zoo import ZOO, load_zoo
+from leadline.models.zoo import ZOO, DiffusionOptions, load_zoo
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.graph import task_of_graph
 from leadline.runtime.mono import MonoMethod
@@ -63,6 +63,7 @@ class ModelOptions:
         provider: Where a network of ours runs; the others run on the cpu only.
         source: Folder with the files of a zoo network; from the hub or its cache if absent. For no other model.
         accept_licence: Whether the user accepts the licence of a zoo network, where it restricts its use.
+        diffusion: How a diffusion network of the zoo draws depth; its defaults if absent. For no other model.
     Raises:
         InputError: If a number is out of range.
     """
@@ -73,6 +74,7 @@ class ModelOptions:
     provider: Provider = "cpu"
     source: Path | str | None = None
     accept_licence: bool = False
+    diffusion: DiffusionOptions | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers out of range."""
@@ -95,7 +97,7 @@ class ModelOptions:
 
     def for_zoo(self) -> dict[str, Any]:
         """Options that only networks of the zoo have, where they are not the defaults."""
-        given = {"source": self.source, "accept_licence": self.accept_licence or None}
+        given = {"source": self.source, "accept_licence": self.accept_licence or None, "diffusion": self.diffusion}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -288,7 +290,7 @@ def _external(name: str, _: Task, options: ModelOptions) -> Method:
             f"expected a network that takes an image alone, got {name}, which needs coarse metric depth, too; use "
             "leadline.models.zoo.load_zoo in Python"
         )
-    method = load_zoo(name, options.source, options.accept_licence)
+    method = load_zoo(name, options.source, options.accept_licence, diffusion=options.diffusion)
     if options.threads is not None:
         import torch
 

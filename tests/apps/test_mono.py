@@ -406,7 +406,7 @@ def test_earlier_results_are_kept_unless_told(mono, mono_graph, halves, tmp_path
     done = mono(halves)
     assert (done.code, "--overwrite" in done.one_line) == (2, True)
     assert mono(halves, "--overwrite", network=mono_graph("metric", confidence=False)).code == 0
-    assert names(tmp_path / "out") == OF_METRIC | {"summary.json"}
+    assert names(tmp_path / "out") == OF_METRIC | {"summary.json", "depth_m256.png"}
 
 
 @pytest.mark.parametrize(
@@ -530,3 +530,8 @@ def test_a_mesh_needs_a_scale(mono, halves, tmp_path):
     done = mono(halves, "--fov", 60, "--mesh")
     assert (done.code, "planes:NEAR:FAR" in done.one_line) == (2, True)
     assert not names(tmp_path / "out")
+
+
+def test_diffusion_options_are_for_diffusion_networks(mono, halves):
+    done = mono(halves, "--steps", 4, "--ensemble", 3)
+    assert (done.code, "expected no diffusion for" in done.one_line) == (2, True)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
 from leadline.runtime.mono import MonoMethod
 from leadline.runtime.onnx_card import OnnxDepthCard, SizeRule, load_onnx_card, read_onnx_card
 
@@ -194,3 +195,22 @@ def test_images_that_are_refused(write_card, image, says):
 
 def test_the_fields_are_described():
     assert all(f"{name}:" in (OnnxDepthCard.__doc__ or "") for name in OnnxDepthCard.__dataclass_fields__)
+
+
+def test_a_canonical_camera_makes_metres_of_the_focal_length(write_card):
+    # The network sees half the size: a focal length of 80 px is 40 px there, so metres are the output times 40 / 1000.
+    size = {"side": "exact", "height": 8, "width": 12}
+    method = load_onnx_card(write_card(kind="metric", canonical_focal_px=1000, size=size))
+    relative = method(IMAGE)
+    assert relative.kind == "up_to_scale"
+    metric = method.with_camera(relative, Pinhole(80.0, 80.0, 11.5, 7.5, 16, 24))
+    assert metric.kind == "metric"
+    np.testing.assert_allclose(metric.depth, relative.depth * 0.04, rtol=1e-6)
+    plain = load_onnx_card(write_card(kind="metric", size=size))
+    assert plain.with_camera(plain(IMAGE), Pinhole(80.0, 80.0, 11.5, 7.5, 16, 24)).depth.max() == relative.depth.max()
+
+
+@pytest.mark.parametrize("keys", [{"kind": "affine_inverse", "canonical_focal_px": 300}, {"canonical_focal_px": -1.0}])
+def test_a_canonical_camera_goes_with_metres(write_card, keys):
+    with pytest.raises(InputError, match="canonical_focal_px above 0 with kind metric"):
+        read_onnx_card(write_card(**{"kind": "metric", **keys}))

@@ -14,6 +14,7 @@ A card has these keys; those with a value here may be left out:
     std: [0.229, 0.224, 0.225]        # [1, 1, 1]
     size: {side: shorter, pixels: 518, multiple_of: 14}
     interpolation: cubic              # or linear, or area, as OpenCV does them
+    canonical_focal_px: 0             # for kind metric, where metres are output x focal length / this number
 
 The size's side says what gets that many pixels, the other side following: shorter, longer, or both for a square that
 does not keep the aspect; or native, without pixels, for the image's own size. Each side is then rounded to the
@@ -35,6 +36,7 @@ import yaml
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
 from leadline.io.files import read_bytes
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
@@ -123,8 +125,11 @@ class OnnxDepthCard:
         std: What the difference is divided by, > 0.
         size: The size at which the network sees an image.
         interpolation: How the image is brought to it.
+        canonical_focal_px: Focal length of the camera whose metres the network gives, such as 1000 for Metric3D or 300
+            for the metric Depth Anything 3: metres = output x focal length / this number, the focal length being that
+            of the image as the network sees it, px. 0 where the output is metres itself.
     Raises:
-        InputError: If std is not positive.
+        InputError: If std is not positive, or a canonical focal length is negative or goes with another kind.
     """
 
     name: str
@@ -139,11 +144,17 @@ class OnnxDepthCard:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     interpolation: Interpolation = "cubic"
+    canonical_focal_px: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses normalisation that divides by nothing."""
         if not min(self.std) > 0.0:
             raise InputError(f"expected std above 0 on the card, got {self.std}")
+        if not 0.0 <= self.canonical_focal_px < np.inf or (self.canonical_focal_px and self.kind != "metric"):
+            raise InputError(
+                f"expected canonical_focal_px above 0 with kind metric on the card, got {self.canonical_focal_px:g} "
+                f"with {self.kind}; leave it out for another kind"
+            )
 
 
 @final
@@ -198,7 +209,23 @@ class OnnxDepth:
             raise InputError(
                 f"expected depth from {self.card.name}, got none anywhere; check kind and mean on the card"
             )
-        return DepthMap(np.where(valid, values, np.float32(0.0)), valid, self.card.kind)
+        kind = "up_to_scale" if self.card.canonical_focal_px else self.card.kind
+        return DepthMap(np.where(valid, values, np.float32(0.0)), valid, kind)
+
+    def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
+        """Depth that a call returned, metric if the card states a canonical focal length.
+
+        Args:
+            depth: What a call returned.
+            camera: The camera that took the image.
+        Source: Yin et al., Metric3D, ICCV 2023, the canonical camera transformation.
+        """
+        if not self.card.canonical_focal_px:
+            return depth
+        rows, columns = self.card.size.applied(camera.height, camera.width)
+        seen = camera.scaled(rows, columns)
+        factor = np.float32((seen.focal_x_px + seen.focal_y_px) / 2.0 / self.card.canonical_focal_px)
+        return DepthMap(depth.depth * factor, depth.valid, "metric", depth.confidence, camera)
 
     def _input(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "1 _ _ _"]:
         rows, columns = self.card.size.applied(*image.shape[:2])
@@ -288,6 +315,8 @@ def _value(value: object, hint: Any, where: str) -> object:  # noqa: ANN401 - an
         if value not in choices:
             raise InputError(f"expected one of {', '.join(map(str, choices))} for {where}, got {value!r}")
         return value
+    if hint is float and type(value) is int:
+        return float(value)
     if not isinstance(value, hint) or isinstance(value, bool):
         raise InputError(f"expected {hint.__name__} for {where}, got {value!r}; quote it if it is text")
     return value

@@ -16,6 +16,7 @@ from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
 from leadline.io.ply import Axes
 from leadline.loading import load_model
+from leadline.models.zoo import DiffusionOptions
 from leadline.results.mono import MONO_FILES, write_mono_result
 from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
 from leadline.results.request import describe_request, unfinished
@@ -35,6 +36,9 @@ def mono(
     scale_unit: LengthUnit | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
+    steps: int | None = None,
+    ensemble: int | None = None,
+    seed: int | None = None,
     axes: Axes = "opencv",
     mesh: bool = False,
     threads: int | None = None,
@@ -75,6 +79,9 @@ def mono(
         scale_unit: Unit of the distances in a file of points or zones; what its heading says, else metres, if absent.
         source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
+        steps: Denoising steps of a diffusion network (Marigold); its own number if absent.
+        ensemble: Draws of a diffusion network whose aligned median is taken; 1 if absent.
+        seed: Of a diffusion network's noise; 0 if absent.
         axes: Of cloud.ply: opencv is x right, y down, z forward; opengl is y up, z towards the viewer, as MeshLab,
             CloudCompare and Blender show points upright.
         mesh: Write mesh.glb, too: a textured surface for browsers, Blender and phones. Needs a focal length or field of
@@ -89,6 +96,8 @@ def mono(
     scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
     camera = CameraSource(focal_px, fov, calibration)
     zoo = zoo_options([model], source or (), accept_licence)[model]
+    if (steps, ensemble, seed) != (None, None, None):
+        zoo = {**zoo, "diffusion": DiffusionOptions(steps, ensemble or 1, seed or 0)}
 
     options = {
         "model": model, "focal_px": focal_px, "fov": fov, "calibration": calibration, "scale_from": scale_from,
