@@ -25,11 +25,11 @@ from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.export.onnx import export_network, load_inference
 from leadline.lazy import load_attribute
 from leadline.models.checkpoint import averaged_weights
-from leadline.protocols.catalog import stereo_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import find_depth_scenes
 from leadline.protocols.stereo.evaluate import evaluate
+from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.protocols.stereo.scenes import load_scenes
 from leadline.runtime import MonoSession, StereoMethod, StereoSession
@@ -209,7 +209,7 @@ def _scores(network: StereoMethod, folders: Iterable[Path]) -> list[dict[str, An
     methods: dict[str, StereoMethod] = {"network": network, "sgbm-3way": ClassicalStereo("sgbm-3way")}
     rows: list[dict[str, Any]] = []
     for group, scenes in groups.items():
-        report = evaluate(scenes, methods, stereo_protocol("middlebury2014"))
+        report = evaluate(scenes, methods, MIDDLEBURY2014)
         for method in methods:
             scores = {metric: report.score(method, metric, "all", "dense").value for metric in ("bad-2", "avgerr")}
             rows.append(

@@ -15,6 +15,25 @@ Averaging = Literal["one-scene"] | SceneAveraging
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What was done to a prediction before it was scored; Score holds the same fields.
+
+    Args:
+        alignment: How depth was aligned with the truth; None for stereo.
+        clamp_range_m: Depth was clamped to this range; None for stereo.
+        scale: What the alignment multiplied the prediction, or its inverse, by.
+        shift: What it added then.
+        at_density: Only the most confident pixels were scored, at this density; None where all of a rule's were.
+    """
+
+    alignment: AlignmentName | None = None
+    clamp_range_m: tuple[float, float] | None = None
+    scale: float | None = None
+    shift: float | None = None
+    at_density: str | None = None
+
+
+@dataclass(frozen=True)
 class Score:
     """One number and where it comes from.
 
@@ -39,6 +58,7 @@ class Score:
         clamp_range_m: Depth was clamped to this range.
         scale: What the alignment multiplied the prediction, or its inverse, by; None over scenes.
         shift: What it added then; None over scenes.
+        at_density: Only the most confident pixels were scored, at this density: a share, or "of METHOD".
     """
 
     method: str
@@ -60,6 +80,7 @@ class Score:
     clamp_range_m: tuple[float, float] | None = None
     scale: float | None = None
     shift: float | None = None
+    at_density: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +173,8 @@ def _table(rows: list[Score], left_out: str) -> Table:
     first = rows[0]
     scenes = _range([row.scenes for row in rows])
     where = first.scene or (f"{scenes} scene" if scenes == "1" else f"{scenes} scenes")
-    rules: list[str] = [first.protocol, first.mask, first.rule]
+    rule = first.rule if first.at_density is None else f"{first.rule} at density {first.at_density}"
+    rules: list[str] = [first.protocol, first.mask, rule]
     if first.alignment is not None and first.clamp_range_m is not None:
         low, high = first.clamp_range_m
         rules += [f"alignment {first.alignment}", f"{low:g} to {high:g} m"]

@@ -26,5 +26,7 @@ NO_TRUTH = "no truth"
 NO_OCCLUSION_MASK = "no occlusion mask"
 NO_PIXEL = "no pixel with truth"
 NOTHING_PREDICTED = "nothing predicted where truth is known"
+NO_CONFIDENCE = "no confidence"
+UNDEFINED = "undefined on these pixels"
 SCENE_REASONS = frozenset({NO_TRUTH, NO_OCCLUSION_MASK, NO_PIXEL})
 """Reasons to leave a scene out that lie in the scene and not in the method."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from leadline.errors import InputError
 from leadline.maps import DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
-from leadline.protocols.catalog import DEPTH_PROTOCOLS, depth_protocol
+from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
 from leadline.protocols.metric import Metric
 from leadline.protocols.mono.confidence import DEPTH_CONFIDENCE
 from leadline.protocols.mono.crops import crop_mask
@@ -441,9 +441,9 @@ def test_protocols_by_name() -> None:
         "generic",
         "depth-confidence",
     ]
-    assert depth_protocol("nyu") is NYU
+    assert find_protocol("nyu", DEPTH_PROTOCOLS) is NYU
     with pytest.raises(InputError, match="kitti-eigen, kitti-eigen-50m"):
-        depth_protocol("kitti")
+        find_protocol("kitti", DEPTH_PROTOCOLS)
 
 
 @pytest.mark.parametrize("protocol", DEPTH_PROTOCOLS.values(), ids=DEPTH_PROTOCOLS.keys())

@@ -12,7 +12,7 @@ from leadline.classical.fill import fill_background
 from leadline.classical.stereo import ClassicalStereo
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.protocols.catalog import STEREO_PROTOCOLS, stereo_protocol
+from leadline.protocols.catalog import STEREO_PROTOCOLS, find_protocol
 from leadline.protocols.metric import Metric
 from leadline.protocols.report import Score
 from leadline.protocols.stereo.confidence import CONFIDENCE
@@ -262,9 +262,9 @@ def test_a_score_must_be_finite() -> None:
 
 def test_protocols_by_name() -> None:
     assert list(STEREO_PROTOCOLS) == ["middlebury2014", "eth3d", "kitti2012", "kitti2015", "confidence"]
-    assert stereo_protocol("kitti2012") is KITTI2012
+    assert find_protocol("kitti2012", STEREO_PROTOCOLS) is KITTI2012
     with pytest.raises(InputError, match="middlebury2014, eth3d"):
-        stereo_protocol("kitty")
+        find_protocol("kitty", STEREO_PROTOCOLS)
 
 
 def test_truth_scores_perfectly_on_real_scenes(real_dir: Path) -> None:

@@ -17,7 +17,7 @@ from leadline.io.images import write_image
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.report import Report, Score
-from leadline.protocols.stereo.evaluate import score_scene
+from leadline.protocols.scoring import score_sample
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.results.matching import MatchedPair, summarize, warnings
@@ -59,7 +59,7 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
         disparity, seconds, first = _timed(method, scene)
         loading += max(0.0, first - seconds) if name == model else 0.0
         maps[name] = MatchedPair(disparity, seconds, check)
-        scored, _ = score_scene(scene, name, disparity, seconds, MIDDLEBURY2014)
+        scored, _ = score_sample(scene, name, disparity, seconds, MIDDLEBURY2014)
         rows += [row for row in scored if (row.mask, row.rule) == ("all", "dense") and row.metric in _METRICS]
     _write_inputs(output, scene, rig, {name: matched.disparity for name, matched in maps.items()}, rows)
     for name, method in methods.items():

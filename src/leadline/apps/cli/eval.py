@@ -16,7 +16,7 @@ from leadline.io.atomic import atomic_write, make_output_folder
 from leadline.io.images import write_image
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
-from leadline.protocols.catalog import stereo_protocol
+from leadline.protocols.catalog import STEREO_PROTOCOLS, find_protocol
 from leadline.protocols.report import Report, Score
 from leadline.protocols.stereo.evaluate import evaluate
 from leadline.protocols.stereo.scenes import find_scenes
@@ -61,7 +61,7 @@ def stereo_eval(
         json: File for the report alone: every score with its protocol, mask, rule, averaging and density.
         overwrite: Replace results that exist in the output folder.
     """
-    chosen = stereo_protocol(protocol)
+    chosen = find_protocol(protocol, STEREO_PROTOCOLS)
     found = scenes_to_score(scenes, data, find_scenes, stereo_dataset_scenes)
     if output is not None:
         refuse_existing(output, (REPORT_FILE, *(f"{files.name}.png" for files in found)), overwrite)

@@ -23,7 +23,7 @@ from leadline.io.pfm import read_pfm
 from leadline.loading import is_model, load_model
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
-from leadline.protocols.catalog import depth_protocol
+from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.mono.protocol import DepthProtocol
 from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
@@ -77,7 +77,7 @@ def mono_eval(
         threads: Threads of a network; all processors if absent.
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
-    chosen = depth_protocol(protocol)
+    chosen = find_protocol(protocol, DEPTH_PROTOCOLS)
     samples_per_m = _samples_per_m(depth_unit, chosen)
     find = partial(find_depth_scenes, samples_per_m=samples_per_m)
     found = scenes_to_score(scenes, data, find, depth_dataset_scenes)

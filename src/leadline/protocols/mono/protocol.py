@@ -1,17 +1,26 @@
 """What a published protocol for depth from a single image is made of."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32
 
 from leadline.errors import InputError
-from leadline.maps import DISTANCE_KINDS, DepthKind
-from leadline.metrics.align import ACCEPTED_KINDS, AlignmentName
-from leadline.metrics.depth import abs_rel, delta, delta_outliers, log10, rmse, rmse_log, silog_kitti, sq_rel
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.metrics.align import ACCEPTED_KINDS, AlignmentName, align
+from leadline.metrics.depth import abs_rel, delta, delta_outliers, has_depth, log10, rmse, rmse_log, silog_kitti, sq_rel
+from leadline.metrics.disparity import density
 from leadline.protocols.metric import Metric
+from leadline.protocols.mono.crops import crop_mask
 from leadline.protocols.mono.scored import ClampOrder, DepthRule, Range, ScoredDepth
-from leadline.protocols.rules import Crop
+from leadline.protocols.report import Conditions
+from leadline.protocols.rules import NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED, Crop, Region, Rule
+from leadline.samples import DepthSample
 
 DepthMetric = Metric[ScoredDepth]
+
+HOLES: Final = "prediction has holes"
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,11 @@ class DepthProtocol:
     averaging: Literal["mean-over-scenes"] = "mean-over-scenes"
     samples_per_m: float | None = None
 
+    @property
+    def settings(self) -> list[tuple[Crop, DepthRule]]:
+        """Crops under rules, in the order of tables."""
+        return [(crop, rule) for rule in self.rules for crop in self.crops]
+
     def __post_init__(self) -> None:
         """Refuses a clamp that has no meaning."""
         shifting = [name for name in self.alignments if not set(ACCEPTED_KINDS[name]) <= set(DISTANCE_KINDS)]
@@ -56,25 +70,96 @@ class DepthProtocol:
                 "; clamp after-alignment"
             )
 
-    def alignment_for(self, kind: DepthKind, wanted: AlignmentName | None = None) -> AlignmentName:
+    def alignment_for(self, kind: DepthKind) -> AlignmentName:
         """How this protocol aligns depth of a kind.
 
         Args:
             kind: What the prediction's numbers mean.
-            wanted: An alignment to take instead of the protocol's first choice.
         Raises:
-            InputError: If the protocol does not have the wanted alignment, or none for this kind.
+            InputError: If the protocol has none for this kind.
         """
-        if wanted is not None and wanted not in self.alignments:
-            raise InputError(f"expected an alignment out of {', '.join(self.alignments)} for {self.name}, got {wanted}")
-        candidates = self.alignments if wanted is None else (wanted,)
-        for name in candidates:
+        for name in self.alignments:
             if kind in ACCEPTED_KINDS[name]:
                 return name
         raise InputError(
-            f"expected depth of a kind that {self.name} can align by {' or '.join(candidates)}, got {kind}; "
+            f"expected depth of a kind that {self.name} can align by {' or '.join(self.alignments)}, got {kind}; "
             "take another alignment or protocol"
         )
+
+    def aligned_by(self, alignment: AlignmentName | None) -> "DepthProtocol":
+        """The same protocol with one alignment only, or as it is if that is None.
+
+        Raises:
+            InputError: If the protocol does not have it.
+        """
+        if alignment is None:
+            return self
+        if alignment not in self.alignments:
+            raise InputError(
+                f"expected an alignment out of {', '.join(self.alignments)} for {self.name}, got {alignment}"
+            )
+        return replace(self, alignments=(alignment,))
+
+    def size(self, sample: DepthSample) -> tuple[int, int]:
+        """Height and width of the image."""
+        return sample.image.shape[0], sample.image.shape[1]
+
+    def score_pixels(self, sample: DepthSample, prediction: DepthMap, region: Region, rule: Rule) -> ScoredDepth | str:
+        """The depth that counts, aligned and clamped, or in a few words why none does.
+
+        Args:
+            sample: An image with truth.
+            prediction: What the method says about it; it is aligned on the pixels that count.
+            region: Where pixels count, out of the protocol's crops.
+            rule: What a missing prediction means.
+        Returns:
+            The scored pixels; a reason if this image must be left out.
+        Raises:
+            InputError: If the prediction is not of the image's size, the alignment refuses it, the protocol has no
+                such crop, or the truth is not metric.
+        """
+        alignment = self.alignment_for(prediction.kind)
+        if region not in self.crops:
+            raise InputError(f"expected a crop out of {', '.join(self.crops)} for {self.name}, got {region}")
+        size = self.size(sample)
+        if prediction.depth.shape != size:
+            raise InputError(
+                f"expected depth of the image's (height, width) {size} for scene {sample.key}, "
+                f"got {prediction.depth.shape}; resize it"
+            )
+        if sample.truth is None:
+            return NO_TRUTH
+        if sample.truth.kind != "metric":
+            raise InputError(
+                f"expected metric truth for scene {sample.key}, got {sample.truth.kind}; give it in metres"
+            )
+        truth, (nearest, farthest) = sample.truth.depth, self.truth_range_m
+        mask = sample.truth.valid & crop_mask(region, *size) & (truth > nearest) & (truth < farthest)
+        if not mask.any():
+            return NO_PIXEL
+        predicted = prediction.valid if rule == "sparse" else has_depth(prediction)
+        share = density(predicted, mask)
+        if rule == "dense" and share < 1.0:
+            return HOLES
+        if share == 0.0:
+            return NOTHING_PREDICTED
+        return self._aligned(prediction, truth, mask & predicted, share, alignment)
+
+    def _aligned(
+        self,
+        prediction: DepthMap,
+        truth: Float32[np.ndarray, "h w"],
+        mask: Bool[np.ndarray, "h w"],
+        share: float,
+        name: AlignmentName,
+    ) -> ScoredDepth:
+        low, high = self.clamp_range_m
+        if self.clamp == "before-alignment":
+            prediction = replace(prediction, depth=np.clip(prediction.depth, low, high))
+        aligned = align(prediction, truth, mask, name, high)
+        depth = np.clip(aligned.depth, low, high) if self.clamp == "after-alignment" else aligned.depth
+        conditions = Conditions(name, self.clamp_range_m, aligned.scale, aligned.shift)
+        return ScoredDepth(depth, truth, mask, share, prediction.confidence, conditions)
 
 
 def abs_rel_metric() -> DepthMetric:

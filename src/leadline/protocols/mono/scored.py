@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from leadline.protocols.report import Conditions
+
 Range = tuple[float, float]
 """Lower and upper end, metres."""
 
@@ -28,15 +30,13 @@ class ScoredDepth:
         mask: The pixels that count; at least one.
         density: Share of the pixels with truth in the crop and range, in [0, 1], that have a prediction: under the
             sparse rule a valid one, else any.
-        scale: What the alignment multiplied the prediction, or its inverse, by.
-        shift: What it added then.
         confidence: The method's, if it gives one; higher is more certain.
+        conditions: How the depth was aligned and clamped.
     """
 
     depth: Float64[np.ndarray, "h w"]
     truth: Float32[np.ndarray, "h w"]
     mask: Bool[np.ndarray, "h w"]
     density: float
-    scale: float
-    shift: float
     confidence: Float32[np.ndarray, "h w"] | None
+    conditions: Conditions

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from leadline.maps import DisparityMap
 from leadline.metrics.disparity import avgerr, bad, error_quantile, rms
 from leadline.protocols.metric import Metric, SceneAveraging
-from leadline.protocols.rules import Mask, Rule
-from leadline.protocols.stereo.scored import ScoredPixels
+from leadline.protocols.rules import Mask, Region, Rule
+from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
+from leadline.samples import StereoSample
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,21 @@ class StereoProtocol:
     rules: tuple[Rule, ...]
     averaging: SceneAveraging
     source: str
+
+    @property
+    def settings(self) -> list[tuple[Region, Rule]]:
+        """Masks under rules, in the order of tables."""
+        return [(mask, rule) for rule in self.rules for mask in self.masks]
+
+    def size(self, sample: StereoSample) -> tuple[int, int]:
+        """Height and width of the left image."""
+        return sample.left.shape[0], sample.left.shape[1]
+
+    def score_pixels(
+        self, sample: StereoSample, prediction: DisparityMap, region: Region, rule: Rule
+    ) -> ScoredPixels | str:
+        """The errors that count, as of `leadline.protocols.stereo.scored.score_pixels`."""
+        return score_pixels(sample, prediction, region, rule)
 
 
 def bad_metric(threshold_px: float, prefix: str = "bad") -> Metric[ScoredPixels]:

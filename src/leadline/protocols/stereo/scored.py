@@ -1,6 +1,6 @@
 """Which pixels a protocol scores, and what it does where a method has no prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
@@ -9,7 +9,8 @@ from leadline.classical.fill import fill_background
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.metrics.disparity import absolute_error, density, has_prediction
-from leadline.protocols.rules import NO_OCCLUSION_MASK, NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED, Mask, Rule
+from leadline.protocols.report import Conditions
+from leadline.protocols.rules import NO_OCCLUSION_MASK, NO_PIXEL, NO_TRUTH, NOTHING_PREDICTED, Region, Rule
 from leadline.samples import StereoSample
 
 
@@ -25,6 +26,7 @@ class ScoredPixels:
         density: Share of the pixels with truth under the protocol's mask, in [0, 1], that have a prediction: under the
             sparse rule a valid one, else any, and before interpolation.
         confidence: The method's P(error < 1 px), if it gives one.
+        conditions: What was done to the prediction before.
     """
 
     error: Float64[np.ndarray, "h w"]
@@ -33,9 +35,10 @@ class ScoredPixels:
     mask: Bool[np.ndarray, "h w"]
     density: float
     confidence: Float32[np.ndarray, "h w"] | None
+    conditions: Conditions = field(default_factory=Conditions)
 
 
-def score_pixels(scene: StereoSample, prediction: DisparityMap, mask: Mask, rule: Rule) -> ScoredPixels | str:
+def score_pixels(scene: StereoSample, prediction: DisparityMap, mask: Region, rule: Rule) -> ScoredPixels | str:
     """The errors that count, or in a few words why none do.
 
     Args:
@@ -53,15 +56,10 @@ def score_pixels(scene: StereoSample, prediction: DisparityMap, mask: Mask, rule
             f"expected a disparity of the left image's (height, width) {scene.left.shape[:2]} for scene "
             f"{scene.key}, got {prediction.disparity.shape}; resize it and scale its values"
         )
-    if scene.truth is None:
-        return NO_TRUTH
-    if mask == "noc" and scene.occluded is None:
-        return NO_OCCLUSION_MASK
-    counted = scene.truth.valid
-    if mask == "noc" and scene.occluded is not None:
-        counted = counted & ~scene.occluded
-    if not counted.any():
-        return NO_PIXEL
+    counted = counted_pixels(scene, mask)
+    if isinstance(counted, str):
+        return counted
+    assert scene.truth is not None, "it has pixels with truth"
     predicted = prediction.valid if rule == "sparse" else has_prediction(prediction)
     predicted_share = density(predicted, counted)
     if rule == "sparse" and predicted_share == 0.0:
@@ -74,6 +72,18 @@ def score_pixels(scene: StereoSample, prediction: DisparityMap, mask: Mask, rule
     error = absolute_error(np.where(predicted, disparity, np.float32(0.0)), scene.truth.disparity)
     outlier_error = np.where(predicted, error, np.inf)
     return ScoredPixels(error, outlier_error, scene.truth.disparity, counted, predicted_share, prediction.confidence)
+
+
+def counted_pixels(scene: StereoSample, mask: Region) -> Bool[np.ndarray, "h w"] | str:
+    """The pixels with truth that a mask lets count, or in a few words why there are none."""
+    if scene.truth is None:
+        return NO_TRUTH
+    counted = scene.truth.valid
+    if mask == "noc":
+        if scene.occluded is None:
+            return NO_OCCLUSION_MASK
+        counted = counted & ~scene.occluded
+    return counted if counted.any() else NO_PIXEL
 
 
 def interpolate_background(

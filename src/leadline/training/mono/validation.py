@@ -15,7 +15,6 @@ from torch.utils.data import Dataset
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.metrics.depth import abs_rel, delta, relative_error
-from leadline.protocols.mono.evaluate import score_depth
 from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
@@ -132,7 +131,7 @@ def log_scores(
 
 def _scores(scene: DepthSample, prediction: DepthMap, alignment: AlignmentName) -> dict[str, float]:
     """Scores by name; none of an image without truth."""
-    scored = score_depth(scene, prediction, GENERIC, "no-crop", "dense", alignment)
+    scored = GENERIC.aligned_by(alignment).score_pixels(scene, prediction, "no-crop", "dense")
     if isinstance(scored, str):
         return {}
     suffix = "" if alignment == _COMMON else f"-{alignment}"
