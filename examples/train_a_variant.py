@@ -21,6 +21,7 @@ from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.training.recipe import load_recipe
 from leadline.training.run import train, validate
 
+NETWORK = "train_a_variant:SmallMatcher"
 RECIPE = """\
 model: train_a_variant:SmallMatcher
 model_options: {{channels: 16}}
@@ -92,7 +93,8 @@ def main() -> int:
     write_image(folder / "im0.png", scene.left)
     write_image(folder / "im1.png", scene.right)
     network = folder / "small-matcher.onnx"
-    code = leadline(["export", str(checkpoint), "--output", str(network)])
+    words = ["export", str(checkpoint), "--output", str(network), "--network", NETWORK]
+    code = leadline(words)
     pair = [str(folder / name) for name in ("im0.png", "im1.png")]
     return code or leadline(
         ["stereo", *pair, "--model", str(network), "--output", str(folder / "result"), "--overwrite"]
