@@ -477,3 +477,14 @@ def test_ctrl_c_in_a_real_batch(views, tmp_path, write_image):
     for folder in folders:
         assert names(folder) in (ALWAYS, set())
     assert names(folders[0]) == ALWAYS
+
+
+def test_a_batch_that_is_asked_for_more_is_done_again(leadline, folders, calibration, tmp_path):
+    words = ["stereo", *folders, "--output", tmp_path / "out"]
+    assert leadline(*words, "--model", "bm").code == 0
+    more = ("--model", "sgbm", "--calibration", calibration)
+    done = leadline(*words, *more)
+    assert (done.code, "3 of 3 results are replaced" in done.err) == (0, True)
+    assert summary(tmp_path / "out" / "a")["model"] == "sgbm"
+    assert (tmp_path / "out" / "a" / "depth.pfm").exists()
+    assert "3 of 3 pairs are finished and skipped" in leadline(*words, *more).err

@@ -1,8 +1,9 @@
 """`leadline stereo`: disparity, depth and confidence of one pair or of many."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.cli.words import with_options
@@ -11,8 +12,9 @@ from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
 from leadline.loading import load_model
 from leadline.results.matching import match_pair, summarize, warnings
+from leadline.results.request import describe_request, unfinished
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
-from leadline.results.stereo import RESULT_FILES, SUMMARY_FILE, CloudLimits, refuse_existing, write_result
+from leadline.results.stereo import RESULT_FILES, CloudLimits, refuse_existing, write_result
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 
@@ -76,7 +78,13 @@ def stereo(
     rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m))
     limits = CloudLimits(min_confidence, max_depth)
     methods = _Methods(model, max_disparity, min_disparity, threads, provider)
-    job = _Job(methods, rigs, limits, swap, layout, max_pixels)
+    asked = {
+        "calibration": calibration, "translation_unit": translation_unit, "square_mm": square_mm, "focal_px": focal_px,
+        "fov": fov, "baseline_m": baseline_m, "model": model, "max_disparity": max_disparity,
+        "min_disparity": min_disparity, "min_confidence": min_confidence, "max_depth": max_depth, "swap": swap,
+        "layout": layout,
+    }  # fmt: skip
+    job = _Job(methods, rigs, limits, swap, layout, max_pixels, asked)
     found = search_pairs(left, right)
     if is_many(left):
         return _batch(job, found, output, overwrite)
@@ -89,15 +97,15 @@ def stereo(
 
 def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:
     pairs = found.pairs
-    todo = {pair.name: pair for pair in pairs if overwrite or not (output / pair.name / SUMMARY_FILE).exists()}
+    by_name = {pair.name: pair for pair in pairs}
     say(f"note: {with_options(line)}" for line in found.notes)
-    if len(todo) < len(pairs):
-        say((f"{len(pairs) - len(todo)} of {len(pairs)} pairs are finished and skipped",))
+    todo, notes = unfinished(output, {pair.name: job.request(pair) for pair in pairs}, overwrite, "pairs")
+    say(notes)
     if not todo:
         return 0
     job.methods.prepare()
     make_output_folder(output)
-    return run_batch([*todo], lambda name: job.run(todo[name], output / name), "matching", "pairs")
+    return run_batch(todo, lambda name: job.run(by_name[name], output / name), "matching", "pairs")
 
 
 @dataclass(eq=False)
@@ -151,6 +159,11 @@ class _Job:
     swap: bool
     layout: Layout | None
     max_pixels: int | None
+    asked: Mapping[str, object]
+
+    def request(self, files: PairFiles) -> dict[str, Any]:
+        """What decides the result of a pair."""
+        return describe_request([files.left, files.right], self.asked)
 
     def read(self, files: PairFiles) -> ImagePair:
         return read_pair(files.left, files.right, self.swap, self.layout, self.max_pixels)
@@ -169,6 +182,7 @@ class _Job:
             "swapped_as_asked": self.swap,
             "calibration": None if calibration is None else str(calibration),
             "rectified_here": ready.seen is not None,
+            **self.request(files),
         }
         summary = summarize(matched, method, name, ready.rig, notes, self.limits)
         write_result(folder, ready.left, matched.disparity, ready.rig, {**origin, **summary}, self.limits)
