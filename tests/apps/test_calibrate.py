@@ -1,8 +1,11 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
 
 from leadline.geometry import UnrectifiedRig
+from leadline.geometry.calibrate import CharucoBoard
 from leadline.io import read_calibration
 
 K = np.array([[300.0, 0.0, 159.5], [0.0, 300.0, 119.5], [0.0, 0.0, 1.0]])
@@ -108,6 +111,120 @@ def test_bad_folders(leadline, images, tmp_path):
     done = leadline("calibrate", images[0], tmp_path, *SIZE)
     assert done.code == 2
     assert "expected images in" in done.one_line
-    done = leadline("calibrate", images[0], images[1] / "[0-3].png", *SIZE)
+    done = leadline("calibrate", images[0] / "0.png", images[1] / "0.png", *SIZE)
     assert done.code == 2
-    assert "got 7 left and 4 right" in done.one_line
+    assert "name its folder" in done.one_line
+    done = leadline("calibrate", *SIZE)
+    assert done.code == 2
+    assert "--board FILE.pdf" in done.one_line
+
+
+def test_images_are_matched_by_name(leadline, images, tmp_path, monkeypatch):
+    """Two right images are missing: no later pair is shifted."""
+    monkeypatch.chdir(tmp_path)
+    done = leadline("calibrate", images[0], images[1] / "[0-35].png", *SIZE)
+    assert done.code == 0
+    assert "4.png, nothing.png left out: no right image" in done.err
+    assert "over 5 of 5 pairs" in done.out
+    assert read_calibration(tmp_path / "calibration.yml").baseline_m == pytest.approx(BASELINE_M, rel=0.01)
+
+
+def test_side_by_side_images_and_millimetres(leadline, images, tmp_path):
+    (tmp_path / "both").mkdir()
+    for index in range(6):
+        views = [cv2.imread(str(folder / f"{index}.png"), 0) for folder in images]
+        cv2.imwrite(str(tmp_path / "both" / f"{index}.png"), np.hstack(views))
+    size = ("--rows", ROWS, "--columns", COLUMNS, "--square-mm", 1000 * SQUARE_M)
+    done = leadline("calibrate", tmp_path / "both", *size, "--output", tmp_path / "rig.yml")
+    assert done.code == 0
+    rig = read_calibration(tmp_path / "rig.yml")
+    assert rig.baseline_m == pytest.approx(BASELINE_M, rel=0.01)
+
+
+def test_coverage_deviations_and_drawn_corners(leadline, images, tmp_path):
+    done = leadline("calibrate", *images, *SIZE, "--output", tmp_path / "rig.yml")
+    assert "left camera 320x240, corners in" in done.out
+    assert "bring the board into all corners" in done.out
+    assert done.out.count("fx 30") + done.out.count("fx 29") == 2
+    assert done.out.count("k1 ") == 2
+    sheet = cv2.imread(str(tmp_path / "rig.corners.png"))
+    assert sheet.shape == (240, 320 + 10 + 320, 3)
+    drawn = np.ptp(sheet.astype(int), axis=2) > 60
+    assert drawn[:, :320].mean() > 0.02
+    assert drawn[:, 330:].mean() > 0.02
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--square-m", "25"), "25 mm would be 0.025 m"),
+        (("--square-m", "0.03", "--square-mm", "30"), "got both or neither"),
+        ((), "got both or neither"),
+        (("--square-mm", "30", "--board", "circles"), "chessboard, charuco or a .pdf file"),
+    ],
+)
+def test_bad_sizes(leadline, images, tmp_path, words, expected):
+    done = leadline("calibrate", *images, "--rows", ROWS, "--columns", COLUMNS, *words, "--output", tmp_path / "r.yml")
+    assert done.code == 2
+    assert expected in done.one_line
+
+
+def test_squares_given_for_inner_corners(leadline, images, tmp_path):
+    words = ("--rows", ROWS + 1, "--columns", COLUMNS + 1, "--square-m", SQUARE_M, "--output", tmp_path / "r.yml")
+    done = leadline("calibrate", *images, *words)
+    assert done.code == 2
+    assert f"one less than squares: give rows {ROWS} and columns {COLUMNS}" in done.one_line
+
+
+def drawn_pdf(path, dots_per_m):
+    """The black rectangles of a PDF as an image, and the page's size in metres."""
+    text = path.read_bytes().decode("latin-1")
+    width, height = (float(v) / 72 * 0.0254 for v in re.search(r"MediaBox \[0 0 (\S+) (\S+)\]", text).groups())
+    image = np.full((round(height * dots_per_m), round(width * dots_per_m)), 255, np.uint8)
+    for found in re.finditer(r"^(\S+) (\S+) (\S+) (\S+) re f$", text, re.MULTILINE):
+        x, y, w, h = (float(v) / 72 * 0.0254 * dots_per_m for v in found.groups())
+        top = image.shape[0] - y - h
+        image[round(top) : round(top + h), round(x) : round(x + w)] = 0
+    return image, (width, height)
+
+
+def test_a_printed_chessboard_is_found_at_its_size(leadline, tmp_path):
+    done = leadline("calibrate", "--board", tmp_path / "b.pdf", "--rows", 5, "--columns", 7, "--square-mm", 25)
+    assert done.code == 0
+    assert "A4 landscape. Chessboard of 7x5 inner corners, squares of 25 mm" in done.out
+    image, page = drawn_pdf(tmp_path / "b.pdf", 5000)
+    assert page == pytest.approx((0.297, 0.210), abs=1e-6)
+    found, corners = cv2.findChessboardCornersSB(image, (7, 5))
+    assert found
+    steps = np.linalg.norm(np.diff(corners.reshape(5, 7, 2), axis=1), axis=2)
+    assert steps.mean() / 5000 == pytest.approx(0.025, rel=1e-3)
+    again = leadline("calibrate", "--board", tmp_path / "b.pdf", "--rows", 5, "--columns", 7, "--square-mm", 25)
+    assert again.code == 2
+    large = leadline("calibrate", "--board", tmp_path / "l.pdf", "--rows", 20, "--columns", 30, "--square-mm", 60)
+    assert "1884x1292 mm" in large.out
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_printed_charuco_board_is_found_at_its_size(leadline, tmp_path, legacy):
+    size = ("--rows", 6, "--columns", 8, "--square-mm", 30, "--marker-m", 0.022)
+    done = leadline("calibrate", "--board", tmp_path / "b.pdf", *size, *(["--legacy"] if legacy else []))
+    assert done.code == 0
+    image, _ = drawn_pdf(tmp_path / "b.pdf", 5000)
+    board = CharucoBoard(6, 8, 0.03, 0.022, legacy=legacy)
+    corners, numbers, _, markers = cv2.aruco.CharucoDetector(board.opencv()).detectBoard(image)
+    assert len(numbers) == 5 * 7
+    assert len(markers) == 24
+    ordered = corners.reshape(-1, 2)[np.argsort(np.ravel(numbers))].reshape(5, 7, 2)
+    assert np.linalg.norm(np.diff(ordered, axis=1), axis=2).mean() / 5000 == pytest.approx(0.030, rel=2e-3)
+
+
+def test_the_pdf_is_whole(leadline, tmp_path):
+    """Its table of contents points at each object."""
+    leadline("calibrate", "--board", tmp_path / "b.pdf", "--rows", 5, "--columns", 7, "--square-mm", 30)
+    data = (tmp_path / "b.pdf").read_bytes()
+    start = int(data.rsplit(b"startxref\n", 1)[1].split()[0])
+    assert data[start : start + 4] == b"xref"
+    places = [int(line.split()[0]) for line in data[start:].splitlines()[3:8]]
+    assert [data[place:].split(b" ", 1)[0] for place in places] == [b"1", b"2", b"3", b"4", b"5"]
+    length = int(re.search(rb"/Length (\d+)", data)[1])
+    assert data[data.index(b"stream\n") + 7 + length :].startswith(b"\nendstream")

@@ -10,6 +10,7 @@ import pytest
 
 from leadline.errors import InputError
 from leadline.geometry import PairCheck, check_pair
+from leadline.geometry.uncalibrated import rectify_uncalibrated
 
 Motorcycle = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -201,3 +202,45 @@ def test_hand_held_photographs_are_not_rectified(real_dir: Path) -> None:
     check = check_pair(*read_pair(folder / "niebert_bench_left.jpg", folder / "niebert_bench_right.jpg"))
     assert not check.rectified
     assert check.median_abs_offset_px == pytest.approx(9.5, abs=0.5)
+
+
+def textured(height: int = 480, width: int = 640) -> np.ndarray:
+    noise = np.random.default_rng(8).normal(size=(height, width, 3))
+    blurred = cv2.GaussianBlur(noise, (0, 0), 1.5) + 3 * cv2.GaussianBlur(noise, (0, 0), 5.0)
+    return np.asarray(cv2.normalize(blurred, None, 0, 255, cv2.NORM_MINMAX), np.uint8)
+
+
+INTRINSICS = np.array([[500.0, 0, 319.5], [0, 500.0, 239.5], [0, 0, 1]])
+
+
+@pytest.mark.parametrize("vector", [(0.0, 0.1, 0.0), (0.03, 0.05, 0.02), (0.0, 0.0, 0.08), (0.06, 0.0, 0.0)])
+def test_a_camera_that_only_turned(vector: tuple[float, float, float]) -> None:
+    """K R K^-1 explains every match: there is no parallax."""
+    turn = np.asarray(cv2.Rodrigues(np.array(vector))[0])
+    scene = textured()
+    turned = cv2.warpPerspective(scene, INTRINSICS @ turn @ np.linalg.inv(INTRINSICS), (640, 480))
+    found = check_pair(scene[60:420, 80:560].copy(), np.asarray(turned, np.uint8)[60:420, 80:560].copy())
+    assert found.status == "not_fine"
+    assert "only turned" in found.verdict
+    with pytest.raises(InputError, match="only turned"):
+        rectify_uncalibrated(scene, np.asarray(turned, np.uint8))
+
+
+@pytest.mark.parametrize("depth_m", [1.0, 2.0])
+def test_a_wall_before_a_moving_camera_is_no_turn(depth_m: float) -> None:
+    """A plane gives a homography too, but none that is a rotation: the camera moved 20 cm and turned 2 degrees."""
+    turn = np.asarray(cv2.Rodrigues(np.array([0.02, 0.01, 0.035]))[0])
+    normal = np.array([0.3, 0.1, 1.0]) / np.linalg.norm([0.3, 0.1, 1.0])
+    plane = INTRINSICS @ (turn + np.outer([-0.2, 0.0, 0.0], normal) / depth_m) @ np.linalg.inv(INTRINSICS)
+    scene = textured()
+    moved = cv2.warpPerspective(scene, plane, (640, 480))
+    assert "only turned" not in check_pair(scene, np.asarray(moved, np.uint8)).verdict
+
+
+def test_disparities_down_to_minus_doffs_are_as_they_should_be() -> None:
+    scene = textured()
+    left, right = scene[:, 20:620].copy(), scene[:, 5:605].copy()  # every disparity is -15 px
+    assert check_pair(left, right).swapped or check_pair(left, right).status == "not_fine"
+    found = check_pair(left, right, smallest_px=-20.0)
+    assert found.fine
+    assert found.negative_share == 0.0

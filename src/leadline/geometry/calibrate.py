@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from leadline.errors import CalibrationError, InputError
+from leadline.geometry.calibration_report import CameraReport, camera_report
 from leadline.geometry.camera import DistortedCamera, DistortionModel, Pinhole
 from leadline.geometry.image import Image, brightness
 from leadline.geometry.rig import UnrectifiedRig
@@ -18,6 +19,8 @@ MIN_VIEWS = 4
 # Fewer common corners of a partly hidden ChArUco board are not worth a view.
 _MIN_CORNERS = 8
 # A view this many times worse than the median, and worse than a pixel, was blurred or moved between the cameras.
+_TRIED = 5
+_SMALLEST_SQUARE_M, _LARGEST_SQUARE_M = 0.0005, 1.0
 _OUTLIER_RATIO, _OUTLIER_PX = 3.0, 1.0
 # Boards that are all parallel leave the focal length open, and OpenCV's own deviations do not show it.
 _MIN_TILT_DEG = 10.0
@@ -114,11 +117,19 @@ class StereoCalibration:
         rig: The cameras.
         error_px: Root-mean-square reprojection error over both cameras and all used views; below 0.5 is good.
         views: One entry for each pair of images given.
+        left_report: What is known of the left camera.
+        right_report: What is known of the right camera.
+        left_corners: Board corners in the left image of each used view.
+        right_corners: The same corners in the right image.
     """
 
     rig: UnrectifiedRig
     error_px: float
     views: tuple[CalibrationView, ...]
+    left_report: CameraReport
+    right_report: CameraReport
+    left_corners: tuple[Float32[np.ndarray, "_ 2"], ...]
+    right_corners: tuple[Float32[np.ndarray, "_ 2"], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +143,7 @@ class _Corners:
 class _Fit:
     rig: UnrectifiedRig
     errors_px: Float64[np.ndarray, "n 2"]
+    poses: list[Float64[np.ndarray, "4 4"]]
 
 
 _Sizes = tuple[tuple[int, int], tuple[int, int]]
@@ -169,6 +181,8 @@ def calibrate_stereo(
         if corners is not None:
             found[index] = corners
     sizes = (left[0].shape[0], left[0].shape[1]), (right[0].shape[0], right[0].shape[1])
+    if not found and isinstance(board, Chessboard):
+        _explain_missing(left[:_TRIED], board)
     fit = _fit(found, sizes, model)
     worst = fit.errors_px.max(axis=1)
     limit = max(_OUTLIER_PX, _OUTLIER_RATIO * float(np.median(worst)))
@@ -185,7 +199,40 @@ def calibrate_stereo(
         views[index] = replace(views[index], left_error_px=both[0], right_error_px=both[1])
     counts = np.array([len(corners.board) for corners in found.values()], dtype=np.float64)
     error_px = float(np.sqrt(((fit.errors_px**2).mean(axis=1) * counts).sum() / counts.sum()))
-    return StereoCalibration(fit.rig, error_px, tuple(views))
+    kept = list(found.values())
+    lefts, rights = tuple(view.left for view in kept), tuple(view.right for view in kept)
+    boards, right_poses = [view.board for view in kept], [fit.rig.right_from_left @ pose for pose in fit.poses]
+    return StereoCalibration(
+        fit.rig,
+        error_px,
+        tuple(views),
+        camera_report(fit.rig.left, boards, lefts, fit.poses),
+        camera_report(fit.rig.right, boards, rights, right_poses),
+        lefts,
+        rights,
+    )
+
+
+def _explain_missing(images: Sequence[Image], board: Chessboard) -> None:
+    """Refuses a board that was given by its squares: its inner corners are one less, and are found.
+
+    Raises:
+        CalibrationError: If that is so.
+    """
+    if min(board.rows, board.columns) < 4:
+        return
+    fewer = Chessboard(board.rows - 1, board.columns - 1, board.square_m)
+    if any(_chessboard_corners(_grey8(image), fewer) for image in images):
+        raise CalibrationError(
+            f"expected a board of {board.columns}x{board.rows} inner corners (columns x rows), found one of "
+            f"{fewer.columns}x{fewer.rows}; inner corners are one less than squares: give rows {fewer.rows} and "
+            f"columns "
+            f"{fewer.columns}"
+        )
+
+
+def _grey8(image: Image) -> UInt8[np.ndarray, "h w"]:
+    return np.clip(brightness(image) * 255.0, 0.0, 255.0).astype(np.uint8)
 
 
 def _check_board(rows: int, columns: int, square_m: float) -> None:
@@ -193,6 +240,11 @@ def _check_board(rows: int, columns: int, square_m: float) -> None:
         raise InputError(f"expected a board of at least 3 rows and 3 columns, got {rows} and {columns}")
     if not (np.isfinite(square_m) and square_m > 0):
         raise InputError(f"expected a positive square side in metres, got {square_m}; measure a printed square")
+    if not _SMALLEST_SQUARE_M <= square_m <= _LARGEST_SQUARE_M:
+        raise InputError(
+            f"expected the side of a square in metres, from {_SMALLEST_SQUARE_M:g} to {_LARGEST_SQUARE_M:g}, got "
+            f"{square_m:g}; {square_m:g} mm would be {square_m / 1000.0:g} m"
+        )
 
 
 def _check_images(left: Sequence[Image], right: Sequence[Image]) -> None:
@@ -208,7 +260,7 @@ def _seen(left: Image, right: Image, board: Board) -> tuple[_Corners | None, str
     """Board corners that both images show, or why there are none."""
     views = list[dict[int, Float32[np.ndarray, "2"]]]()
     for image, name in ((left, "left"), (right, "right")):
-        grey = np.clip(brightness(image) * 255.0, 0.0, 255.0).astype(np.uint8)
+        grey = _grey8(image)
         views.append(
             _chessboard_corners(grey, board) if isinstance(board, Chessboard) else _charuco_corners(grey, board)
         )
@@ -280,7 +332,7 @@ def _fit(found: dict[int, _Corners], sizes: _Sizes, model: DistortionModel) -> _
     transform = np.eye(4)
     transform[:3, :3], transform[:3, 3] = rotation, translation.ravel()
     rig = UnrectifiedRig(cameras[0], cameras[1], transform)
-    return _Fit(rig, np.array([_errors_px(rig, view, pose) for view, pose in zip(views, poses, strict=True)]))
+    return _Fit(rig, np.array([_errors_px(rig, view, pose) for view, pose in zip(views, poses, strict=True)]), poses)
 
 
 def _pinhole(matrix: Float64[np.ndarray, "3 3"], size: tuple[int, int]) -> Pinhole:

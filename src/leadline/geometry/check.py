@@ -111,7 +111,7 @@ def check_pair(left: Image, right: Image, smallest_px: float = 0.0) -> PairCheck
             f"only {len(matches)} features match, {MIN_MATCHES} are needed",
             "use sharp images with texture that show the same scene",
         )
-    turned = _only_turned(matches, greys[0].shape)
+    turned = only_turned(matches, greys[0].shape)
     found = _judged(_measured(matches, *greys, smallest_px), matches, greys[0].shape)
     if turned and not found.rectified:
         return replace(found, status="not_fine", verdict=_TURNED[0], mend=_TURNED[1], rectified=False, same_image=False)
@@ -133,7 +133,7 @@ _TURNED_RESIDUAL_PX = 1.0
 _TURNED_SKEW = 0.02
 
 
-def _only_turned(matches: Matches, size: tuple[int, ...]) -> bool:
+def only_turned(matches: Matches, size: tuple[int, ...]) -> bool:
     """Whether a camera that turned about its centre explains the matches: a homography K R K^-1 fits nearly all.
 
     A plane before a camera that moved gives a homography too, but none that a focal length makes a rotation.

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from leadline.errors import InputError
-from leadline.geometry.check import GROUND_CORRELATION, MIN_MATCHES, ground_correlation
+from leadline.geometry.check import GROUND_CORRELATION, MIN_MATCHES, ground_correlation, only_turned
 from leadline.geometry.epipolar import Matches, match_views
 from leadline.geometry.image import Image
 from leadline.geometry.rectify import Rectification
@@ -33,7 +33,8 @@ def rectify_uncalibrated(left: Image, right: Image) -> Rectification:
     Returns:
         Maps for both views, somewhat smaller than the images; its rig is None.
     Raises:
-        InputError: If the sizes differ, too few features match, the views are swapped, or they overlap too little.
+        InputError: If the sizes differ, too few features match, the views are swapped, the camera only turned, or they
+            overlap too little.
     Source: Fusiello and Irsara 2011, "Quasi-Euclidean epipolar rectification of uncalibrated images", with the
         vertical offset itself as the residual and priors instead of their regularisation.
     """
@@ -46,6 +47,11 @@ def rectify_uncalibrated(left: Image, right: Image) -> Rectification:
     if np.percentile(matches.disparities_px, 90.0) < 0.0 and ground_correlation(matches) < -GROUND_CORRELATION:
         raise InputError("expected the left view first, but left and right seem swapped; exchange them")
     height, width = left.shape[:2]
+    if only_turned(matches, (height, width)):
+        raise InputError(
+            "expected two images from two places, got a camera that only turned: no parallax, and so no depth; take the "
+            "second image from another place, moved sideways"
+        )
     center, longer_side = np.array([(width - 1.0) / 2.0, (height - 1.0) / 2.0]), float(max(height, width))
     parameters = _fitted_turns(Matches(matches.left - center, matches.right - center), longer_side)
     to_center = np.array([[1.0, 0.0, -center[0]], [0.0, 1.0, -center[1]], [0.0, 0.0, 1.0]])
