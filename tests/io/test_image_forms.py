@@ -242,3 +242,19 @@ def test_one_ordinary_image_is_no_pair(tmp_path: Path):
 def test_unlike_orientation_tags_of_a_pair_are_said(tmp_path: Path):
     paths = [save(tmp_path, tiff(PIXELS, orientation=turn), f"{turn}.tif") for turn in (1, 3)]
     assert "orientation tags" in read_pair(*paths).notes[0]
+
+
+def with_orientation(jpeg: bytes, tag: int) -> bytes:
+    block = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, tag, 0, 0)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+
+
+def test_a_turned_jpeg_is_upright_and_says_so(tmp_path: Path):
+    paths = [save(tmp_path, with_orientation(encoded(".jpg"), tag), f"{tag}.jpg") for tag in (1, 3)]
+    upside, upright = read_image(paths[1]).pixels, read_image(paths[0]).pixels
+    assert np.array_equal(upside, upright[::-1, ::-1])
+    assert not read_pair(paths[0], paths[0]).turned
+    both = read_pair(paths[1], paths[1], swap=True)
+    assert both.turned
+    assert both.notes == ("views swapped as asked",)
+    assert "orientation tags" in read_pair(*paths).notes[0]

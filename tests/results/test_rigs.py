@@ -149,3 +149,16 @@ def test_search_range(tmp_path: Path):
     largest, smallest, notes = search_range(RigMaker(RigGiven(path)).ready(ImagePair(LEFT, RIGHT)), None, None)
     assert (largest, smallest) == (64, 0)
     assert "ndisp" in notes[0]
+
+
+def test_turned_images_and_squeezed_ones_are_told_of(tmp_path: Path):
+    path = tmp_path / "calib.txt"
+    path.write_text("cam0=[300 0 159.5; 0 300 119.5; 0 0 1]\ndoffs=0\nbaseline=100\nwidth=320\nheight=240\n")
+    ready = RigMaker(RigGiven(path)).ready(ImagePair(LEFT, RIGHT, (), turned=True))
+    assert "orientation tag" in ready.notes[-1]
+    half = np.ascontiguousarray(LEFT[:, ::2])
+    with pytest.raises(InputError, match=r"got 160x240; .*half-side-by-side"):
+        RigMaker(RigGiven(path)).ready(ImagePair(half, half))
+    low = np.ascontiguousarray(LEFT[::2])
+    with pytest.raises(InputError, match=r"got 320x120; .*half-over-under"):
+        RigMaker(RigGiven(path)).ready(ImagePair(low, low))

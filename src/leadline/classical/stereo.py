@@ -92,7 +92,8 @@ class ClassicalStereo:
         """
         if left.shape[:2] != right.shape[:2]:
             raise InputError(
-                f"expected two images of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+                f"expected two images of one size, got {left.shape[1]}x{left.shape[0]} and "
+                f"{right.shape[1]}x{right.shape[0]}; "
                 "rectify the pair or resize one of them"
             )
         if left.size == 0:

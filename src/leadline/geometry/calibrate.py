@@ -253,7 +253,8 @@ def _check_images(left: Sequence[Image], right: Sequence[Image]) -> None:
     for images, name in ((left, "left"), (right, "right")):
         sizes = {image.shape[:2] for image in images}
         if len(sizes) > 1:
-            raise InputError(f"expected {name} images of one size, got {sorted(sizes)} (height, width)")
+            words = ", ".join(f"{size[1]}x{size[0]}" for size in sorted(sizes))
+            raise InputError(f"expected {name} images of one size, got {words}; remove the others")
 
 
 def _seen(left: Image, right: Image, board: Board) -> tuple[_Corners | None, str]:

@@ -50,6 +50,7 @@ def check_same_size(left: Image, right: Image) -> None:
     """
     if left.shape[:2] != right.shape[:2]:
         raise InputError(
-            f"expected two views of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+            f"expected two views of one size, got {left.shape[1]}x{left.shape[0]} and "
+            f"{right.shape[1]}x{right.shape[0]}; "
             "resize or crop them alike"
         )

@@ -49,7 +49,8 @@ def rectify_uncalibrated(left: Image, right: Image) -> Rectification:
     height, width = left.shape[:2]
     if only_turned(matches, (height, width)):
         raise InputError(
-            "expected two images from two places, got a camera that only turned: no parallax, and so no depth; take the "
+            "expected two images from two places, got a camera that only turned: no parallax, and so no depth; take "
+            "the "
             "second image from another place, moved sideways"
         )
     center, longer_side = np.array([(width - 1.0) / 2.0, (height - 1.0) / 2.0]), float(max(height, width))

@@ -19,6 +19,7 @@ WIDEST_DEG: Final = 170.0
 _FILM_DIAGONAL_MM: Final = 43.27
 """Of the 36 mm x 24 mm frame, to which equivalent focal lengths refer."""
 _EXIF_POINTER, _FOCAL_MM, _FOCAL_35MM = 0x8769, 0x920A, 0xA405
+_ORIENTATION: Final = 0x0112
 _CUSTOM_RENDERED, _PANORAMA = 0xA401, 6
 _EXIF_WIDTH, _EXIF_HEIGHT, _PLANE_X, _PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 _UNIT_MM: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
@@ -85,6 +86,21 @@ def read_exif_focal(path: Path | str, height: int, width: int) -> ExifFocal:
         was = f"{stored[1]:.0f}x{stored[0]:.0f}"
         return ExifFocal(None, f"cropped since its EXIF data were written ({was}): no focal length", refused=True)
     return _usable(*_focal_px(tags, now, stored[1]), hypot(height, width))
+
+
+def exif_orientation(data: bytes, name: str) -> int:
+    """The orientation tag of a JPEG or PNG, 1 to 8; 1 where there is none or it is damaged.
+
+    Args:
+        data: The whole file.
+        name: The file, for messages.
+    Source: CIPA DC-008 (Exif 2.32), tag 0x0112.
+    """
+    try:
+        found = _exif_tags(_exif_block(data, name)).get(_ORIENTATION, 1.0)
+    except (struct.error, ValueError, ZeroDivisionError, OverflowError):
+        return 1
+    return int(found) if found in range(1, 9) else 1
 
 
 def field_of_view_deg(focal_px: float, length_px: float) -> float:

@@ -218,7 +218,9 @@ def _inspect_heif(data: bytes, name: str) -> ImageHeader:
     """
     sizes = [struct.unpack_from(">II", data, at.start() + 8) for at in re.finditer(rb"ispe\0\0\0\0", data[:65536])]
     if not sizes:
-        raise ValueError("no size")
+        raise InputError(
+            f"expected a whole HEIC or AVIF image, got one without a size in {name}; convert it to PNG or JPEG"
+        )
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     header = ImageHeader("AVIF", height, width)
     _check_size(header, _FLAT_RATIO, name)

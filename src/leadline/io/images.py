@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, UInt8, UInt16
 
 from leadline.errors import InputError, OutputError
 from leadline.io.atomic import atomic_write
+from leadline.io.exif import exif_orientation
 from leadline.io.files import read_bytes
 from leadline.io.image_header import ImageHeader, inspect_image, tiff_plane
 
@@ -48,7 +49,7 @@ class Decoded:
         full_scale: The sample that stands for white, or None where a 16-bit file does not say.
         alpha: Whether an alpha channel was dropped.
         name: The file, for notes.
-        turned: The orientation tag by which a TIFF was turned upright; 1 if it was not.
+        turned: The orientation tag by which it was turned upright; 1 if it was not.
         notes: What else is to be known of it, for the user.
     """
 
@@ -98,7 +99,9 @@ def decode_image(data: bytes, name: str, max_pixels: int | None = None) -> Decod
     else:
         samples = _decode(data, header, name)
     upright = np.ascontiguousarray(_upright(samples, header.orientation))
-    return Decoded(upright, header.full_scale, header.alpha, name, header.orientation, notes)
+    # OpenCV has turned JPEG and PNG upright itself.
+    turned = exif_orientation(data, name) if header.kind in ("JPEG", "PNG") else header.orientation
+    return Decoded(upright, header.full_scale, header.alpha, name, turned, notes)
 
 
 def _decode(data: bytes, header: ImageHeader, name: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -32,11 +32,13 @@ class ImagePair:
         left: What the left eye sees, RGB.
         right: What the right eye sees, RGB. From two files it may have another size.
         notes: What was assumed or changed on the way, one line each, for the user.
+        turned: Whether an orientation tag turned an image: a calibration of the sensor as it lies no longer fits.
     """
 
     left: UInt8[np.ndarray, "h w 3"]
     right: UInt8[np.ndarray, "h2 w2 3"]
     notes: tuple[str, ...] = ()
+    turned: bool = False
 
 
 Layout = Literal["side-by-side", "half-side-by-side", "over-under", "half-over-under"]
@@ -77,7 +79,10 @@ def read_pair(
         decoded = [decode_image(read_bytes(path, "an image"), str(path), max_pixels) for path in (left, right)]
         first, second = to_8bit(decoded)
         pair = _paired(first, second, *_turn_notes(decoded))
-    return ImagePair(pair.right, pair.left, (*pair.notes, "views swapped as asked")) if swap else pair
+        pair = replace(pair, turned=any(image.turned != 1 for image in decoded))
+    if not swap:
+        return pair
+    return replace(pair, left=pair.right, right=pair.left, notes=(*pair.notes, "views swapped as asked"))
 
 
 def _paired(left: Image, right: Image, *notes: str) -> ImagePair:

@@ -156,9 +156,15 @@ def _needs_scaling(cameras: tuple[Pinhole, Pinhole], sizes: tuple[Size, Size], p
     for camera, (height, width) in zip(cameras, sizes, strict=True):
         # Resizing rounds a side to whole pixels.
         if sizes[0] != sizes[1] or abs(camera.height * width / camera.width - height) > 1.0:
+            half = {(1, 2): "half-side-by-side", (2, 1): "half-over-under"}
+            ratio = (round(camera.height / height, 3), round(camera.width / width, 3))
+            mend = "use the images' own calibration"
+            if ratio[0] * 2 == ratio[1] or ratio[0] == ratio[1] * 2:
+                squeezed = half[(1, 2) if ratio[0] * 2 == ratio[1] else (2, 1)]
+                mend += f", or give the layout {squeezed} if both views were squeezed into one image"
             raise InputError(
                 f"expected images of {camera.width}x{camera.height} as calibrated in {path}, or both resized to "
-                f"that shape, got {width}x{height}; use the images' own calibration"
+                f"that shape, got {width}x{height}; {mend}"
             )
     return True
 

@@ -153,6 +153,11 @@ class RigMaker:
         if key not in self._maps:
             self._maps[key], self._map_notes[key] = self._choose(found, pair)
         notes = (*pair.notes, *found.notes, *self._map_notes[key])
+        if pair.turned:
+            notes += (
+                "the images were turned upright by their orientation tag: the calibration must be of images so turned; "
+                "remove the tag if it is of the sensor as it lies",
+            )
         maps = self._maps[key]
         if maps is None:
             largest = None if found.disparities is None else max(1, found.disparities - 1)

@@ -57,7 +57,8 @@ def check_images(left: np.ndarray, right: np.ndarray) -> None:
         require_8bit(image, f"the {side} image")
     if left.shape[:2] != right.shape[:2]:
         raise InputError(
-            f"expected two images of one size, got {left.shape[:2]} and {right.shape[:2]} (height, width); "
+            f"expected two images of one size, got {left.shape[1]}x{left.shape[0]} and "
+            f"{right.shape[1]}x{right.shape[0]}; "
             "crop or resize them alike"
         )
     require_sides(left)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from leadline.apps.cli.words import with_options
 from leadline.geometry.check import PairCheck, check_pair
-from leadline.io.pairs import read_pair
+from leadline.io.pairs import Layout, read_pair
 
 _Line = tuple[str, float | None, str]
 
@@ -20,6 +20,7 @@ def check(
     /,
     *,
     swap: bool = False,
+    layout: Layout | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Is this pair rectified, in order, and evenly exposed? Exit code 0 if it is fine, 1 if it is not.
@@ -31,9 +32,10 @@ def check(
         left: Left image.
         right: Right image. Not needed where LEFT holds both views (.mpo, .jps, side by side).
         swap: Exchange the views.
+        layout: How two views lie in one image.
         as_json: Print JSON.
     """
-    pair = read_pair(left, right, swap)
+    pair = read_pair(left, right, swap, layout)
     found = check_pair(pair.left, pair.right)
     if as_json:
         print(json.dumps({**asdict(found), "notes": list(pair.notes)}, indent=1, allow_nan=False))

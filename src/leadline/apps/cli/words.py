@@ -9,6 +9,7 @@ _OPTIONS: Final = (
     ("'translation_unit: cm'", "'translation_unit: cm' in the file, or as --translation-unit cm"),
     ("'translation_unit: mm'", "'translation_unit: mm' in the file, or as --translation-unit mm"),
     ("(translation_unit)", "(else --translation-unit cm or mm, or --square-mm if the unit is a square of the board)"),
+    ("give the layout ", "give --layout "),
     ("name both views' files", "name both views' files, or say how the two views lie by --layout"),
 )
 
