@@ -45,7 +45,7 @@ def test_frames_without_annotated_depth_are_left_out_where_it_is_asked_for(tree)
     assert [frame.number for frame in read_kitti_frames(split)] == [5, 6]
     assert [frame.number for frame in read_kitti_frames(split, annotated=True)] == [6]
     assert len(KittiDepth(tree.root, tree.root, split)) == 1
-    with pytest.raises(InputError, match="got None for 1 in"):
+    with pytest.raises(InputError, match="got None for all 1 in"):
         KittiDepth(tree.root, tree.root, tree.text("split.txt", f"{lines[0]} None 721.5\n"))
 
 
