@@ -13,6 +13,7 @@ from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.images import read_image
+from leadline.io.pfm import write_pfm
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
@@ -65,7 +66,7 @@ def test_loading_does_not_count(shifted_scenes, monkeypatch):
         return ClassicalStereo("bm", 31)(left, right)
 
     monkeypatch.setattr(eval_module, "load_model", lambda *_, **__: method)
-    assert main(["eval", "stereo", str(shifted_scenes), "--models", "a"]) == 0
+    assert main(["eval", "stereo", str(shifted_scenes), "--models", "bm"]) == 0
     assert len(calls) == 1 + 2
 
 
@@ -98,3 +99,81 @@ def test_mistakes_are_told_in_one_line(shifted_scenes, capsys, words, message):
 def test_a_folder_without_scenes_is_refused(tmp_path, capsys):
     assert main(["eval", "stereo", str(tmp_path)]) == 2
     assert "found none" in capsys.readouterr().err
+
+
+def write_predictions(folder: Path, error_px: float = 0.0, sign: float = 1.0) -> Path:
+    """A folder whose predictions are off by so much on the right half, and that says nothing of the first row."""
+    folder.mkdir()
+    values = np.full((64, 128), float(SHIFT), np.float32)
+    values[:, 64:] += error_px
+    values[0] = np.inf
+    write_pfm(folder / "first.pfm", sign * values)
+    np.save(folder / "second.npy", sign * values)
+    return folder
+
+
+def rows_of(path: Path, metric: str, mask: str, rule: str) -> dict[str, dict]:
+    rows = json.loads(path.read_text())["rows"]
+    wanted = (metric, mask, rule, None)
+    return {row["method"]: row for row in rows if (row["metric"], row["mask"], row["rule"], row["scene"]) == wanted}
+
+
+def test_a_folder_of_predictions_is_a_model(shifted_scenes, tmp_path):
+    folder = write_predictions(tmp_path / "mine", 3.0)
+    out = tmp_path / "scores.json"
+    assert main(["eval", "stereo", str(shifted_scenes), "--models", f"{folder},bm", "--json", str(out)]) == 0
+    found = rows_of(out, "bad-2", "all", "sparse")["mine"]
+    # Half of every row but the first is 3 px off.
+    assert found["value"] == 50.0
+    assert found["density"] == pytest.approx(63 / 64)
+
+
+def test_a_class_of_ones_own_is_a_model(shifted_scenes, tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(
+        "import numpy as np\n"
+        "from leadline.maps import DisparityMap\n"
+        "class Seven:\n"
+        "    def __call__(self, left, right):\n"
+        "        size = left.shape[:2]\n"
+        "        return DisparityMap(np.full(size, 8.5, np.float32), np.ones(size, bool))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    out = tmp_path / "scores.json"
+    assert main(["eval", "stereo", str(shifted_scenes), "--models", "own_networks:Seven", "--json", str(out)]) == 0
+    assert rows_of(out, "avgerr", "all", "dense")["own_networks:Seven"]["value"] == pytest.approx(1.5)
+
+
+def test_equal_density_is_named_in_table_and_json(shifted_scenes, tmp_path, capsys):
+    out = tmp_path / "scores.json"
+    words = ["eval", "stereo", str(shifted_scenes), "--models", "leadline-fast,bm", "--json", str(out)]
+    assert main([*words, "--density", "match:bm", "--threads", "1"]) == 0
+    assert "middlebury2014, all, sparse at density of bm, mean-over-scenes" in capsys.readouterr().out
+    rows = rows_of(out, "bad-2", "all", "sparse")
+    assert {row["at_density"] for row in rows.values()} == {"of bm"}
+    assert rows["leadline-fast"]["density"] == rows["bm"]["density"] < 1.0
+    assert rows["leadline-fast"]["pixels"] == rows["bm"]["pixels"]
+    assert main([*words, "--density", "0.5", "--threads", "1"]) == 0
+    rows = rows_of(out, "bad-2", "all", "sparse")
+    # Block matching has no confidence, so half of its pixels cannot be chosen.
+    assert list(rows) == ["leadline-fast"]
+    assert rows["leadline-fast"]["density"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--models", "bm", "--density", "match:sgbm"], "match:METHOD with a METHOD out of bm, as --density"),
+        (["--models", "bm", "--density", "85"], "a share above 0 and at most 1, or match:METHOD"),
+        (["--models", "bm", "--density", "dense"], "got 'dense'"),
+        (["--models", "FOLDER", "--max-disparity", "64"], "--max-disparity 64, got folders of predictions; leave it"),
+        (["--models", "FOLDER/sub"], "expected a prediction first.pfm or first.npy"),
+        (["--models", "NEGATIVE"], "mostly negative ones; change their sign"),
+    ],
+)
+def test_mistakes_about_densities_and_folders(shifted_scenes, tmp_path, capsys, words, message):
+    folder = write_predictions(tmp_path / "mine")
+    (folder / "sub").mkdir()
+    negative = write_predictions(tmp_path / "negative", sign=-1.0)
+    words = [word.replace("FOLDER", str(folder)).replace("NEGATIVE", str(negative)) for word in words]
+    assert main(["eval", "stereo", str(shifted_scenes), *words]) == 2
+    assert message in capsys.readouterr().err

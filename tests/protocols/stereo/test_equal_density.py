@@ -25,7 +25,7 @@ def scene(key: str = "s", occluded: list[bool] | None = None, known: list[bool] 
 
 
 def always(found: DisparityMap):
-    return lambda left, right: found
+    return lambda scene: found
 
 
 #: Errors of 0, 1, 2, ... 7 px, the surer the smaller.
@@ -76,7 +76,7 @@ def test_every_score_and_table_names_the_density():
 
 def test_scenes_are_matched_one_by_one():
     sparse = iter([MATCHER, disparity_map(TRUTH, [True] * 2 + [False] * 6)])
-    methods = {"sgbm": lambda left, right: next(sparse), "net": always(NETWORK)}
+    methods = {"sgbm": lambda scene: next(sparse), "net": always(NETWORK)}
     report = evaluate_at_density([scene("a"), scene("b")], methods, MIDDLEBURY2014, "sgbm")
     assert bad2(report, "net", scene="a") == (25.0, 0.5, 4)
     assert bad2(report, "net", scene="b") == (0.0, 0.25, 2)

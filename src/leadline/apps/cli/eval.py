@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from leadline.apps.cli.data import scenes_to_score
+from leadline.apps.cli.eval_models import named_models, predictions_in
 from leadline.data.catalog import DatasetSpec
 from leadline.data.scenes import stereo_dataset_scenes
 from leadline.errors import InputError
@@ -17,11 +18,14 @@ from leadline.io.images import write_image
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.catalog import STEREO_PROTOCOLS, find_protocol
+from leadline.protocols.predictions import Predictions, predicted_disparity
 from leadline.protocols.report import Report, Score
-from leadline.protocols.stereo.evaluate import evaluate
+from leadline.protocols.scoring import evaluate_samples
+from leadline.protocols.stereo.equal_density import evaluate_at_density
+from leadline.protocols.stereo.evaluate import SceneMethod, on_sample
 from leadline.protocols.stereo.scenes import find_scenes
 from leadline.results.stereo import refuse_existing
-from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
+from leadline.runtime.stereo import DEFAULT_MODEL
 from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
 
@@ -39,6 +43,7 @@ def stereo_eval(
     data: Annotated[DatasetSpec | None, Parameter(name="*")] = None,
     models: str = f"{DEFAULT_MODEL},sgbm-3way",
     protocol: str = "middlebury2014",
+    density: str | None = None,
     max_disparity: int | None = None,
     threads: int | None = None,
     output: Path | None = None,
@@ -49,12 +54,20 @@ def stereo_eval(
 
     Every method runs once on the first scene before the clock starts, so that loading does not count.
 
+    Any other network can be scored by its output: a folder of predictions is a model, with one file NAME.pfm or
+    NAME.npy for each scene, NAME being the scene's: disparity in pixels (x_left - x_right), float and of the left
+    image's size; NaN and inf are no prediction.
+
     Args:
         scenes: Folder of scene folders in Middlebury's layout (im0.png, im1.png, disp0.pfm, mask0nocc.png), one such
             folder, or a folder in the layout of KITTI's development kits.
         data: A data set instead of a folder of scenes; `leadline data list` names them.
-        models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas.
+        models: Bundled networks, bm, sgbm, sgbm-3way, sgbm-hh, ONNX files of ours, your own class or function as
+            package.module:attribute, folders of predictions; separated by commas.
         protocol: middlebury2014, eth3d, kitti2012, kitti2015 or confidence.
+        density: Score only the pixels that each method is most confident of, at the same density for all: a share of
+            the pixels with truth, such as 0.85, or match:METHOD for the share that METHOD, one of the models, is valid
+            on in each scene.
         max_disparity: Largest disparity to look for, px. Networks choose it from the width, matchers take 192.
         threads: Threads to use; all processors if absent.
         output: Folder for a sheet per scene and report.json.
@@ -65,10 +78,11 @@ def stereo_eval(
     found = scenes_to_score(scenes, data, find_scenes, stereo_dataset_scenes)
     if output is not None:
         refuse_existing(output, (REPORT_FILE, *(f"{files.name}.png" for files in found)), overwrite)
-    methods = _load(models, max_disparity, threads)
+    methods = _load(named_models(models), max_disparity, threads, [files.name for files in found])
+    wanted = None if density is None else _density(density, methods)
     first = found[0].load()
     for method in methods.values():
-        method(first.left, first.right)
+        method(first)
     if output is not None:
         make_output_folder(output)
     with scene_progress() as progress:
@@ -79,25 +93,17 @@ def stereo_eval(
                 _write_sheet(output / f"{scene.key}.png", scene, maps, rows)
             progress.advance(task)
 
-        report = evaluate((files.load() for files in found), methods, chosen, observe)
+        loaded = (files.load() for files in found)
+        if wanted is None:
+            report = evaluate_samples(loaded, methods, chosen, observe)
+        else:
+            report = evaluate_at_density(loaded, methods, chosen, wanted, observe)
     print_tables(report)
     if output is not None:
         write_report(output / REPORT_FILE, report)
         print(f"{output}: {REPORT_FILE} and a sheet per scene")
     if json is not None:
         write_report(json, report)
-
-
-def split_models(models: str) -> list[str]:
-    """The names of --models.
-
-    Raises:
-        InputError: If one is empty or comes twice.
-    """
-    names = [name.strip() for name in models.split(",")]
-    if "" in names or len(set(names)) < len(names):
-        raise InputError(f"expected different names, separated by commas, in --models, got {models!r}")
-    return names
 
 
 def scene_progress() -> Progress:
@@ -127,10 +133,38 @@ def write_report(path: Path, report: Report) -> None:
         stream.write((report.to_json() + "\n").encode())
 
 
-def _load(models: str, max_disparity: int | None, threads: int | None) -> dict[str, StereoMethod]:
-    return {
-        name: load_model(name, "stereo", max_disparity=max_disparity, threads=threads) for name in split_models(models)
-    }
+def _load(
+    named: Mapping[str, Path | None], max_disparity: int | None, threads: int | None, keys: Sequence[str]
+) -> dict[str, SceneMethod]:
+    if max_disparity is not None and None not in named.values():
+        raise InputError(
+            f"expected a model that looks for disparities for --max-disparity {max_disparity}, got folders of "
+            "predictions; leave it out"
+        )
+    methods: dict[str, SceneMethod] = {}
+    for name, folder in named.items():
+        if folder is None:
+            methods[name] = on_sample(load_model(name, "stereo", max_disparity=max_disparity, threads=threads))
+        else:
+            methods[name] = Predictions(predictions_in(folder, "stereo", keys), predicted_disparity)
+    return methods
+
+
+def _density(density: str, methods: Mapping[str, SceneMethod]) -> float | str:
+    """A share, or the method that gives it."""
+    kind, _, method = density.partition(":")
+    if kind == "match" and method in methods:
+        return method
+    try:
+        share = float(density)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share <= 1.0:
+        raise InputError(
+            f"expected a share above 0 and at most 1, or match:METHOD with a METHOD out of {', '.join(methods)}, as "
+            f"--density, got {density!r}"
+        )
+    return share
 
 
 def _write_sheet(path: Path, scene: StereoSample, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
@@ -140,5 +174,6 @@ def _write_sheet(path: Path, scene: StereoSample, maps: Mapping[str, DisparityMa
         name: ", ".join(f"{row.metric} {row.value:.3g} {row.unit}" for row in shown if row.method == name)
         for name in maps
     }
-    where = f" ({rows[0].protocol}, {rows[0].mask}, {rows[0].rule})" if rows else " (not scored)"
+    at = f" at density {rows[0].at_density}" if rows and rows[0].at_density else ""
+    where = f" ({rows[0].protocol}, {rows[0].mask}, {rows[0].rule}{at})" if rows else " (not scored)"
     write_image(path, stereo_sheet(scene.left, scene.right, maps, scene.truth, captions, f"{scene.key}{where}"))

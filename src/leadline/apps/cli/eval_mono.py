@@ -8,31 +8,28 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-import numpy as np
 from cyclopts import Parameter
 
 from leadline.apps.cli.data import scenes_to_score
-from leadline.apps.cli.eval import print_tables, scene_progress, split_models, write_report
+from leadline.apps.cli.eval import print_tables, scene_progress, write_report
+from leadline.apps.cli.eval_models import named_models, predictions_in
 from leadline.apps.cli.sources import zoo_options
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.data.catalog import DatasetSpec
 from leadline.data.scenes import depth_dataset_scenes
 from leadline.errors import InputError
-from leadline.io.npy import read_npy
-from leadline.io.pfm import read_pfm
 from leadline.loading import is_model, load_model
-from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.maps import DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
-from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
+from leadline.protocols.mono.evaluate import DepthMethod, SceneMethod, evaluate_scenes, on_sample
 from leadline.protocols.mono.protocol import DepthProtocol
 from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
+from leadline.protocols.predictions import Predictions, predicted_depth
 from leadline.protocols.report import Report, Score
-from leadline.runtime.card import bundled_cards
 from leadline.samples import DepthSample
 
 _TRIVIAL: Final[Mapping[str, DepthMethod]] = MappingProxyType({"constant": constant_depth, "ramp": vertical_ramp})
-_READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
 
 
 def mono_eval(
@@ -81,7 +78,7 @@ def mono_eval(
     samples_per_m = _samples_per_m(depth_unit, chosen)
     find = partial(find_depth_scenes, samples_per_m=samples_per_m)
     found = scenes_to_score(scenes, data, find, depth_dataset_scenes)
-    folders = _named(split_models(models))
+    folders = named_models(models, _TRIVIAL)
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
     with scene_progress() as progress:
@@ -90,7 +87,7 @@ def mono_eval(
         def observe(scene: DepthSample, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
             progress.advance(task)
 
-        report = evaluate_depth((files.load() for files in found), methods, chosen, alignment, observe)
+        report = evaluate_scenes((files.load() for files in found), methods, chosen, alignment, observe)
     print_tables(report)
     if depth_unit is None and data is None and any(getattr(files, "depth", None) for files in found):
         of_whom = "millimetres" if chosen.samples_per_m is None else f"1/{samples_per_m:g} m, as {chosen.name} has it"
@@ -112,69 +109,30 @@ def _samples_per_m(unit: str | None, protocol: DepthProtocol) -> float:
     return named[unit] if found is None else float(found[1])
 
 
-def _named(models: Sequence[str]) -> dict[str, Path | None]:
-    """Name in tables -> folder of predictions, None for a method that predicts now."""
-    folders = {model: None if model in _TRIVIAL or is_model(model) else Path(model) for model in models}
-    named = {model if folder is None else folder.resolve().name: folder for model, folder in folders.items()}
-    if len(named) < len(models):
-        raise InputError(f"expected folders of different names in --models, got {', '.join(models)}; rename one")
-    return named
-
-
 def _load(
     folders: Mapping[str, Path | None],
     wanted: Mapping[str, dict[str, Any]],
     kind: DepthKind | None,
     scene_names: Sequence[str],
     threads: int | None,
-) -> dict[str, DepthMethod]:
+) -> dict[str, SceneMethod]:
     given = [folder for folder in folders.values() if folder is not None]
     if kind is not None and not given:
         raise InputError(f"expected a folder of predictions for --kind {kind}, got {', '.join(folders)}; leave it out")
-    methods: dict[str, DepthMethod] = {}
+    methods: dict[str, SceneMethod] = {}
     for name, folder in folders.items():
         if folder is None:
-            methods[name] = (
-                _TRIVIAL[name] if name in _TRIVIAL else load_model(name, "mono", threads=threads, **wanted[name])
-            )
+            method = _TRIVIAL[name] if name in _TRIVIAL else load_model(name, "mono", threads=threads, **wanted[name])
+            methods[name] = on_sample(method)
         elif kind is None:
             raise InputError(
                 f"expected --kind metric, up_to_scale, affine_inverse or affine_depth for the predictions in {folder}, "
                 "got none; say what their numbers mean"
             )
         else:
-            methods[name] = _made_beforehand(folder, kind, scene_names)
+            paths = predictions_in(folder, "mono", scene_names, _TRIVIAL)
+            methods[name] = Predictions(paths, partial(predicted_depth, kind=kind))
     return methods
-
-
-def _made_beforehand(folder: Path, kind: DepthKind, scene_names: Sequence[str]) -> DepthMethod:
-    """Predictions from a folder, one for each scene, in the order in which the evaluation asks for them."""
-    if not folder.is_dir():
-        known = ", ".join((*bundled_cards("mono"), *_TRIVIAL))
-        raise InputError(
-            f"expected {known}, an ONNX file, a network of the zoo or a folder of predictions, got {folder}; check the "
-            "name"
-        )
-    # Found before the first is scored: a missing one shall not come to light after an hour.
-    paths = iter([_find(folder, name) for name in scene_names])
-    return lambda _: _read(next(paths), kind)
-
-
-def _find(folder: Path, name: str) -> Path:
-    candidates = [folder / f"{name}{suffix}" for suffix in _READERS]
-    for path in candidates:
-        if path.is_file():
-            return path
-    names = " or ".join(path.name for path in candidates)
-    raise InputError(f"expected a prediction {names} in {folder}, got no such file; predict every image")
-
-
-def _read(path: Path, kind: DepthKind) -> DepthMap:
-    values = _READERS[path.suffix](path)
-    valid = np.isfinite(values)
-    if kind in DISTANCE_KINDS:
-        valid &= values > 0
-    return DepthMap(values, valid, kind)
 
 
 def _reversed(report: Report, names: Iterable[str]) -> list[str]:

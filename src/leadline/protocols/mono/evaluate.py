@@ -1,7 +1,6 @@
 """Scoring methods on single images with depth under a protocol."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -46,7 +45,7 @@ def evaluate_depth(
             image or a kind that the protocol cannot align, a method changes its kind of depth, or not a single
             scene could be scored.
     """
-    calls = {name: partial(_call, method) for name, method in methods.items()}
+    calls = {name: on_sample(method) for name, method in methods.items()}
     return evaluate_scenes(scenes, calls, protocol, alignment, observe)
 
 
@@ -61,5 +60,6 @@ def evaluate_scenes(
     return evaluate_samples(scenes, methods, protocol.aligned_by(alignment), observe)
 
 
-def _call(method: DepthMethod, scene: DepthSample) -> DepthMap:
-    return method(scene.image)
+def on_sample(method: DepthMethod) -> SceneMethod:
+    """A method that is given the whole sample, of one that is given the image."""
+    return lambda scene: method(scene.image)

@@ -19,7 +19,7 @@ from leadline.protocols.metric import Metric, SceneAveraging
 from leadline.protocols.report import Conditions, Report
 from leadline.protocols.rules import NO_CONFIDENCE, Region, Rule
 from leadline.protocols.scoring import evaluate_samples
-from leadline.protocols.stereo.evaluate import Observer, StereoMethod
+from leadline.protocols.stereo.evaluate import Observer, SceneMethod
 from leadline.protocols.stereo.protocol import StereoProtocol
 from leadline.protocols.stereo.scored import ScoredPixels, counted_pixels
 from leadline.samples import StereoSample
@@ -102,7 +102,7 @@ class EqualDensity:
 
 def evaluate_at_density(
     scenes: Iterable[StereoSample],
-    methods: Mapping[str, StereoMethod],
+    methods: Mapping[str, SceneMethod],
     protocol: StereoProtocol,
     density: float | str,
     observe: Observer | None = None,
@@ -111,7 +111,8 @@ def evaluate_at_density(
 
     Args:
         scenes: As for `leadline.protocols.stereo.evaluate.evaluate`.
-        methods: Name -> callable. One without a confidence is scored only where all its valid pixels make the density.
+        methods: Name -> callable; `on_sample` makes it of one on images. A method without a confidence is scored only
+            where all its valid pixels make the density.
         protocol: What is measured; only under the sparse rule.
         density: A share of the pixels with truth, in (0, 1]; or one of the methods, whose valid pixels give the density
             of each scene.
@@ -125,7 +126,7 @@ def evaluate_at_density(
     latest: dict[str, DisparityMap] = {}
 
     def call(name: str, scene: StereoSample) -> DisparityMap:
-        found = methods[name](scene.left, scene.right)
+        found = methods[name](scene)
         if name == density:
             latest.clear()
             latest[scene.key] = found

@@ -1,7 +1,6 @@
 """Scoring methods on scenes under a protocol."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +14,9 @@ from leadline.samples import StereoSample
 
 StereoMethod: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], DisparityMap]
 """Left and right image (RGB) to the left view's disparity."""
+
+SceneMethod: TypeAlias = Callable[[StereoSample], DisparityMap]
+"""A sample to the left view's disparity: for methods that are given more than the images."""
 
 Observer: TypeAlias = Callable[[StereoSample, Mapping[str, DisparityMap], Sequence[Score]], None]
 """Called after each scene with the methods' maps and the scene's scores: for sheets and progress."""
@@ -42,9 +44,9 @@ def evaluate(
         InputError: If there are no methods, a scene's name comes twice, a prediction has another size than its
             image, or not a single scene could be scored.
     """
-    calls = {name: partial(_call, method) for name, method in methods.items()}
-    return evaluate_samples(scenes, calls, protocol, observe)
+    return evaluate_samples(scenes, {name: on_sample(method) for name, method in methods.items()}, protocol, observe)
 
 
-def _call(method: StereoMethod, scene: StereoSample) -> DisparityMap:
-    return method(scene.left, scene.right)
+def on_sample(method: StereoMethod) -> SceneMethod:
+    """A method that is given the whole sample, of one that is given the images."""
+    return lambda scene: method(scene.left, scene.right)
