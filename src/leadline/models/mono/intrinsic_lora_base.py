@@ -62,7 +62,9 @@ def _generator(folder: Path) -> tuple[nn.Module, nn.Module, Float[Tensor, "1 n c
             for kind, part in ((diffusers.AutoencoderKL, "vae"), (diffusers.UNet2DConditionModel, "unet"))
         ]
         encoder = transformers.CLIPTextModel.from_pretrained(str(folder), subfolder="text_encoder", **options)
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(str(folder), subfolder="tokenizer")
+        tokenizer = transformers.CLIPTokenizer.from_pretrained(
+            str(folder), subfolder="tokenizer", local_files_only=True
+        )
         length = encoder.config.max_position_embeddings
         tokens = tokenizer("", padding="max_length", max_length=length, return_tensors="pt")
         with torch.no_grad():

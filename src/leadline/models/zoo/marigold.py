@@ -32,7 +32,11 @@ def load(folder: Path, card: ZooCard, device: str, options: DiffusionOptions) ->
         raise InputError(f"expected a MarigoldDepthPipeline for depth for {card.name}, got {found} in {folder}")
     with one_line(f"the weights of {card.hub_id} as safetensors in {folder}"), quiet():
         pipeline = diffusers.MarigoldDepthPipeline.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
+            str(folder),
+            local_files_only=True,
+            use_safetensors=True,
+            low_cpu_mem_usage=False,
+            trust_remote_code=False,
         )
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         placed(part, device)

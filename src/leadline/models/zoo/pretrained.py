@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from leadline.errors import InputError
 from leadline.models.zoo.cards import ZooCard
+from leadline.models.zoo.folder import offline
 
 # The first fusion block has nothing to add, so that published checkpoints do without the weights for it.
 _UNUSED: Final = "neck.fusion_stage.layers.0.residual_layer1."
@@ -58,7 +59,12 @@ def load_network(folder: Path, card: ZooCard, device: str) -> Any:  # noqa: ANN4
         )
     with one_line(f"the weights of {card.hub_id} as safetensors in {folder}"), quiet():
         network, report = AutoModelForDepthEstimation.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     trained = {name for name, _ in network.named_parameters()}
     missing = sorted(name for name in report["missing_keys"] if name in trained and not name.startswith(_UNUSED))
@@ -84,7 +90,9 @@ def load_processor(folder: Path, card: ZooCard, **changes: object) -> Any:  # no
 
     read_settings(folder, "preprocessor_config.json", card)
     with one_line(f"preprocessor_config.json of {card.hub_id} in {folder}"), quiet():
-        return AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil", **changes)
+        return AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, backend="pil", **changes
+        )
 
 
 def placed(network: nn.Module, device: str) -> nn.Module:
@@ -117,14 +125,15 @@ def one_line(expected: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the library's progress bars and reports from the terminal; what they say is checked here."""
+    """Keeps the library off the network, and its bars and reports from the terminal; what they say is checked here."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with offline():
+            yield
     finally:
         logging.set_verbosity(level)
         if bars:

@@ -6,6 +6,7 @@ from typing import Final
 
 from leadline.errors import InputError
 from leadline.models.zoo.cards import ZooCard
+from leadline.models.zoo.folder import require_plain
 
 _WANTED: Final = ("*.json", "*.safetensors", "*.txt")
 """Configurations, weights, vocabularies: never pickled weights."""
@@ -33,12 +34,14 @@ def model_folder(card: ZooCard, source: Path | str | None = None, wanted: Sequen
         source: A folder with the files of its repository.
         wanted: Patterns of the files to fetch.
     Raises:
-        InputError: If the source is no folder, or the files are neither in the cache nor to be had.
+        InputError: If the source is no folder, or the files are neither in the cache nor to be had; or they name code
+            to run or pickled weights.
     """
     if source is not None:
         folder = Path(source)
         if not folder.is_dir():
             raise InputError(f"expected a folder with the files of {card.hub_id}, got {folder}; check the path")
+        require_plain(folder)
         return folder
     from huggingface_hub import snapshot_download
 
@@ -54,4 +57,5 @@ def model_folder(card: ZooCard, source: Path | str | None = None, wanted: Sequen
             f"{reason}); where there is one, run `hf download {card.hub_id}{at} --local-dir FOLDER`, then give FOLDER "
             "as the source"
         ) from None
+    require_plain(Path(found))
     return Path(found)
