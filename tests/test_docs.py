@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import tomllib
 from importlib.resources import files
 from itertools import pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from leadline.apps.cli.main import make_app
 from leadline.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,3 +66,12 @@ def test_no_module_compares_the_name_of_a_task():
     chain = re.compile(r"\btask\s*(==|!=)\s*[\"']|case [\"'](stereo|mono|refine)[\"']")
     sources = sorted((ROOT / "src" / "leadline").rglob("*.py"))
     assert [str(path) for path in sources if chain.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_commands_of_a_page_have_known_options(page: Path):
+    blocks = re.findall(r"^```(?:bash|sh)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line.partition(" # ")[0] for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    for words in (shlex.split(part) for line in lines for part in re.split(r"&&|\|\|", line)):
+        if words and words[0].endswith("leadline"):
+            make_app(words[1:]).parse_args(words[1:], exit_on_error=False, print_error=False)
