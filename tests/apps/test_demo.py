@@ -37,10 +37,16 @@ def test_everything_is_in_the_folder(leadline, truthful, tmp_path):
     assert [float(value) for value in rows["ours"][:3]] == [0.0, 0.0, 0.0]
     # Tuned on images like this one; the exact figure belongs to the benchmark.
     assert 4.0 < float(rows["sgbm-3way"][1]) < 12.0
+    # As many pixels as the matcher has, and the network that knows the truth is right on all of them.
+    assert float(rows["ours"][3]) == 0.0
+    assert float(rows["sgbm-3way"][3]) < float(rows["sgbm-3way"][1])
+    assert float(rows["leadline-accurate"][3]) < float(rows["leadline-accurate"][1])
+    assert "% of the pixels, as many as sgbm-3way has" in " ".join(done.out.split())
     assert "without loading" in done.out
     for name in ("disparity.pfm", "depth.pfm", "depth_mm.png", "confidence.png", "im0.png", "calib.txt"):
         assert (out / name).exists()
     assert (out / "sgbm-3way" / "disparity.pfm").exists()
+    assert (out / "leadline-accurate" / "confidence.png").exists()
     assert not (out / "sgbm-3way" / "confidence.png").exists()
     sheet = read_image(out / "sheet.png").pixels
     assert min(sheet.shape[:2]) > 1000
