@@ -139,3 +139,57 @@ def test_euroc(leadline, real_dir, tmp_path):
         assert before > 10
         assert after < 0.3
         assert "baseline 0.1101 m" in done.out
+
+
+def raw_file(folder, right_first=False):
+    """Two ideal cameras 0.1 m apart."""
+    matrix = "!!opencv-matrix {rows: 3, cols: 3, dt: d, data: [150, 0, 79.5, 0, 150, 59.5, 0, 0, 1]}"
+    shift = 0.1 if right_first else -0.1
+    path = folder / "raw.yml"
+    path.write_text(
+        f"image_width: 160\nimage_height: 120\nM1: {matrix}\nM2: {matrix}\n"
+        f"D1: [0, 0, 0, 0, 0]\nD2: [0, 0, 0, 0, 0]\nR: [1, 0, 0, 0, 1, 0, 0, 0, 1]\nT: [{shift}, 0, 0]\n"
+    )
+    return path
+
+
+def test_folders_become_folders_with_one_calibration(leadline, folders, tmp_path):
+    done = leadline("rectify", *folders, "--calibration", raw_file(tmp_path), "--output", tmp_path / "out")
+    assert done.code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"left", "right", "calib.txt"}
+    assert [path.name for path in sorted((tmp_path / "out" / "right").iterdir())] == ["a.png", "b.png", "c.png"]
+    rectified, words = tmp_path / "out", ("--model", "sgbm", "--max-disparity", 31, "--output", tmp_path / "depth")
+    views = rectified / "left", rectified / "right"
+    matched = leadline("stereo", *views, "--calibration", rectified / "calib.txt", *words)
+    assert matched.code == 0
+    assert (tmp_path / "depth" / "b" / "cloud.ply").exists()
+    again = leadline("rectify", *folders, "--calibration", raw_file(tmp_path), "--output", tmp_path / "out")
+    assert again.code == 2
+    free = leadline("rectify", *folders, "--uncalibrated", "--output", tmp_path / "other")
+    assert free.code == 2
+    assert "one by one" in free.one_line
+
+
+def test_a_right_camera_first_is_exchanged_and_swapped_images_are_told(leadline, pair, tmp_path):
+    path = raw_file(tmp_path, right_first=True)
+    done = leadline("rectify", *pair, "--calibration", path, "--output", tmp_path / "out")
+    assert done.code == 0
+    assert "its first camera stands on the right" in done.err
+    assert "baseline 0.1000 m" in done.out
+    swapped = leadline("rectify", *pair[::-1], "--calibration", path, "--output", tmp_path / "wrong")
+    mended = leadline("rectify", *pair[::-1], "--swap", "--calibration", path, "--output", tmp_path / "right")
+    assert mended.code == 0
+    if "WARNING" in swapped.err:
+        assert "(--swap)" in swapped.err
+    assert (tmp_path / "right" / "im0.png").read_bytes() == (tmp_path / "out" / "im0.png").read_bytes()
+
+
+def test_translation_in_squares(leadline, pair, tmp_path):
+    path = raw_file(tmp_path)
+    path.write_text(path.read_text().replace("-0.1", "-4"))
+    done = leadline("rectify", *pair, "--calibration", path, "--output", tmp_path / "a")
+    assert "states no unit" in done.err
+    assert "--square-mm" in done.err
+    done = leadline("rectify", *pair, "--calibration", path, "--square-mm", 25, "--output", tmp_path / "b")
+    assert "baseline 0.1000 m" in done.out
+    assert "states no unit" not in done.err

@@ -432,6 +432,83 @@ def test_frames_dropped_on_one_side_are_named_and_shift_nothing(sgbm, folders, t
         assert (found["left"], found["right"]) == tuple(str(folder / f"{name}.png") for folder in folders)
 
 
+def test_notes_that_hold_for_all_are_said_once(sgbm, folders, tmp_path):
+    words = ("--focal-px", 100, "--baseline-m", 0.1, "--output", tmp_path / "out")
+    done = sgbm(*folders, *words)
+    assert done.code == 0
+    assert done.err.count("cameras as given: focal length 100.0 px, baseline 0.1 m") == 1
+    # 100 px * 0.1 m / 7 px.
+    assert np.median(read_pfm(tmp_path / "out" / "c" / "depth.pfm")) == pytest.approx(10 / DISPARITY_PX, rel=0.02)
+    assert all("cameras as given" in summary(tmp_path / "out" / name)["notes"][0] for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--focal-px", 100), "baseline"),
+        (("--fov", 60, "--baseline-m", 120), "120 mm would be 0.12 m"),
+        (("--min-confidence", 2), "least confidence"),
+        (("--max-depth", 0), "largest depth"),
+        (("--translation-unit", "mm"), "got it alone"),
+        (("--square-mm", 25, "--translation-unit", "mm"), "got both"),
+        (("--max-pixels", 100), "at most 100 pixels"),
+        (("--layout", "over-under"), "leave the layout out"),
+    ],
+)
+def test_bad_rigs_and_limits(sgbm, pair, tmp_path, words, expected):
+    done = sgbm(*pair, *words, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert expected in done.one_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_translation_unit_that_the_message_names(sgbm, pair, calibration, tmp_path):
+    """A baseline in metres where the form has millimetres: refused, and the option that is named mends it."""
+    calibration.write_text(calibration.read_text().replace("baseline=100", "baseline=0.1"))
+    words = (*pair, "--calibration", calibration, "--output", tmp_path / "out")
+    done = sgbm(*words)
+    assert done.code == 2
+    assert "0.1 m if it is in m" in done.one_line
+    assert "--translation-unit m" in done.one_line
+    assert sgbm(*words, "--translation-unit", "m").code == 0
+    assert summary(tmp_path / "out")["rig"]["baseline_m"] == pytest.approx(0.1)
+
+
+def test_the_range_of_disparities_comes_from_the_calibration_and_is_told(sgbm, leadline, pair, calibration, tmp_path):
+    calibration.write_text(calibration.read_text() + "ndisp=40\n")
+    done = leadline("stereo", *pair, "--calibration", calibration, "--model", "sgbm", "--output", tmp_path / "a")
+    assert "disparities searched to 39 px" in done.err
+    assert summary(tmp_path / "a")["max_disparity_px"] == 39
+    assert sgbm(*pair, "--calibration", calibration, "--output", tmp_path / "b").code == 0
+    assert summary(tmp_path / "b")["max_disparity_px"] == 31
+    assert leadline("stereo", *pair, "--output", tmp_path / "c").code == 0
+    assert summary(tmp_path / "c")["max_disparity_px"] >= 128  # the network's own choice
+
+
+def test_clouds_are_bounded_as_asked(leadline, sure, pair, calibration, tmp_path):
+    """Depth 10 / 7 m everywhere; confidence 0.9 in the upper half, 0 below."""
+    points = {}
+    for name, words in {"plain": (), "near": ("--max-depth", 1.4), "all": ("--min-confidence", 0)}.items():
+        done = leadline("stereo", *pair, "--calibration", calibration, *words, "--output", tmp_path / name)
+        assert done.code == 0
+        points[name] = summary(tmp_path / name)["points"]
+    # A confidence of 0 expects 19.5 px, more than the disparity: never a point.
+    assert points == {"plain": 60 * 159, "near": 0, "all": 60 * 159}
+    error = read_pfm(tmp_path / "plain" / "depth_error.pfm")
+    # b = -1 / ln(1 - 0.9) = 0.434 px; (10 / 7)^2 / 10 m a px.
+    assert error[10, 10] == pytest.approx((10 / 7) ** 2 / 10 * 0.4343, rel=1e-3)
+
+
+def test_depth_beyond_16_bits_of_millimetres_has_its_own_file(leadline, sure, pair, calibration, tmp_path):
+    calibration.write_text(calibration.read_text().replace("[100 0", "[10000 0").replace("0 100 60", "0 10000 60"))
+    assert leadline("stereo", *pair, "--calibration", calibration, "--output", tmp_path / "out").code == 0
+    millimetres = cv2.imread(str(tmp_path / "out" / "depth_mm.png"), cv2.IMREAD_UNCHANGED)
+    steps = cv2.imread(str(tmp_path / "out" / "depth_m256.png"), cv2.IMREAD_UNCHANGED)
+    assert (millimetres == 0).all()
+    assert steps[10, 10] == round(256 * 1000 / 7)  # 142.86 m
+    assert "times 256" in summary(tmp_path / "out")["units"]["depth_m256.png"]
+
+
 def test_interrupted_batch_keeps_what_is_finished(leadline, folders, tmp_path, monkeypatch):
     calls = []
 

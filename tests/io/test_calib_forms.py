@@ -382,6 +382,30 @@ def test_json_with_tabs_and_opencv_names(tmp_path: Path):
     assert all(np.array_equal(rig.right_from_left, rigs[0].right_from_left) for rig in rigs)
 
 
+def test_npz_of_opencv(tmp_path: Path):
+    k, d, turn, move = raw_rig()
+    arrays = {"mtx1": k, "dist1": d, "mtx2": k, "dist2": d, "R": turn, "T": move, "objpoints": np.zeros((20, 54, 3))}
+    np.savez_compressed(tmp_path / "c.npz", **arrays, image_size=np.array([400, 300]))
+    rig = read_calibration(tmp_path / "c.npz")
+    assert isinstance(rig, UnrectifiedRig)
+    assert np.allclose(rig.right_from_left[:3, 3], move.ravel())
+    assert (rig.left.camera.height, rig.left.camera.width) == (300, 400)
+    data = (tmp_path / "c.npz").read_bytes()
+    for cut in (10, len(data) // 2, len(data) - 5):
+        (tmp_path / "cut.npz").write_bytes(data[:cut])
+        with pytest.raises(CalibrationError):
+            read_calibration(tmp_path / "cut.npz")
+    np.savez(tmp_path / "o.npz", R=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(CalibrationError):
+        read_calibration(tmp_path / "o.npz")
+
+
+def test_omnidirectional_cameras_are_refused(tmp_path: Path):
+    path = four(tmp_path / "c.yml", 300.0, "-0.1, 0.01, 0, 0", "xi1: [1.2]\nxi2: [1.2]\n")
+    with pytest.raises(CalibrationError, match="omnidirectional"):
+        read_calibration(path, (480, 640))
+
+
 def test_yaml_aliases_are_refused(tmp_path: Path):
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)

@@ -1,7 +1,9 @@
 """Calibrations of every form that stereo pairs and single cameras come with."""
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +38,11 @@ from leadline.io.colmap import read_colmap_cameras
 from leadline.io.files import read_bytes
 
 _MOST_BYTES: Final = 1 << 18
+_MOST_ARRAY_BYTES: Final = 1 << 14
+_MOST_NUMBERS: Final = 64
 _FORMS: Final = (
-    "a calibration of one of these forms: Middlebury, KITTI or DrivingStereo calib.txt, OpenCV YAML or XML, Kalibr "
+    "a calibration of one of these forms: Middlebury, KITTI or DrivingStereo calib.txt, OpenCV YAML, XML, JSON or "
+    ".npz, Kalibr "
     "camchain.yaml, EuRoC sensor.yaml, ROS left.yaml and right.yaml, ZED .conf, OAK-D, RealSense or Cityscapes JSON, "
     "FoundationStereo K.txt"
 )
@@ -80,7 +85,8 @@ def read_stereo_calibration(
     - Rectified: Middlebury and ETH3D calib.txt; KITTI calib.txt or calib_cam_to_cam.txt (colour cameras where the file
       has them, else grey); DrivingStereo; Cityscapes camera.json; FoundationStereo K.txt; JSON with fx, cx, cy and a
       baseline; P1 and P2, or Q, of OpenCV's stereoRectify.
-    - Not rectified: OpenCV YAML, XML or JSON of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml; ZED .conf;
+    - Not rectified: OpenCV YAML, XML, JSON or .npz of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml; ZED
+    .conf;
       OAK-D and RealSense JSON.
     - Both: ROS camera_info pairs; an OpenCV file that also has P1 and P2.
 
@@ -104,7 +110,7 @@ def read_stereo_calibration(
         if _is_folder(source):
             found = _read_folder(source, _Asked(image_size, unit, grey))
         else:
-            text = _read_text(source)
+            text = _read_text(source, allow_archive=True)
             stated = _UNIT_LINE.search(text)
             asked = _Asked(image_size, unit or (named_unit(stated[1]) if stated else None), grey)
             found = _read_file(source, text, asked)
@@ -271,12 +277,29 @@ def _sibling(sensor: Path) -> Path:
     return sensor.resolve().parent.parent / "cam1" / sensor.name
 
 
-def _read_text(source: Path) -> str:
+def _read_text(source: Path, allow_archive: bool = False) -> str:
     content = read_bytes(source, "a calibration file", _MOST_BYTES)
+    if allow_archive and content.startswith(b"PK"):
+        return _archive_as_json(content)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CalibrationError(f"expected {_FORMS}, got binary data; name the calibration file") from error
+
+
+def _archive_as_json(content: bytes) -> str:
+    """The arrays of numpy's .npz as JSON; those too large for a calibration (board corners) are left out."""
+    fields: dict[str, object] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".npy") and entry.file_size <= _MOST_ARRAY_BYTES:
+                    values = np.lib.format.read_array(io.BytesIO(archive.read(entry)), allow_pickle=False)
+                    if values.dtype.kind in "fiuU" and values.size <= _MOST_NUMBERS:
+                        fields[entry.filename[:-4]] = values.tolist()
+    except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged files
+        raise CalibrationError(f"expected {_FORMS}; got a damaged or other archive; save it as JSON") from error
+    return json.dumps(fields)
 
 
 def _parse_tree(text: str) -> Tree:

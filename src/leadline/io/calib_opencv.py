@@ -87,6 +87,12 @@ def parse_opencv(fields: Tree, size: ImageSize | None, unit: LengthUnit | None =
     Source: OpenCV documentation, calib3d, stereoCalibrate, fisheye::stereoCalibrate and stereoRectify.
     """
     names = _flat(fields)
+    if any(name in names for name in ("xi", "xi1", "xi2", "xil", "xir")):
+        raise CalibrationError(
+            "expected pinhole or fisheye cameras, got OpenCV's omnidirectional model (xi); calibrate them as fisheye "
+            "cameras "
+            "(equidistant)"
+        )
     found = _size(names, size)
     taken_as = unit or _unit(names)
     has_raw = _find(names, _MATRIX_NAMES, _SIDES[0]) is not None or {"r", "t"} <= names.keys()

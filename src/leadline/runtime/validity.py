@@ -62,7 +62,7 @@ def untextured(image: Image) -> Mask:
     smooth, block = cv2.blur(grey, (3, 3)), np.ones((step, step), np.uint8)
     low, high = cv2.erode(smooth, block)[::step, ::step], cv2.dilate(smooth, block)[::step, ::step]
     blown = (cv2.erode(darkest, block)[::step, ::step] >= _SATURATED).astype(np.uint8)
-    spot, window = max(9, width // 80 // step | 1), max(21, width // 16 // step | 1)
+    spot, window = max(15, width // 30 // step | 1), max(21, width // 16 // step | 1)
     blown = cv2.morphologyEx(blown, cv2.MORPH_OPEN, np.ones((spot, spot), np.uint8))
     kernel = np.ones((window, window), np.uint8)
     spread = cv2.subtract(cv2.dilate(high, kernel), cv2.erode(low, kernel))

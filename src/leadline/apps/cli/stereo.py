@@ -160,6 +160,7 @@ class _Job:
     layout: Layout | None
     max_pixels: int | None
     asked: Mapping[str, object]
+    said: set[str] = field(default_factory=set)
 
     def request(self, files: PairFiles) -> dict[str, Any]:
         """What decides the result of a pair."""
@@ -189,5 +190,8 @@ class _Job:
         report = f"{folder}: {name} on {width}x{height} in {matched.seconds:.2f} s"
         if matched.disparity.confidence is None:
             report += "; no confidence from this method"
-        lines = *(f"note: {note}" for note in notes), *warnings(matched.check)
+        # Of many pairs, what holds for all is said with the first.
+        fresh = tuple(note for note in notes if note not in self.said)
+        self.said.update(notes)
+        lines = *(f"note: {note}" for note in fresh), *warnings(matched.check)
         return report, tuple(with_options(line) for line in lines)
