@@ -2,7 +2,16 @@
 
 
 class LeadlineError(Exception):
-    """Base of every error that leadline raises on purpose: says what was expected, what came, and the mend."""
+    """Base of every error that leadline raises on purpose: says what was expected, what came, and the mend.
+
+    Example:
+        >>> from leadline.io import read_image
+        >>> try:
+        ...     read_image("missing.png")
+        ... except LeadlineError as error:
+        ...     print(error)
+        expected an image at missing.png, got no such file; check the name
+    """
 
 
 class InputError(LeadlineError):

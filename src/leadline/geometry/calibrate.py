@@ -36,6 +36,10 @@ class Chessboard:
         square_m: Side of one square in metres, > 0.
     Raises:
         InputError: If a number is too small.
+    Example:
+        >>> Chessboard(rows=6, columns=9, square_m=25.0)
+        Traceback (most recent call last):
+        leadline.errors.InputError: expected the side of a square in metres, ...; 25 mm would be 0.025 m
     """
 
     rows: int

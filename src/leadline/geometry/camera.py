@@ -28,6 +28,11 @@ class Pinhole:
         width: Columns of its images.
     Raises:
         CalibrationError: If a focal length or a size is not positive and finite.
+    Example:
+        >>> camera = Pinhole(500.0, 500.0, 319.5, 239.5, height=480, width=640)
+        >>> half = camera.scaled(240, 320)
+        >>> half.focal_x_px, half.center_x_px
+        (250.0, 159.5)
     """
 
     focal_x_px: float

@@ -96,6 +96,11 @@ def check_pair(left: Image, right: Image, smallest_px: float = 0.0) -> PairCheck
         Measurements in pixels of the given images, verdict and mend.
     Raises:
         InputError: If the sizes differ or an image is neither grey nor RGB.
+    Example:
+        >>> left = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)
+        >>> check = check_pair(left, np.roll(left, -7, axis=1))
+        >>> check.rectified, round(check.max_disparity_px)
+        (True, 7)
     """
     check_same_size(left, right)
     greys = brightness(left), brightness(right)

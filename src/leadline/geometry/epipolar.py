@@ -20,6 +20,10 @@ class Matches:
     Args:
         left: Their places in the left view.
         right: Their places in the right view, in the same order.
+    Example:
+        >>> matches = Matches(np.array([[10.0, 5.0]]), np.array([[3.0, 6.0]]))
+        >>> matches.disparities_px.tolist(), matches.vertical_offsets_px.tolist()
+        ([7.0], [1.0])
     """
 
     left: Float64[np.ndarray, "n 2"]
@@ -116,6 +120,11 @@ def sampson_distances_px(matches: Matches, fundamental: Float64[np.ndarray, "3 3
     Returns:
         Pixels, >= 0. A pair with F of a rectified rig and vertical offset v has |v| / sqrt(2).
     Source: Hartley and Zisserman 2004, equation 11.9 (its square root).
+    Example:
+        >>> rectified = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+        >>> matches = Matches(np.array([[10.0, 5.0]]), np.array([[3.0, 7.0]]))
+        >>> round(float(sampson_distances_px(matches, rectified)[0] ** 2), 6)
+        2.0
     """
     ones = np.ones((len(matches), 1))
     left, right = np.hstack([matches.left, ones]), np.hstack([matches.right, ones])

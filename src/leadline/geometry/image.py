@@ -22,6 +22,9 @@ def brightness(image: Image) -> Float32[np.ndarray, "h w"]:
         About 0 to 1, float32. Not-a-number and infinity become 0.
     Raises:
         InputError: If the image is empty or has neither one nor three channels.
+    Example:
+        >>> brightness(np.array([[0, 255]], np.uint8)).tolist(), brightness(np.array([[65535]], np.uint16)).tolist()
+        ([[0.0, 1.0]], [[1.0]])
     """
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
         raise InputError(f"expected a grey (h, w) or RGB (h, w, 3) image, got shape {image.shape}; convert it first")

@@ -54,7 +54,12 @@ def reach(lens: DistortedCamera) -> tuple[float, float]:
 
 
 def corner_radius(camera: Pinhole) -> float:
-    """Distance of the farthest image corner from the principal point, in focal lengths."""
+    """Distance of the farthest image corner from the principal point, in focal lengths.
+
+    Example:
+        >>> corner_radius(Pinhole(100.0, 100.0, 29.5, 39.5, height=80, width=60))  # (30, 40) px over 100 px
+        0.5
+    """
     across = max(camera.center_x_px + 0.5, camera.width - 0.5 - camera.center_x_px) / camera.focal_x_px
     down = max(camera.center_y_px + 0.5, camera.height - 0.5 - camera.center_y_px) / camera.focal_y_px
     return float(np.hypot(across, down))

@@ -74,6 +74,13 @@ def rectify(rig: UnrectifiedRig, alpha: float = 0.0) -> Rectification:
         CalibrationError: If the right camera is not to the right of the left one, or the views hardly overlap.
         InputError: If alpha is not in [0, 1].
     Source: Bouguet's algorithm as in Bradski and Kaehler 2008, chapter 12.
+    Example:
+        >>> lens = DistortedCamera(Pinhole(500.0, 500.0, 319.5, 239.5, 480, 640), (), "radtan")
+        >>> right_from_left = np.eye(4)
+        >>> right_from_left[0, 3] = -0.12
+        >>> rectified = rectify(UnrectifiedRig(lens, lens, right_from_left)).rig
+        >>> round(rectified.baseline_m, 6), rectified.doffs_px
+        (0.12, 0.0)
     """
     if not 0.0 <= alpha <= 1.0:
         raise InputError(f"expected alpha in [0, 1], got {alpha}; 0 keeps only valid pixels, 1 keeps all")

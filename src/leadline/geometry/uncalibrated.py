@@ -37,6 +37,13 @@ def rectify_uncalibrated(left: Image, right: Image) -> Rectification:
             overlap too little.
     Source: Fusiello and Irsara 2011, "Quasi-Euclidean epipolar rectification of uncalibrated images", with the
         vertical offset itself as the residual and priors instead of their regularisation.
+    Example:
+        >>> left = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)
+        >>> right = np.concatenate([np.roll(left[:120], -4, axis=1), np.roll(left[120:], -20, axis=1)])
+        >>> lower = np.roll(right, 3, axis=0)
+        >>> matches = match_views(*rectify_uncalibrated(left, lower).apply(left, lower))
+        >>> bool(abs(np.median(matches.vertical_offsets_px)) < 0.3)
+        True
     """
     matches = match_views(left, right)
     if len(matches) < MIN_MATCHES:

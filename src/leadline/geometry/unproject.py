@@ -32,6 +32,9 @@ def depth_from_disparity(
     Raises:
         CalibrationError: If baseline_m or focal_px is not positive.
     Source: Middlebury 2014 calib.txt definition.
+    Example:
+        >>> depth_from_disparity(np.array([[10.0, 0.0]]), focal_px=500.0, baseline_m=0.1).tolist()
+        [[5.0, inf]]
     """
     if not (focal_px > 0 and baseline_m > 0):
         raise CalibrationError(f"expected a positive focal length and baseline, got {focal_px} px and {baseline_m} m")
@@ -49,6 +52,10 @@ def points_from_depth(depth: Float[np.ndarray, "h w"], camera: Pinhole) -> Float
         camera: The camera that saw it, at this resolution.
     Returns:
         Metres in the camera's frame, float64; non-finite where depth is.
+    Example:
+        >>> camera = Pinhole(2.0, 2.0, 1.0, 0.0, height=1, width=3)
+        >>> points_from_depth(np.full((1, 3), 4.0), camera)[0, 2].tolist()
+        [2.0, 0.0, 4.0]
     """
     height, width = depth.shape
     columns = (np.arange(width, dtype=np.float64) - camera.center_x_px) / camera.focal_x_px

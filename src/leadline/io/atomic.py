@@ -50,6 +50,13 @@ def atomic_write(path: Path | str) -> Generator[BinaryIO]:
         The open temporary file.
     Raises:
         OutputError: If the folder is missing or not writable, the disk is full, or `path` is not a plain file.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_write(f"{folder}/a.bin") as file:
+        ...         written = file.write(b"whole")
+        ...     Path(folder, "a.bin").read_bytes()
+        b'whole'
     """
     target = Path(path)
     temporary = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.part"

@@ -58,7 +58,12 @@ def write_board_pdf(path: Path | str, board: Board) -> str:
 
 
 def describe_board(board: Board) -> str:
-    """A board in words, as the options that `leadline calibrate` takes for it count."""
+    """A board in words, as the options that `leadline calibrate` takes for it count.
+
+    Example:
+        >>> describe_board(Chessboard(rows=6, columns=9, square_m=0.025))
+        'Chessboard of 9x6 inner corners, squares of 25 mm'
+    """
     side = f"squares of {board.square_m * 1000:g} mm"
     if isinstance(board, Chessboard):
         return f"Chessboard of {board.columns}x{board.rows} inner corners, {side}"
@@ -69,7 +74,12 @@ def describe_board(board: Board) -> str:
 
 
 def black_rectangles(board: Board) -> list[Rectangle]:
-    """The black parts of a board in metres."""
+    """The black parts of a board in metres.
+
+    Example:
+        >>> len(black_rectangles(Chessboard(rows=3, columns=3, square_m=0.03)))  # of 4x4 squares
+        8
+    """
     side = board.square_m
     rows, columns = _squares(board)
     # ChArUco boards differ by OpenCV's version in which squares are black: OpenCV's own drawing tells.

@@ -73,6 +73,13 @@ def read_calibration(
     Raises:
         InputError: As there.
         CalibrationError: As there.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "K.txt").write_text("500 0 319.5 0 500 239.5 0 0 1 0.12")
+        ...     rig = read_calibration(f"{folder}/K.txt", image_size=(480, 640))
+        >>> rig.left.focal_x_px, rig.baseline_m
+        (500.0, 0.12)
     """
     return read_stereo_calibration(path, image_size, unit).rig
 

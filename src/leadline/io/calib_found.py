@@ -47,6 +47,9 @@ def named_unit(name: str) -> LengthUnit:
 
     Raises:
         CalibrationError: If it is not m, cm or mm.
+    Example:
+        >>> named_unit("mm").metres
+        0.001
     """
     if name not in METRES:
         raise CalibrationError(f"expected translation_unit m, cm or mm, got {name[:40]!r}; correct the unit")
@@ -72,6 +75,10 @@ def check_baseline(length: float, unit: LengthUnit) -> tuple[str, ...]:
         A note if the baseline is unusual and its unit is only what the form usually has.
     Raises:
         CalibrationError: If no stereo camera has such a baseline; names the units in which one would.
+    Example:
+        >>> check_baseline(120.0, LengthUnit(1.0, "metres", stated=False))
+        Traceback (most recent call last):
+        leadline.errors.CalibrationError: expected a baseline from 0.005 to 5 m, got 120 m ...; it would be 0.12 m ...
     """
     metres = length * unit.metres
     least, most = _POSSIBLE_M if unit.stated else (SHORTEST_BASELINE_M, LONGEST_BASELINE_M)

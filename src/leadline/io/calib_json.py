@@ -151,6 +151,10 @@ def parse_focal_file(fields: Tree, size: ImageSize | None, unit: LengthUnit | No
     Raises:
         CalibrationError: If something is missing or impossible.
     Source: librealsense, rs2_intrinsics and rs2_extrinsics (rotation column by column, translation in metres).
+    Example:
+        >>> fields = {"fx": 500.0, "cx": 320.0, "cy": 240.0, "baseline_mm": 120.0, "height": 480, "width": 640}
+        >>> parse_focal_file(fields, None).rectified.baseline_m
+        0.12
     """
     left, right = _camera_fields(fields, _LEFT_NAMES), _camera_fields(fields, _RIGHT_NAMES)
     if left is None or right is None:

@@ -37,6 +37,12 @@ def parse_camchain(fields: Tree, unit: LengthUnit | None = None) -> Calibration:
     Raises:
         CalibrationError: If something is missing or impossible, or a camera is not a pinhole.
     Source: Kalibr wiki, "yaml formats".
+    Example:
+        >>> camera = {"camera_model": "pinhole", "intrinsics": [500, 500, 320, 240], "resolution": [640, 480]}
+        >>> camera["distortion_model"] = "none"
+        >>> moved = [[1, 0, 0, -0.12], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+        >>> parse_camchain({"cam0": camera, "cam1": {**camera, "T_cn_cnm1": moved}}).raw.baseline_m
+        0.12
     """
     left, right = tree(fields.get("cam0"), "cam0"), tree(fields.get("cam1"), "cam1")
     transform = _transform(right, "T_cn_cnm1")

@@ -28,7 +28,7 @@ def is_kitti(text: str) -> bool:
 
 
 def parse_kitti(text: str, size: ImageSize | None, unit: LengthUnit | None = None, grey: bool = False) -> Calibration:
-    """A rectified rig from two of KITTI's projection matrices P = K [I | t].
+    r"""A rectified rig from two of KITTI's projection matrices P = K [I | t].
 
     Colour cameras 2 and 3 are taken where the file has both, else the grey ones 0 and 1; grey images turn that round.
     Their focal lengths are the same, their baselines differ by 1 % (0.533 and 0.537 m). The files of the stereo and
@@ -43,6 +43,10 @@ def parse_kitti(text: str, size: ImageSize | None, unit: LengthUnit | None = Non
         CalibrationError: If no pair is complete, or the numbers are impossible.
     Source: Geiger et al., "Vision meets Robotics: The KITTI Dataset", IJRR 2013, section on calibration; Yang et al.,
         "DrivingStereo", CVPR 2019.
+    Example:
+        >>> text = "P2: 700 0 600 0 0 700 180 0 0 0 1 0\nP3: 700 0 600 -350 0 700 180 0 0 0 1 0"
+        >>> parse_kitti(text, size=(375, 1242)).rectified.baseline_m  # 350 / 700
+        0.5
     """
     taken_as = unit or _DEFAULT_UNIT
     fields = {name: value.strip() for name, value in _LINE.findall(text)}

@@ -25,7 +25,7 @@ def is_middlebury(text: str) -> bool:
 
 
 def parse_middlebury(text: str, size: ImageSize | None, unit: LengthUnit | None = None) -> Calibration:
-    """A rectified rig: `cam0=[f 0 cx; 0 f cy; 0 0 1]`, cam1, doffs (px), baseline (mm), width, height.
+    r"""A rectified rig: `cam0=[f 0 cx; 0 f cy; 0 0 1]`, cam1, doffs (px), baseline (mm), width, height.
 
     cam1 may be missing where doffs is given, doffs where cam1 is. ndisp says how many disparities there are, from 0 on;
     where it is missing, doffs says how far below 0 they may reach: what is far away has -doffs.
@@ -37,6 +37,11 @@ def parse_middlebury(text: str, size: ImageSize | None, unit: LengthUnit | None 
     Raises:
         CalibrationError: If something is missing, contradictory or impossible.
     Source: Middlebury Stereo Datasets 2014, description of calib.txt.
+    Example:
+        >>> text = "cam0=[500 0 320; 0 500 240; 0 0 1]\ndoffs=10\nbaseline=120\nwidth=640\nheight=480"
+        >>> rig = parse_middlebury(text, None).rectified
+        >>> rig.baseline_m, rig.right.center_x_px
+        (0.12, 330.0)
     """
     fields = {name: value.strip() for name, value in _LINE.findall(text)}
     for name in ("cam0", "baseline"):

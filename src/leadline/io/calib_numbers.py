@@ -35,6 +35,10 @@ def parse_matrix_and_baseline(values: list[float], size: ImageSize | None, unit:
     Raises:
         CalibrationError: If the numbers are impossible.
     Source: Wen et al., "FoundationStereo", CVPR 2025, its demonstration's K.txt.
+    Example:
+        >>> values = bare_numbers("500 0 320 0 500 240 0 0 1 0.12")
+        >>> parse_matrix_and_baseline(values, (480, 640), None).rectified.baseline_m
+        0.12
     """
     camera, taken_as = matrix_camera(values[:9], size), unit or _DEFAULT_UNIT
     length = numbers([values[9]], "the baseline", (1,))[0]

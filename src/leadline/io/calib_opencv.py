@@ -85,6 +85,11 @@ def parse_opencv(fields: Tree, size: ImageSize | None, unit: LengthUnit | None =
     Raises:
         CalibrationError: If something is missing, contradictory or impossible.
     Source: OpenCV documentation, calib3d, stereoCalibrate, fisheye::stereoCalibrate and stereoRectify.
+    Example:
+        >>> matrix, turn = [500, 0, 320, 0, 500, 240, 0, 0, 1], [1, 0, 0, 0, 1, 0, 0, 0, 1]
+        >>> fields = {"M1": matrix, "D1": [0] * 5, "M2": matrix, "D2": [0] * 5, "R": turn, "T": [-120, 0, 0]}
+        >>> parse_opencv({**fields, "translation_unit": "mm"}, (480, 640)).raw.baseline_m
+        0.12
     """
     names = _flat(fields)
     if any(name in names for name in ("xi", "xi1", "xi2", "xil", "xir")):

@@ -63,6 +63,12 @@ def rig_from_q(q: Float64[np.ndarray, "4 4"], size: ImageSize, unit: LengthUnit)
     Raises:
         CalibrationError: If it is another matrix, or its baseline implausible.
     Source: OpenCV documentation, calib3d, stereoRectify.
+    Example:
+        >>> unit = LengthUnit(1.0, "metres", stated=True)
+        >>> q = np.array([[1.0, 0, 0, -320], [0, 1.0, 0, -240], [0, 0, 0, 500], [0, 0, 1 / 0.125, 0]])
+        >>> rig = rig_from_q(q, (480, 640), unit)[0]
+        >>> rig.left.focal_x_px, rig.baseline_m
+        (500.0, 0.125)
     """
     ideal = np.zeros((4, 4))
     ideal[0, 0] = ideal[1, 1] = 1.0

@@ -64,6 +64,11 @@ def parse_camera_info(fields: Tree, size: ImageSize | None) -> DistortedCamera:
 
     Raises:
         CalibrationError: If something is missing or impossible.
+    Example:
+        >>> fields = {"K": [500, 0, 320, 0, 500, 240, 0, 0, 1], "D": [0.1, 0, 0, 0, 0], "height": 480, "width": 640}
+        >>> lens = parse_camera_info(fields, None)
+        >>> lens.camera.focal_x_px, lens.distortion[0]
+        (500.0, 0.1)
     """
     return _camera(fields, _size(fields, size))
 

@@ -44,6 +44,9 @@ def numbers(value: object, name: str, counts: Sequence[int]) -> list[float]:
         counts: The lengths that are allowed.
     Raises:
         CalibrationError: If it is not such a list.
+    Example:
+        >>> numbers("-0.12 0 0", "T", counts=(3,)), numbers([[1, 2], [3, 4]], "R", counts=(4,))
+        ([-0.12, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0])
     """
     if isinstance(value, dict):
         value = cast(Tree, value).get("data")

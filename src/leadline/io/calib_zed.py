@@ -29,7 +29,7 @@ def is_zed(text: str) -> bool:
 
 
 def parse_zed(text: str, size: ImageSize | None, unit: LengthUnit | None = None) -> Calibration:
-    """Both cameras at the image size that is asked for, else at the largest that the file has.
+    r"""Both cameras at the image size that is asked for, else at the largest that the file has.
 
     Stereolabs' own tools write Baseline = -T_x, TY = T_y, TZ = T_z (mm) and the rotation vector (RX, CV, RZ), of the
     transform that stereoCalibrate finds.
@@ -41,6 +41,12 @@ def parse_zed(text: str, size: ImageSize | None, unit: LengthUnit | None = None)
     Raises:
         CalibrationError: If something is missing or impossible.
     Source: Stereolabs, zed-open-capture and stereo calibration tool, calibration file.
+    Example:
+        >>> camera = "fx=500\nfy=500\ncx=640\ncy=360\n"
+        >>> text = f"[LEFT_CAM_HD]\n{camera}[RIGHT_CAM_HD]\n{camera}[STEREO]\nBaseline=120"
+        >>> found = parse_zed(text, None)
+        >>> found.raw.baseline_m, found.notes
+        (0.12, ('section HD taken: images of 1280x720',))
     """
     sections = _sections(text)
     key = _resolution(sections, size)

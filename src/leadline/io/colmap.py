@@ -35,6 +35,9 @@ class ColmapCamera:
 
         Raises:
             CalibrationError: If the camera cannot exist.
+        Example:
+            >>> ColmapCamera("SIMPLE_PINHOLE", 480, 640, (500.0, 320.0, 240.0)).pinhole().center_x_px
+            319.5
         """
         if self.model == "PINHOLE" and len(self.parameters) == 4:
             focal_x, focal_y, x, y = self.parameters

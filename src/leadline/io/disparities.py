@@ -45,6 +45,12 @@ def read_disparity(path: Path | str) -> FileDisparity:
 
     Raises:
         InputError: If it is of another kind, cannot be read, or nothing in it is known.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/opencv.npy", np.array([[32, -16, 0, 0]], np.int16))
+        ...     read_disparity(f"{folder}/opencv.npy").disparity.tolist()
+        [[2.0, -1.0, 0.0, 0.0]]
     """
     source = Path(path)
     readers: dict[str, Callable[[Path], np.ndarray]] = {".pfm": read_pfm, ".npy": read_npy_plane}

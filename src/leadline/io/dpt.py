@@ -25,6 +25,12 @@ def read_dpt(path: Path | str) -> Float32[np.ndarray, "h w"]:
     Raises:
         InputError: If it is missing, has another tag or an empty size, or is shorter than its header says.
     Source: MPI Sintel depth and camera motion data, `sintel_io.depth_read`.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "a.dpt").write_bytes(struct.pack("<4sii2f", b"PIEH", 2, 1, 1.5, 3.0))
+        ...     read_dpt(f"{folder}/a.dpt").tolist()
+        [[1.5, 3.0]]
     """
     content = read_bytes(path, "a .dpt file")
     if not content.startswith(_TAG) or len(content) < 12:

@@ -14,6 +14,10 @@ def read_bytes(path: Path | str, expected: str, max_bytes: int | None = None) ->
         max_bytes: Refuse larger files before reading them.
     Raises:
         InputError: If it is missing, a folder or device, unreadable, empty or too large.
+    Example:
+        >>> read_bytes("missing.png", "an image")
+        Traceback (most recent call last):
+        leadline.errors.InputError: expected an image at missing.png, got no such file; check the name
     """
     source = Path(path)
     try:

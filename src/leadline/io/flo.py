@@ -51,6 +51,12 @@ def write_flo(path: Path | str, flow: Float32[np.ndarray, "h w 2"], valid: Bool[
         valid: Where flow is known.
     Raises:
         OutputError: If a valid flow does not fit, or the file cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_flo(f"{folder}/a.flo", np.array([[[3.0, -1.5]]], np.float32), np.array([[True]]))
+        ...     read_flo(f"{folder}/a.flo")[0].tolist()
+        [[[3.0, -1.5]]]
     """
     if not (np.abs(flow[valid]) < _UNKNOWN).all():
         raise OutputError("expected finite valid flow below 1e9 px for a .flo file; mark other pixels as not valid")

@@ -33,6 +33,14 @@ def write_glb(path: Path | str, mesh: TriangleMesh, image: UInt8[np.ndarray, "h 
         InputError: If the mesh has no triangle.
         OutputError: If it cannot be written.
     Source: Khronos, glTF 2.0 specification, and its extension KHR_materials_unlit.
+    Example:
+        >>> import tempfile
+        >>> triangle = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1]], np.float32)
+        >>> mesh = TriangleMesh(triangle, np.zeros((3, 2), np.float32), np.array([[0, 1, 2]], np.uint32))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_glb(f"{folder}/a.glb", mesh, np.zeros((4, 4, 3), np.uint8))
+        ...     Path(folder, "a.glb").read_bytes()[:4]
+        b'glTF'
     """
     if not len(mesh.faces):
         raise InputError("expected a mesh with triangles, got none; the depth is known nowhere")

@@ -44,6 +44,13 @@ def read_depth_png(path: Path | str, units_per_m: float) -> tuple[Float32[np.nda
         Metres (0 where unknown), and where depth is known.
     Raises:
         InputError: If it is missing, cut off, or another image.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = cv2.imwrite(f"{folder}/mm.png", np.array([[1500, 0]], np.uint16))
+        ...     depth, valid = read_depth_png(f"{folder}/mm.png", units_per_m=1000.0)
+        >>> depth.tolist(), valid.tolist()
+        ([[1.5, 0.0]], [[True, False]])
     """
     raw = read_png16(path, f"depth in 1/{units_per_m:g} m")
     return raw.astype(np.float32) / np.float32(units_per_m), raw > 0

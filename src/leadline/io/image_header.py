@@ -71,6 +71,12 @@ def inspect_image(data: bytes, name: str, max_pixels: int | None = None) -> Imag
     Raises:
         InputError: If it is not a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM, is cut off, is a camera's raw
             file, has a size of zero or an absurd one, or has samples that cannot be shown in 8 bits (float, signed).
+    Example:
+        >>> import cv2
+        >>> png = cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()
+        >>> header = inspect_image(png, "a.png")
+        >>> header.kind, header.height, header.width
+        ('PNG', 2, 3)
     """
     header = _inspect(data, name)
     allowed = MAX_PIXELS if max_pixels is None else max_pixels

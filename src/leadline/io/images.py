@@ -200,6 +200,12 @@ def write_image(
         pixels: Grey or RGB samples, 8 or 16 bit.
     Raises:
         OutputError: If the suffix is not one of these or does not fit, or the file cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_image(f"{folder}/a.png", np.array([[[255, 128, 0]]], np.uint8))
+        ...     read_image(f"{folder}/a.png").pixels.tolist()
+        [[[255, 128, 0]]]
     """
     target = Path(path)
     suffix = target.suffix.lower()

@@ -41,6 +41,12 @@ def scan_jpeg(data: bytes, name: str) -> JpegStructure:
     Raises:
         InputError: If it ends before its end-of-image marker or has no frame header.
     Source: ITU-T T.81, annex B.
+    Example:
+        >>> import cv2, numpy
+        >>> jpeg = cv2.imencode(".jpg", numpy.zeros((2, 3, 3), numpy.uint8))[1].tobytes()
+        >>> found = scan_jpeg(jpeg, "a.jpg")
+        >>> found.height, found.width, found.end == len(jpeg)
+        (2, 3, True)
     """
     segments: list[JpegSegment] = []
     size = (0, 0)

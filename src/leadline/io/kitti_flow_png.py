@@ -68,7 +68,12 @@ def write_kitti_flow(path: Path | str, flow: Float32[np.ndarray, "h w 2"], valid
 
 
 def encode_flow(flow: Float32[np.ndarray, "h w 2"], valid: Bool[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w 3"]:
-    """Flow as KITTI codes it, channels u, v, known; what the code cannot hold is cut to what it can."""
+    """Flow as KITTI codes it, channels u, v, known; what the code cannot hold is cut to what it can.
+
+    Example:
+        >>> encode_flow(np.array([[[1.5, -2.0]]], np.float32), np.array([[True]])).tolist()
+        [[[32864, 32640, 1]]]
+    """
     # In float64: beside 32768, float32 knows a pixel to 1/256 only.
     known = np.where(valid[..., None], flow, 0.0).astype(np.float64)
     coded = np.clip(np.rint(known * float(_UNIT) + float(_ZERO)), 0, 65535)

@@ -47,6 +47,12 @@ def write_kitti_disparity(
         valid: Where disparity is known.
     Raises:
         OutputError: If a valid disparity does not fit, or the file cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_kitti_disparity(f"{folder}/a.png", np.array([[2.5, 9.0]], np.float32), np.array([[True, False]]))
+        ...     read_kitti_disparity(f"{folder}/a.png")[0].tolist()
+        [[2.5, 0.0]]
     """
     raw = np.rint(np.where(valid, disparity, 0.0).astype(np.float64) * 256.0)
     if not ((raw >= 0) & (raw <= 65535)).all():

@@ -12,7 +12,7 @@ from leadline.io.text import read_lines
 
 
 def read_kitti_camera(folder: Path, number: int) -> Pinhole:
-    """One rectified camera: P_rect and S_rect.
+    r"""One rectified camera: P_rect and S_rect.
 
     Args:
         folder: A date's folder, such as 2011_09_26.
@@ -21,6 +21,14 @@ def read_kitti_camera(folder: Path, number: int) -> Pinhole:
         InputError: If calib_cam_to_cam.txt is missing.
         CalibrationError: If it lacks the camera, or the camera cannot exist.
     Source: Geiger et al., "Vision meets Robotics: The KITTI Dataset", IJRR 2013, section on calibration.
+    Example:
+        >>> import tempfile
+        >>> text = "S_rect_02: 1242 375\nP_rect_02: 700 0 600 0 0 700 180 0 0 0 1 0\n"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "calib_cam_to_cam.txt").write_text(text)
+        ...     camera = read_kitti_camera(Path(folder), number=2)
+        >>> camera.focal_x_px, camera.height, camera.width
+        (700.0, 375, 1242)
     """
     path = folder / "calib_cam_to_cam.txt"
     fields = _read_fields(path)

@@ -52,7 +52,7 @@ class MeasuredPoints:
 
 
 def read_known_points(path: Path | str, height: int, width: int, unit: LengthUnit | None = None) -> MeasuredPoints:
-    """Points with known distances from a text file of lines x,y,metres.
+    r"""Points with known distances from a text file of lines x,y,metres.
 
     Columns are separated by commas, semicolons (then a decimal comma is read, too), tabs or blanks. A first line may
     name them: x,y and metres, meters, m, cm, mm or depth_mm.
@@ -65,6 +65,12 @@ def read_known_points(path: Path | str, height: int, width: int, unit: LengthUni
     Raises:
         InputError: If it is missing, a line has another form, a point lies outside of the image, a distance is not
             positive and finite or cannot be in that unit, or the first line says another unit or order.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "tape.csv").write_text("x,y,cm\n10,20,150\n")
+        ...     read_known_points(f"{folder}/tape.csv", height=480, width=640).points.tolist()
+        [[10.0, 20.0, 1.5]]
     """
     rows = _rows(path, "a CSV file of points")
     header = rows[0][1] if rows and all(_is_word(cell) for cell in rows[0][1]) else None

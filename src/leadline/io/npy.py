@@ -19,6 +19,12 @@ def read_npy(path: Path | str) -> Float32[np.ndarray, "h w"]:
         The values.
     Raises:
         InputError: If it is missing, not a .npy file, shorter than its header says, or of another shape or type.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.array([[1, 2], [3, 4]], np.int16))
+        ...     read_npy(f"{folder}/a.npy").tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
     """
     return _as_float32(_mapped(path), "fiu", "real numbers of shape (height, width)", path)
 

@@ -70,6 +70,15 @@ def read_pair(
         Both views and notes on what was assumed.
     Raises:
         InputError: If an image cannot be read, or one file does not hold two views.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.images import write_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_image(f"{folder}/left.png", np.full((2, 3), 10, np.uint8))
+        ...     write_image(f"{folder}/right.png", np.full((2, 3), 20, np.uint8))
+        ...     pair = read_pair(f"{folder}/left.png", f"{folder}/right.png")
+        >>> pair.left.shape, int(pair.right.max())
+        ((2, 3, 3), 20)
     """
     if right is None:
         pair = _split(read_bytes(left, "an image with both views"), str(left), layout, max_pixels)

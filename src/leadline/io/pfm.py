@@ -73,6 +73,12 @@ def write_pfm(path: Path | str, values: Float32[np.ndarray, "h w"]) -> None:
         values: Any numbers, top row first.
     Raises:
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_pfm(f"{folder}/a.pfm", np.array([[1.5, np.inf], [2.0, 3.0]], np.float32))
+        ...     read_pfm(f"{folder}/a.pfm").tolist()
+        [[1.5, inf], [2.0, 3.0]]
     """
     height, width = values.shape
     with atomic_write(path) as file:

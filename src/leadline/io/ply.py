@@ -41,6 +41,13 @@ def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: A
         axes: In which the points are written: with opengl, viewers such as MeshLab and Blender show them upright.
     Raises:
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> cloud = PointCloud(np.array([[0.5, -1.0, 2.0]], np.float32), np.array([[255, 0, 0]], np.uint8))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_ply(f"{folder}/a.ply", cloud)
+        ...     read_ply(f"{folder}/a.ply").points.tolist()
+        [[0.5, -1.0, 2.0]]
     """
     vertices = np.empty(len(cloud.points), dtype=_VERTEX)
     for axis, name in enumerate(("x", "y", "z")):

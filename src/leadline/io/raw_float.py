@@ -20,6 +20,12 @@ def read_raw_float32(path: Path | str, height: int, width: int) -> Float32[np.nd
         The values as they are, with any inf and NaN.
     Raises:
         InputError: If it is missing or its size is not 4 height width bytes.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.array([1.0, 2.0, 3.0, 4.0], "<f4").tofile(f"{folder}/depth")
+        ...     read_raw_float32(f"{folder}/depth", height=2, width=2).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
     """
     wanted = 4 * height * width
     content = read_bytes(path, f"{width}x{height} float32 numbers", wanted)

@@ -15,7 +15,12 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 def is_remote(place: Path | str) -> bool:
-    """Whether a place is an address (``s3://``, ``https://``, ``memory://`` ...) and no local path."""
+    """Whether a place is an address (``s3://``, ``https://``, ``memory://`` ...) and no local path.
+
+    Example:
+        >>> is_remote("s3://bucket/train"), is_remote("shards/train")
+        (True, False)
+    """
     return isinstance(place, str) and "://" in place
 
 

@@ -91,6 +91,14 @@ def rectified_rig(
     Raises:
         InputError: If there is no such file, or the images' shape is another one than calibrated.
         CalibrationError: If the file is unusable, or its images are not rectified.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.calib_middlebury import write_middlebury_calibration
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_middlebury_calibration(f"{folder}/calib.txt", StereoRig.from_focal(480, 640, 500.0, 0.12))
+        ...     rig, notes = rectified_rig(Path(folder, "calib.txt"), size=(240, 320))
+        >>> rig.left.focal_x_px, round(rig.baseline_m, 6)
+        (250.0, 0.12)
     """
     found = fitted_rig(path, (size, size), unit, grey)
     if found.rectified is None:

@@ -24,6 +24,13 @@ def write_shard(path: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) 
         samples: Keys without a dot, each with contents by extension (``left.png``).
     Raises:
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(Path(folder, "a.tar"), [("000", {"txt": b"zero"}), ("001", {"txt": b"one"})])
+        ...     reader = ShardReader(folder)
+        ...     len(reader), reader.key(1), reader.read(1, ["txt"])
+        (2, '001', {'txt': b'one'})
     """
     make_output_folder(path.parent)
     with atomic_write(path) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:

@@ -37,6 +37,13 @@ def tar_entries(path: Path) -> list[TarEntry]:
         path: The archive: ustar, PAX or GNU with long names, as Python, GNU tar and WebDataset write it.
     Raises:
         InputError: If it is missing, no such archive, cut off or damaged.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.shards import write_shard
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(Path(folder, "a.tar"), [("000", {"txt": b"zero"})])
+        ...     tar_entries(Path(folder, "a.tar"))
+        [TarEntry(name='000.txt', start=512, size=4)]
     """
     try:
         length = path.stat().st_size

@@ -31,7 +31,7 @@ def read_lines(path: Path | str, expected: str) -> list[str]:
 
 
 def read_matrix(path: Path | str, rows: int, columns: int) -> Float64[np.ndarray, "rows columns"]:
-    """A matrix of finite numbers with blanks between them, as ScanNet writes intrinsics and poses.
+    r"""A matrix of finite numbers with blanks between them, as ScanNet writes intrinsics and poses.
 
     Args:
         path: The file.
@@ -40,6 +40,12 @@ def read_matrix(path: Path | str, rows: int, columns: int) -> Float64[np.ndarray
     Raises:
         InputError: If the file is missing or no text.
         CalibrationError: If it does not hold exactly that many finite numbers.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "pose.txt").write_text("1 0 5\n0 1 7\n")
+        ...     read_matrix(f"{folder}/pose.txt", rows=2, columns=3).tolist()
+        [[1.0, 0.0, 5.0], [0.0, 1.0, 7.0]]
     """
     text = " ".join(read_lines(path, f"a {rows}x{columns} matrix"))
     return np.array(numbers(text, f"the matrix in {path}", (rows * columns,))).reshape(rows, columns)

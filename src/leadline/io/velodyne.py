@@ -21,6 +21,12 @@ def read_velodyne(path: Path | str) -> Float32[np.ndarray, "n 4"]:
     Raises:
         InputError: If it is missing, not a whole number of points, or larger than 8 million points.
     Source: Geiger et al., "Vision meets Robotics: The KITTI Dataset", IJRR 2013; raw data development kit.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.array([[10.0, -2.0, 0.5, 0.25]], "<f4").tofile(f"{folder}/scan.bin")
+        ...     read_velodyne(f"{folder}/scan.bin").tolist()
+        [[10.0, -2.0, 0.5, 0.25]]
     """
     content = read_bytes(path, "a Velodyne scan", _MOST_BYTES)
     if len(content) % 16:

@@ -19,6 +19,16 @@ def read_frame(path: Path, number: int) -> UInt8[np.ndarray, "h w 3"]:
         RGB.
     Raises:
         InputError: If the file is missing or no video, or has no such frame.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     film = cv2.VideoWriter(f"{folder}/a.avi", cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+        ...     for level in (0, 100):
+        ...         written = film.write(np.full((48, 64, 3), level, np.uint8))
+        ...     film.release()
+        ...     frame = read_frame(Path(folder, "a.avi"), 1)
+        >>> frame.shape, bool(abs(frame.mean() - 100.0) < 3.0)
+        ((48, 64, 3), True)
     """
     if not path.is_file():
         raise InputError(f"expected a video at {path}, got no such file; check the path")
