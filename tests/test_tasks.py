@@ -97,7 +97,7 @@ def test_a_graph_of_an_unknown_task_is_refused(graph: Path):
 
 def test_an_unknown_task_is_refused():
     for refuses in (find_task, lambda name: load_model("leadline-fast", name)):
-        with pytest.raises(InputError, match="expected one of stereo, mono, refine as the task, got 'depth'"):
+        with pytest.raises(InputError, match="expected one of stereo, mono, refine, flow as the task, got 'depth'"):
             refuses("depth")
 
 

@@ -160,7 +160,23 @@ _REFINE: Final = Task(
     stands_for={"stereo": "leadline.runtime.refine:RefinedMatcher"},
 )
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (_STEREO, _MONO, _REFINE)}
+_FLOW: Final = Task(
+    name="flow",
+    noun="an optical-flow network",
+    command="leadline.load_model",
+    inputs=("first", "second"),
+    images=2,
+    graph_key="leadline.flow",
+    result="leadline.maps:FlowMap",
+    session="leadline.runtime.flow:FlowSession",
+    inference="leadline.models.flow:FlowInference",
+    to_map="leadline.models.method:flow_map",
+    export="leadline.export.flow:PART",
+    parity=Parity(tolerance=0.02),
+    methods=("flow",),
+)
+
+TASKS: Mapping[str, Task] = {task.name: task for task in (_STEREO, _MONO, _REFINE, _FLOW)}
 """Every task, by name."""
 
 
@@ -176,7 +192,7 @@ def find_task(name: str) -> Task:
     'leadline.depth_kind'
     >>> find_task("depth")
     Traceback (most recent call last):
-    leadline.errors.InputError: expected one of stereo, mono, refine as the task, got 'depth'
+    leadline.errors.InputError: expected one of stereo, mono, refine, flow as the task, got 'depth'
     """
     if name not in TASKS:
         raise InputError(f"expected one of {', '.join(TASKS)} as the task, got {name!r}")

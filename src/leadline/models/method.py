@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from leadline.errors import InputError
 from leadline.lazy import load_attribute
-from leadline.maps import DISTANCE_KINDS, DepthMap, DisparityMap
+from leadline.maps import DISTANCE_KINDS, DepthMap, DisparityMap, FlowMap
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.prior import sgbm_prior
 from leadline.tasks import Task
@@ -68,6 +68,13 @@ def disparity_map(_: nn.Module, layers: Sequence[Tensor | None]) -> DisparityMap
     disparity, confidence = (None if layer is None else layer.numpy() for layer in layers)
     assert disparity is not None, "only the confidence may be missing"
     return DisparityMap(disparity, np.ones(disparity.shape, dtype=bool), confidence)
+
+
+def flow_map(_: nn.Module, layers: Sequence[Tensor | None]) -> FlowMap:
+    """Flow, and its confidence if the network has one."""
+    flow, confidence = (None if layer is None else layer.numpy() for layer in layers)
+    assert flow is not None, "only the confidence may be missing"
+    return FlowMap(flow, np.ones(flow.shape[:2], dtype=bool), confidence)
 
 
 def depth_map(inference: Any, layers: Sequence[Tensor | None]) -> DepthMap:  # noqa: ANN401 - a MonoInference

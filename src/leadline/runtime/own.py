@@ -73,7 +73,7 @@ def own_tasks(attribute: object) -> tuple[str, ...]:
         InputError: If it is neither, or no task has as many inputs.
 
     >>> own_tasks(lambda left, right: None)
-    ('stereo',)
+    ('stereo', 'flow')
     >>> own_tasks(lambda image: None)
     ('mono',)
     """
