@@ -114,3 +114,25 @@ def test_is_a_strong_baseline_on_motorcycle(motorcycle, name, bad2, epe):
     # What it stands by is better than what it fills in.
     stands_by = found.valid[known]
     assert (error[stands_by] > 2).mean() < 0.6 * (error > 2).mean()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((40, 60), np.float32),
+        np.zeros((40, 60, 3), np.float64),
+        np.zeros((40, 60), np.uint16),
+        np.zeros((40, 60), np.int8),
+        np.zeros((40, 60), bool),
+        np.zeros((40, 60, 4), np.uint8),
+        np.zeros((40, 60, 1), np.uint8),
+        np.zeros((2, 40, 60, 3), np.uint8),
+        np.zeros(40, np.uint8),
+    ],
+)
+@pytest.mark.parametrize("name", ["bm", "sgbm"])
+def test_other_images_are_refused_in_one_line(image, name):
+    fine = np.zeros((40, 60), np.uint8)
+    for pair in ((image, fine), (fine, image)):
+        with pytest.raises(InputError, match=r"expected (an )?8-bit"):
+            ClassicalStereo(name)(*pair)

@@ -513,3 +513,24 @@ def test_one_camera_with_a_lens_is_noted_and_scaled(tmp_path: Path):
     (tmp_path / "cameras.txt").write_text("1 PINHOLE 320 240 300 310 150 115\n2 OPENCV 320 240 3 3 1 1 0 0 0 0\n")
     with pytest.raises(CalibrationError, match="expected one PINHOLE"):
         single_camera(tmp_path / "cameras.txt", (240, 320))
+
+
+def test_real_oak(real_dir: Path):
+    """Luxonis' own recordings: cameras 75 mm apart by design."""
+    if not (real_dir / "camera").is_dir():
+        pytest.skip("no camera recordings: expected camera in the folder of real scenes")
+    for name in ("depthai_v5.json", "depthai_v6_three_cameras.json"):
+        rig = read_calibration(real_dir / "camera" / name)
+        assert isinstance(rig, UnrectifiedRig)
+        assert rig.baseline_m == pytest.approx(0.075, rel=0.01)
+        assert not rig.right_first
+        assert (rig.left.camera.height, rig.left.camera.width) == (800, 1280)
+
+
+def test_real_stereodemo(real_dir: Path):
+    path = real_dir / "photos" / "oak_d" / "stereodemo_calibration.json"
+    if not path.is_file():
+        pytest.skip("no OAK-D photos: expected photos/oak_d in the folder of real scenes")
+    rig = read_calibration(path)
+    assert isinstance(rig, StereoRig)
+    assert rig.baseline_m == 0.075

@@ -143,6 +143,9 @@ def test_search_range(tmp_path: Path):
     assert search_range(ready, None, None)[:2] == (None, -20)
     assert ready.far_px == -20.0
     assert search_range(ready, 50, -5) == (50, -5, ())
+    largest, _, notes = search_range(ready, 5000, 0)
+    assert largest == 319  # a pixel of a 320 px wide image cannot have moved farther
+    assert "beyond the images" in notes[0]
     path.write_text(lines.format(-20))
     assert search_range(RigMaker(RigGiven(path)).ready(ImagePair(LEFT, RIGHT)), None, None)[:2] == (None, 0)
     path.write_text(lines.format(20) + "ndisp=65\n")

@@ -76,7 +76,7 @@ class ClassicalStereo:
                 "match smaller images if the scene has larger disparities"
             )
 
-    def __call__(self, left: _Image, right: _Image) -> DisparityMap:
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> DisparityMap:
         """Matches one rectified pair.
 
         Args:
@@ -88,8 +88,10 @@ class ClassicalStereo:
             matcher knows no probability.
 
         Raises:
-            InputError: If the sizes differ or an image is empty.
+            InputError: If an image is not 8-bit RGB or grey, the sizes differ, or an image is empty.
         """
+        for image, side in ((left, "left"), (right, "right")):
+            _require_8bit(image, side)
         if left.shape[:2] != right.shape[:2]:
             raise InputError(
                 f"expected two images of one size, got {left.shape[1]}x{left.shape[0]} and "
@@ -114,6 +116,14 @@ class ClassicalStereo:
         from_right = _padded_match(compute, right[:, ::-1], left[:, ::-1], count)[:, ::-1]
         raw = _left_right_checked(from_left, from_right)
         return np.asarray(cv2.filterSpeckles(raw, _UNKNOWN, _SPECKLE_SIZE, _SPECKLE_STEP)[0])
+
+
+def _require_8bit(image: np.ndarray, side: str) -> None:
+    """Refuses what OpenCV would refuse in its own words, or take for something else."""
+    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise InputError(
+            f"expected 8-bit RGB or grey for the {side} image, got {image.dtype} {image.shape}; scale it to 8 bits"
+        )
 
 
 def _grey(image: _Image) -> _Grey:

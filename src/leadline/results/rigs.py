@@ -241,6 +241,10 @@ def search_range(
     if largest is None and ready.largest is not None:
         largest = ready.largest
         notes.append(f"disparities searched to {largest} px: the calibration's ndisp")
+    width = ready.left.shape[1]
+    if largest is not None and largest >= width:
+        notes.append(f"a largest disparity of {largest} px lies beyond the images: searched to {width - 1} px")
+        largest = width - 1
     if smallest is None:
         smallest = ready.smallest or 0
         if smallest:

@@ -21,6 +21,7 @@ def check(
     *,
     swap: bool = False,
     layout: Layout | None = None,
+    max_pixels: int | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Is this pair rectified, in order, and evenly exposed? Exit code 0 if it is fine, 1 if it is not.
@@ -33,9 +34,10 @@ def check(
         right: Right image. Not needed where LEFT holds both views (.mpo, .jps, side by side).
         swap: Exchange the views.
         layout: How two views lie in one image.
+        max_pixels: Largest image that is read.
         as_json: Print JSON.
     """
-    pair = read_pair(left, right, swap, layout)
+    pair = read_pair(left, right, swap, layout, max_pixels)
     found = check_pair(pair.left, pair.right)
     if as_json:
         print(json.dumps({**asdict(found), "notes": list(pair.notes)}, indent=1, allow_nan=False))

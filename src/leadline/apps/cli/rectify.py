@@ -1,6 +1,7 @@
 """`leadline rectify`: matches onto common rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -45,6 +46,7 @@ def rectify(
     overwrite: bool = False,
     swap: bool = False,
     layout: Layout | None = None,
+    max_pixels: int | None = None,
 ) -> int:
     """Bring the matches of a pair onto common rows: writes im0.png, im1.png and, if calibrated, calib.txt.
 
@@ -65,6 +67,7 @@ def rectify(
         overwrite: Replace files that exist.
         swap: Exchange the views.
         layout: How two views lie in one image.
+        max_pixels: Largest image that is read.
     """
     if (calibration is None) != uncalibrated:
         raise InputError("expected either --calibration FILE or --uncalibrated, got both or neither; give one of them")
@@ -75,9 +78,12 @@ def rectify(
             raise InputError("expected --calibration FILE for many pairs, got --uncalibrated; rectify them one by one")
         refuse_existing(output, _BATCH_FILES, overwrite)
         say(f"note: {line}" for line in files.notes)
-        return _Batch(output, calibration, unit, alpha, swap, layout).run(files.pairs)
+        read = partial(read_pair, swap=swap, layout=layout, max_pixels=max_pixels)
+        return _Batch(output, partial(_rectification, calibration=calibration, unit=unit, alpha=alpha), read).run(
+            files.pairs
+        )
     refuse_existing(output, _FILES, overwrite)
-    pair = read_pair(left, right, swap, layout)
+    pair = read_pair(left, right, swap, layout, max_pixels)
     found, notes = _rectification(pair, calibration, unit, alpha)
     say(f"note: {with_options(note)}" for note in (*pair.notes, *notes))
     views = _applied(found, pair)
@@ -97,11 +103,12 @@ class _Batch:
     """Rectifies many pairs by one calibration; maps are made once for each size."""
 
     def __init__(
-        self, output: Path, calibration: Path, unit: LengthUnit | None, alpha: float, swap: bool, layout: Layout | None
+        self,
+        output: Path,
+        rectification: Callable[[ImagePair], tuple[Rectification, tuple[str, ...]]],
+        read: Callable[[Path, Path | None], ImagePair],
     ) -> None:
-        self._output, self._calibration, self._unit, self._alpha = output, calibration, unit, alpha
-        self._swap = swap
-        self._layout: Layout | None = layout
+        self._output, self._rectification, self._read = output, rectification, read
         self._found: tuple[tuple[int, ...], Rectification] | None = None
 
     def run(self, pairs: Sequence[PairFiles]) -> int:
@@ -116,10 +123,10 @@ class _Batch:
         return code
 
     def _one(self, files: PairFiles) -> tuple[str, tuple[str, ...]]:
-        pair = read_pair(files.left, files.right, self._swap, self._layout)
+        pair = self._read(files.left, files.right)
         sizes, notes = (*pair.left.shape[:2], *pair.right.shape[:2]), pair.notes
         if self._found is None:
-            found, rig_notes = _rectification(pair, self._calibration, self._unit, self._alpha)
+            found, rig_notes = self._rectification(pair)
             self._found, notes = (sizes, found), (*notes, *rig_notes)
             if found.rig is not None:
                 write_middlebury_calibration(self._output / "calib.txt", found.rig)

@@ -29,6 +29,7 @@ def refine(
     translation_unit: Literal["m", "cm", "mm"] | None = None,
     min_confidence: float = CloudLimits.min_confidence,
     max_depth: float | None = None,
+    max_pixels: int | None = None,
     model: str = REFINE_MODEL,
     threads: int | None = None,
     provider: Provider = "cpu",
@@ -48,6 +49,7 @@ def refine(
         translation_unit: Unit of the calibration's translation, where the file states none or a wrong one.
         min_confidence: Least confidence of a pixel that becomes a point of the cloud.
         max_depth: Points of the cloud that are farther away are left out, metres.
+        max_pixels: Largest image that is read.
         model: Bundled network, or an ONNX file of ours.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
@@ -56,7 +58,7 @@ def refine(
     """
     limits, unit = CloudLimits(min_confidence, max_depth), length_unit(translation_unit, None)
     refuse_existing(output, RESULT_FILES, overwrite)
-    pair = read_pair(left, right)
+    pair = read_pair(left, right, max_pixels=max_pixels)
     refuse_hopeless(pair.left, pair.right)
     rig, notes = None, pair.notes
     if calibration is not None:
