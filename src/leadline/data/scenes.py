@@ -18,6 +18,15 @@ class DatasetScene(Generic[SampleT]):
     Args:
         source: The data set.
         index: Number of the sample in it.
+    Example:
+        >>> class Empty:
+        ...     def __len__(self): return 1
+        ...     def key(self, index): return "room/0001"
+        ...     def __getitem__(self, index): return DepthSample(self.key(index), np.zeros((2, 3, 3), np.uint8))
+        >>> import numpy as np
+        >>> scene = DatasetScene(Empty(), 0)
+        >>> scene.name, scene.load().image.shape
+        ('room-0001', (2, 3, 3))
     """
 
     source: Source[SampleT]

@@ -15,5 +15,11 @@ def random_tone(rng: np.random.Generator, strength: float) -> Float32[np.ndarray
 
 
 def apply_tone(image: UInt8[np.ndarray, "h w 3"], table: Float32[np.ndarray, "256 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """The image with each channel put through its tone curve, whose values are levels from 0 to 255."""
+    """The image with each channel put through its tone curve, whose values are levels from 0 to 255.
+
+    Example:
+        >>> halved = np.repeat(np.arange(256, dtype=np.float32)[:, None] / 2, 3, axis=1)
+        >>> apply_tone(np.array([[[200, 100, 0]]], np.uint8), halved).tolist()
+        [[[100, 50, 0]]]
+    """
     return cv2.LUT(image, np.round(table).astype(np.uint8).reshape(1, 256, 3))

@@ -53,6 +53,12 @@ def in_pixels(
         The disparity, and notes on what was changed.
     Raises:
         InputError: If it is of another size, depth, the right image's, or of another scale.
+    Example:
+        >>> left = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+        >>> right = np.roll(left, -8, axis=1)
+        >>> sixteenths = DisparityMap(np.full((120, 160), 128.0, np.float32), np.ones((120, 160), bool))
+        >>> float(in_pixels(sixteenths, left, right)[0].disparity[0, 0])
+        8.0
     """
     if given.disparity.shape != left.shape[:2]:
         raise InputError(

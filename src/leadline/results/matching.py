@@ -40,6 +40,11 @@ def refuse_hopeless(left: Image, right: Image) -> None:
 
     Raises:
         InputError: If the sizes differ, an image is tiny or of one flat colour, or both are the same image.
+    Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+        >>> refuse_hopeless(image, image)
+        Traceback (most recent call last):
+        leadline.errors.InputError: expected two views of a scene, got one image twice; ...
     """
     check_images(left, right)
     for image, name in ((left, "left"), (right, "right")):
@@ -70,6 +75,12 @@ def match_pair(
         smallest_px: Disparity of what is infinitely far away: -doffs.
     Raises:
         InputError: If the images are hopeless.
+    Example:
+        >>> from leadline.classical import ClassicalStereo
+        >>> left = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+        >>> matched = match_pair(ClassicalStereo("sgbm", 32), left, np.roll(left, -8, axis=1))
+        >>> round(float(np.median(matched.disparity.disparity[matched.disparity.valid])))
+        8
     """
     refuse_hopeless(left, right)
     check = check_pair(left, right, smallest_px)

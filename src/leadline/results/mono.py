@@ -80,6 +80,13 @@ def write_mono_result(
     Raises:
         InputError: If a mesh is asked for and there can be none.
         OutputError: If something cannot be written.
+    Example:
+        >>> import tempfile
+        >>> depth = DepthMap(np.full((2, 3), 1.5, np.float32), np.ones((2, 3), bool), "metric")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_mono_result(Path(folder), np.zeros((2, 3, 3), np.uint8), depth, {"model": "mine"})
+        ...     sorted(path.name for path in Path(folder).iterdir())
+        ['depth.pfm', 'depth_mm.png', 'depth_plasma.png', 'summary.json']
     """
     with whole_result(folder, MONO_FILES):
         units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(folder, depth)}

@@ -33,6 +33,10 @@ class CameraSource:
         calibration: A calibration file; its left camera counts.
     Raises:
         InputError: If more than one is given, or one is out of range.
+    Example:
+        >>> found = CameraSource(fov_deg=90.0).camera(Path("a.png"), height=480, width=640)
+        >>> round(found.camera.focal_x_px, 6), found.source
+        (320.0, '--fov 90 degrees across the width')
     """
 
     focal_px: float | None = None

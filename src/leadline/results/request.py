@@ -36,6 +36,13 @@ def is_finished(folder: Path, request: Mapping[str, Any]) -> bool:
     Args:
         folder: Of the result.
         request: As `describe_request` gives it.
+    Example:
+        >>> import tempfile
+        >>> asked = describe_request([], {"model": "sgbm"})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, SUMMARY_FILE).write_text(json.dumps(asked))
+        ...     is_finished(Path(folder), asked), is_finished(Path(folder), describe_request([], {"model": "bm"}))
+        (True, False)
     """
     try:
         found: object = json.loads((folder / SUMMARY_FILE).read_text())

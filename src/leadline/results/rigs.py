@@ -127,6 +127,11 @@ class RigMaker:
 
     Args:
         given: What the user says of the cameras.
+    Example:
+        >>> image = np.zeros((480, 640, 3), np.uint8)
+        >>> ready = RigMaker(RigGiven(fov_deg=90.0, baseline_m=0.12)).ready(ImagePair(image, image))
+        >>> round(ready.rig.left.focal_x_px, 6), ready.rig.baseline_m
+        (320.0, 0.12)
     """
 
     given: RigGiven

@@ -193,6 +193,15 @@ def write_result(
         limits: Which pixels become points of the cloud.
     Raises:
         OutputError: If something cannot be written.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.pfm import read_pfm
+        >>> rig = StereoRig.from_focal(2, 3, focal_px=500.0, baseline_m=0.1)
+        >>> disparity = DisparityMap(np.full((2, 3), 10.0, np.float32), np.ones((2, 3), bool))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_result(Path(folder), np.zeros((2, 3, 3), np.uint8), disparity, rig, {})
+        ...     float(read_pfm(f"{folder}/depth.pfm")[0, 0])
+        5.0
     """
     with whole_result(folder, RESULT_FILES):
         _write_disparity(folder, disparity)

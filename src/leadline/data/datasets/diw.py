@@ -17,7 +17,7 @@ _PAIR = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6}),([<>]),(\d{1,6}),(\
 
 @final
 class DepthInTheWild:
-    """Images with an ordinal pair each.
+    r"""Images with an ordinal pair each.
 
     Annotation: ordinal. An entry is two lines: the image's path, then y_A,x_A,y_B,x_B,relation,width,height. Points
     are counted from 1 there, from 0 in our samples; > says that A is farther than B. Nothing is coded as unknown.
@@ -31,6 +31,15 @@ class DepthInTheWild:
         annotations: DIW_test.csv, DIW_train_val.csv or a part of it.
     Raises:
         InputError: If the list is missing, or an entry has another form.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.images import write_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "pairs.csv").write_text("./1.png\n1,1,2,3,>,3,2\n")
+        ...     write_image(f"{folder}/1.png", np.zeros((2, 3, 3), np.uint8))
+        ...     sample = DepthInTheWild(Path(folder), Path(folder, "pairs.csv"))[0]
+        >>> sample.first.tolist(), sample.second.tolist(), sample.relation.tolist()
+        ([[0, 0]], [[2, 1]], [1])
     """
 
     def __init__(self, root: Path, annotations: Path) -> None:

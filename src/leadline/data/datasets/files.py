@@ -24,6 +24,13 @@ def find_files(root: Path, pattern: str) -> list[Path]:
         pattern: Relative to it, as for `Path.glob`.
     Raises:
         InputError: If there is no such folder or no such file in it.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("10.png", "2.png"):
+        ...         Path(folder, name).touch()
+        ...     [path.name for path in find_files(Path(folder), "*.png")]
+        ['2.png', '10.png']
     """
     if not root.is_dir():
         raise InputError(f"expected a dataset's folder at {root}, got no folder; check the path")
@@ -72,7 +79,12 @@ def read_entries(path: Path | str, expected: str) -> list[str]:
 
 
 def name_in(root: Path, path: Path) -> str:
-    """A file's name within a dataset: its path from the root without the suffix."""
+    """A file's name within a dataset: its path from the root without the suffix.
+
+    Example:
+        >>> name_in(Path("nyu"), Path("nyu/kitchen/1.png"))
+        'kitchen/1'
+    """
     return path.relative_to(root).with_suffix("").as_posix()
 
 

@@ -43,6 +43,12 @@ def project_velodyne(
     Source: Eigen et al., NeurIPS 2014; Garg et al., "Unsupervised CNN for Single View Depth Estimation", ECCV 2016;
     Monodepth2's `generate_depth_map`, with vel_depth for the scanner's distance; its test for duplicates confuses
     some pixels, which this does not.
+    Example:
+        >>> ahead = np.array([[10.0, 0.0, 0.0, 1.0]], np.float32)  # x forward, y left, z up
+        >>> image_from_velodyne = np.array([[3.0, -100, 0, 0], [2, 0, -100, 0], [1, 0, 0, 0]])
+        >>> depth, valid = project_velodyne(ahead, image_from_velodyne, height=4, width=5)
+        >>> np.argwhere(valid).tolist(), float(depth[valid][0])
+        ([[1, 2]], 10.0)
     """
     ahead = points[(points[:, 0] >= 0) & np.isfinite(points).all(axis=1), :3].astype(np.float64)
     projected = ahead @ image_from_velodyne[:, :3].T + image_from_velodyne[:, 3]

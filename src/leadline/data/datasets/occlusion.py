@@ -12,6 +12,9 @@ def leaves_frame(disparity: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, 
     Args:
         disparity: Of the left view, positive, in pixels.
         valid: Where it is known; elsewhere the answer is no.
+    Example:
+        >>> leaves_frame(np.array([[2.0, 2.0, 2.0]], np.float32), np.ones((1, 3), bool)).tolist()
+        [[True, True, False]]
     """
     return valid & (np.arange(disparity.shape[1]) - disparity < -0.5)
 

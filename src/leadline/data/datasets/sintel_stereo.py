@@ -19,6 +19,9 @@ def decode_sintel_disparity(coded: UInt8[np.ndarray, "h w 3"]) -> Float32[np.nda
     Args:
         coded: The image, RGB.
     Source: MPI Sintel stereo training data, `sintel_io.disparity_read`.
+    Example:
+        >>> decode_sintel_disparity(np.array([[[2, 32, 0]]], np.uint8)).tolist()  # 4 x 2 + 32 / 64
+        [[8.5]]
     """
     red, green, blue = np.moveaxis(coded.astype(np.float32), -1, 0)
     return red * np.float32(4.0) + green / np.float32(2**6) + blue / np.float32(2**14)

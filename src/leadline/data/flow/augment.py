@@ -87,6 +87,11 @@ def mirrored(sample: FlowSample, axis: int) -> FlowSample:
     Args:
         sample: What is mirrored.
         axis: 1 swaps left and right, 0 top and bottom.
+    Example:
+        >>> truth = FlowMap(np.array([[[1, 2], [3, 4]]], np.float32), np.ones((1, 2), bool))
+        >>> image = np.zeros((1, 2, 3), np.uint8)
+        >>> mirrored(FlowSample("a", image, image, truth), axis=1).flow.tolist()
+        [[[-3.0, 4.0], [-1.0, 2.0]]]
     """
     sign = np.array([-1.0, 1.0] if axis == 1 else [1.0, -1.0], np.float32)
     hidden = np.zeros(sample.valid.shape, bool) if sample.occluded is None else sample.occluded

@@ -29,6 +29,14 @@ def write_flow_shard(path: Path, samples: Iterable[tuple[FlowSample, dict[str, o
     Raises:
         InputError: If a sample lacks its truth or its occlusion mask.
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> image, nowhere = np.zeros((1, 2, 3), np.uint8), np.zeros((1, 2), bool)
+        >>> truth = FlowMap(np.full((1, 2, 2), 1.5, np.float32), ~nowhere)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_flow_shard(Path(folder, "0.tar"), [(FlowSample("a", image, image, truth, nowhere), {"seed": 1})])
+        ...     FlowShards(folder)[0].flow.tolist()
+        [[[1.5, 1.5], [1.5, 1.5]]]
     """
     write_shard(path, ((sample.key, dict(_files(sample, notes))) for sample, notes in samples))
 

@@ -26,7 +26,13 @@ class FlowBatch(TypedDict):
 
 
 def to_tensors(sample: FlowSample) -> dict[str, Tensor]:
-    """The first frame's share of a sample as tensors; collate them into a `FlowBatch`."""
+    """The first frame's share of a sample as tensors; collate them into a `FlowBatch`.
+
+    Example:
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> tuple(to_tensors(FlowSample("a", image, image))["flow"].shape)
+        (2, 3, 2)
+    """
     hidden = np.zeros(sample.valid.shape, bool) if sample.occluded is None else sample.occluded
     layers = {name: getattr(sample, name) for name in ("first", "second", "flow", "valid")} | {"occluded": hidden}
     return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}

@@ -46,6 +46,11 @@ def augment_mono(sample: DepthSample, options: MonoAugmentation, rng: np.random.
 
     Depth stays what it was. Who learns metres has to take the focal length out of it afterwards; who learns inverse
     depth up to a scale and a shift need not.
+
+    Example:
+        >>> sample = DepthSample("a", np.zeros((100, 200, 3), np.uint8))
+        >>> augment_mono(sample, MonoAugmentation(crop=(64, 96)), np.random.default_rng(0)).image.shape
+        (64, 96, 3)
     """
     sample = _resized_crop(sample, options, rng)
     if rng.random() < options.flip:

@@ -60,7 +60,12 @@ class FovSample:
 
 
 def tan_half_fov(camera: Pinhole) -> float:
-    """Tangent of half the vertical field of view: height / (2 focal_y)."""
+    """Tangent of half the vertical field of view: height / (2 focal_y).
+
+    Example:
+        >>> tan_half_fov(Pinhole(240.0, 240.0, 319.5, 239.5, height=480, width=640))
+        1.0
+    """
     return camera.height / (2.0 * camera.focal_y_px)
 
 
@@ -151,7 +156,13 @@ def _axis(side: int, wanted: int, zoom: float) -> tuple[int, int, int, int]:
 
 
 def nearest_filled(depth: Float32[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Depth with that of the nearest known pixel where it is not known; the farthest if none is."""
+    """Depth with that of the nearest known pixel where it is not known; the farthest if none is.
+
+    Example:
+        >>> depth = np.array([[2.0, 0.0, 0.0, 5.0]], np.float32)
+        >>> nearest_filled(depth, depth > 0).tolist()
+        [[2.0, 2.0, 5.0, 5.0]]
+    """
     if not known.any():
         return np.full(depth.shape, FARTHEST_M, np.float32)
     _, numbered = cv2.distanceTransformWithLabels(

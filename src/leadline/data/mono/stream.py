@@ -50,6 +50,11 @@ def to_tensors(sample: DepthSample) -> dict[str, Tensor]:
 
     Raises:
         InputError: If the sample is affine in depth, whose inverse is unknown.
+    Example:
+        >>> from leadline.maps import DepthMap
+        >>> truth = DepthMap(np.array([[4.0, 9.0]], np.float32), np.array([[True, False]]), "metric")
+        >>> to_tensors(DepthSample("a", np.zeros((1, 2, 3), np.uint8), truth))["inverse_depth"].tolist()
+        [[0.25, 0.0]]
     """
     if sample.annotation == "affine_depth":
         raise InputError(

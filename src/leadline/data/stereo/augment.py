@@ -45,7 +45,13 @@ class StereoAugmentation:
 
 
 def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:
-    """A changed copy of a sample, of the crop's size; its truth changes with it."""
+    """A changed copy of a sample, of the crop's size; its truth changes with it.
+
+    Example:
+        >>> sample = StereoSample("a", np.zeros((100, 200, 3), np.uint8), np.zeros((100, 200, 3), np.uint8))
+        >>> augment_stereo(sample, StereoAugmentation(crop=(64, 96)), np.random.default_rng(0)).left.shape
+        (64, 96, 3)
+    """
     if rng.random() < options.flip_views and sample.right_truth is not None:
         sample = mirror(sample)
     sample = _scale_crop(sample, options, rng)
@@ -70,6 +76,11 @@ def mirror(sample: StereoSample) -> StereoSample:
 
     Raises:
         InputError: If the sample lacks the right view's truth.
+    Example:
+        >>> image, seen = np.zeros((1, 3, 3), np.uint8), np.zeros((1, 3), bool)
+        >>> left, right = (DisparityMap(np.array([row], np.float32), ~seen) for row in ([1, 2, 3], [4, 5, 6]))
+        >>> mirror(StereoSample("a", image, image, left, seen, right, seen)).disparity.tolist()
+        [[6.0, 5.0, 4.0]]
     """
     if sample.right_truth is None or sample.right_occluded is None:
         raise InputError("expected a sample with the right view's truth, got one without; mirror only such samples")

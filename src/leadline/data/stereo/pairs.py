@@ -36,6 +36,14 @@ def find_stereo_pairs(folder: Path) -> list[PairPaths]:
             images; or folders of im0.png and im1.png; or files that hold both views (.mpo, .jps).
     Raises:
         InputError: If there is no pair, or an image has no partner.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for side in ("left", "right"):
+        ...         Path(folder, side).mkdir()
+        ...         Path(folder, side, "1.png").touch()
+        ...     [(left.parent.name, right.parent.name) for left, right in find_stereo_pairs(Path(folder))]
+        [('left', 'right')]
     """
     for left, right in _FOLDERS:
         if (folder / left).is_dir() and (folder / right).is_dir():

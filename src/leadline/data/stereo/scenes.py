@@ -27,6 +27,14 @@ def write_stereo_scene(folder: Path, sample: StereoSample, rig: StereoRig) -> No
         rig: The cameras.
     Raises:
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scene = Path(folder, "scene")
+        ...     write_stereo_scene(scene, StereoSample("a", image, image), StereoRig.from_focal(2, 3, 500.0, 0.1))
+        ...     sorted(path.name for path in scene.iterdir())
+        ['calib.txt', 'disp0.pfm', 'im0.png', 'im1.png']
     """
     unfinished = make_output_folder(folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.part"))
     try:

@@ -26,7 +26,13 @@ class StereoBatch(TypedDict):
 
 
 def to_tensors(sample: StereoSample) -> dict[str, Tensor]:
-    """The left view's share of a sample as tensors; collate them into a `StereoBatch`."""
+    """The left view's share of a sample as tensors; collate them into a `StereoBatch`.
+
+    Example:
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> tuple(to_tensors(StereoSample("a", image, image))["disparity"].shape)
+        (2, 3)
+    """
     layers = {
         "left": sample.left,
         "right": sample.right,

@@ -224,6 +224,12 @@ def motion_blur(
         colour: Linear radiance.
         flow: Motion to the next frame, px.
         shutter: Share of that motion during which the shutter is open.
+    Example:
+        >>> bar = np.zeros((1, 101, 3), np.float32)
+        >>> bar[:, 50] = 1.0
+        >>> blurred = motion_blur(bar, np.broadcast_to(np.float32([10.0, 0.0]), (1, 101, 2)).copy(), shutter=0.5)
+        >>> bool(blurred[0, 50, 0] < 0.5), np.flatnonzero(blurred[0, :, 0] > 0).tolist()
+        (True, [47, 48, 49, 50, 51, 52, 53])
     """
     rows, columns = np.indices(flow.shape[:2], np.float32)
     # Beyond this length a few taps would show as ghosts.

@@ -71,7 +71,13 @@ def render_mono(
 
 
 def known_depth(depth: Float32[np.ndarray, "h w"]) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Depth with 0 for the sky and what is too far to matter, and where it is known."""
+    """Depth with 0 for the sky and what is too far to matter, and where it is known.
+
+    Example:
+        >>> depth, valid = known_depth(np.array([[2.0, np.inf]], np.float32))
+        >>> depth.tolist(), valid.tolist()
+        ([[2.0, 0.0]], [[True, False]])
+    """
     valid = depth < _FARTHEST_M
     return np.where(valid, depth, 0.0).astype(np.float32), valid
 

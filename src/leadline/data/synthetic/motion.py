@@ -29,7 +29,14 @@ class RigidMotion:
     spin_rad: Float[np.ndarray, "3"]
 
     def at(self, time: float) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "3"]]:
-        """Rotation R and shift t that take a point x of time 0 to R x + t."""
+        """Rotation R and shift t that take a point x of time 0 to R x + t.
+
+        Example:
+            >>> quarter = RigidMotion(np.zeros(3), np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, np.pi / 2]))
+            >>> rotation, shift = quarter.at(1.0)
+            >>> np.rint(rotation @ [1.0, 0.0, 0.0] + shift).tolist()
+            [1.0, 1.0, 0.0]
+        """
         rotation = turn(np.asarray(self.spin_rad, np.float64) * time)
         centre = np.asarray(self.centre_m, np.float64)
         return rotation, centre + np.asarray(self.velocity_m, np.float64) * time - rotation @ centre

@@ -64,7 +64,12 @@ def rock(rng: np.random.Generator) -> Thing:
 
 
 def car(rng: np.random.Generator) -> Thing:
-    """A car or van; its bonnet points to -z."""
+    """A car or van; its bonnet points to -z.
+
+    Example:
+        >>> 1.0 < car(np.random.default_rng(0)).height_m < 3.0
+        True
+    """
     van = rng.random() < 0.25
     w, d = rng.uniform(1.65, 1.9), rng.uniform(3.7, 4.9) + 0.7 * van
     h, waist = rng.uniform(1.4, 1.65) + 0.6 * van, rng.uniform(0.85, 1.0)

@@ -45,7 +45,13 @@ class Camera:
     def directions(
         self, x_px: Float32[np.ndarray, " n"], y_px: Float32[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "3 n"]:
-        """World directions of rays, scaled to one metre along the optical axis: a hit's ``t`` is its depth."""
+        """World directions of rays, scaled to one metre along the optical axis: a hit's ``t`` is its depth.
+
+        Example:
+            >>> camera = Camera((3, 3), 2.0, (1.0, 1.0), np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
+            >>> camera.directions(np.float32([1, 2]), np.float32([1, 1])).T.tolist()
+            [[0.0, 0.0, 1.0], [0.5, 0.0, 1.0]]
+        """
         a = (x_px - np.float32(self.centre_px[0])) / np.float32(self.focal_px)
         b = (y_px - np.float32(self.centre_px[1])) / np.float32(self.focal_px)
         # Written out: a matrix product would wake the threads of BLAS, which compete with the other workers.

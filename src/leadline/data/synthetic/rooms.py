@@ -24,7 +24,12 @@ class Plan:
     height_m: float
 
     def wall(self, side: int) -> tuple[float, float, float, float]:
-        """Middle (x, z) of a wall, the yaw of what has its back to it, and its length."""
+        """Middle (x, z) of a wall, the yaw of what has its back to it, and its length.
+
+        Example:
+            >>> Plan(width_m=4.0, depth_m=6.0, height_m=2.5).wall(0)
+            (2.0, 6.0, 0.0, 4.0)
+        """
         w, d = self.width_m, self.depth_m
         return (
             (w / 2, d, 0.0, w),

@@ -124,7 +124,12 @@ class Scene:
 
 
 def rotation_matrix(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.ndarray:
-    """Turn about y, then x, then z (intrinsic)."""
+    """Turn about y, then x, then z (intrinsic).
+
+    Example:
+        >>> np.rint(rotation_matrix(np.pi / 2, 0.0, 0.0) @ [0.0, 0.0, 1.0]).tolist()
+        [1.0, 0.0, 0.0]
+    """
     (cy, cp, cr), (sy, sp, sr) = (f([yaw_rad, pitch_rad, roll_rad]) for f in (np.cos, np.sin))
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])

@@ -113,7 +113,12 @@ def apply_sensor(
 
 
 def encode(linear: Float32[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Linear light to 8 bits, by the square root: the inverse of how textures are read."""
+    """Linear light to 8 bits, by the square root: the inverse of how textures are read.
+
+    Example:
+        >>> encode(np.array([[[0.0, 0.25, 1.0]]], np.float32)).tolist()
+        [[[0, 128, 255]]]
+    """
     return np.round(255.0 * np.sqrt(np.clip(linear, 0.0, 1.0))).astype(np.uint8)
 
 

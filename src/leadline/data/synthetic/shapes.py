@@ -64,7 +64,13 @@ _BOX_FACES = np.concatenate([_BOX_QUADS[:, [0, 1, 2]], _BOX_QUADS[:, [0, 2, 3]]]
 
 
 def boxes(centres: Float[np.ndarray, "n 3"], sizes: Float[np.ndarray, "n 3"]) -> Mesh:
-    """Axis-aligned boxes."""
+    """Axis-aligned boxes.
+
+    Example:
+        >>> mesh = boxes(np.zeros((1, 3)), np.array([[2.0, 4.0, 6.0]]))
+        >>> mesh.vertices.max(axis=0).tolist(), len(mesh.faces)
+        ([1.0, 2.0, 3.0], 12)
+    """
     corners = centres[:, None] + sizes[:, None] * _BOX_CORNERS
     faces = np.arange(len(centres))[:, None, None] * 8 + _BOX_FACES
     return flat_mesh(corners.reshape(-1, 3), faces.reshape(-1, 3))

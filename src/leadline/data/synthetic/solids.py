@@ -14,7 +14,13 @@ Real = float | int
 
 
 def blocks(*rows: Sequence[Real]) -> Mesh:
-    """Boxes, one a row: x of the middle, height of the underside, z of the middle, width, height, depth."""
+    """Boxes, one a row: x of the middle, height of the underside, z of the middle, width, height, depth.
+
+    Example:
+        >>> mesh = blocks((0.0, 0.5, 0.0, 1.0, 2.0, 1.0))  # from 0.5 m to 2.5 m above the floor; y points down
+        >>> float(mesh.vertices[:, 1].max()), float(mesh.vertices[:, 1].min())
+        (-0.5, -2.5)
+    """
     table = np.array(rows, float)
     centres = np.stack([table[:, 0], -(table[:, 1] + table[:, 4] / 2), table[:, 2]], 1)
     return shapes.boxes(centres, table[:, 3:6])

@@ -133,7 +133,12 @@ def nothing(_: MonoStage) -> None:
 
 
 def placed(x: Real, z: Real, yaw_rad: Real, a: Real, b: Real) -> tuple[float, float]:
-    """World x and z of a point (a, b) in the frame of a thing."""
+    """World x and z of a point (a, b) in the frame of a thing.
+
+    Example:
+        >>> [round(part, 6) for part in placed(5.0, 7.0, np.pi / 2, a=1.0, b=0.0)]
+        [5.0, 6.0]
+    """
     c, s = float(np.cos(yaw_rad)), float(np.sin(yaw_rad))
     return x + c * a + s * b, z - s * a + c * b
 

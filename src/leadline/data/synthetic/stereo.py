@@ -128,6 +128,11 @@ def occluded_left(
         disparity: Exact disparity of the left pixels.
         right_disparity: Exact disparity of the right pixels.
         tolerance_px: How much nearer is nearer.
+    Example:
+        >>> left = np.array([[1, 1, 1, 1, 4, 4, 4, 1]], np.float32)  # an object before a wall
+        >>> right = np.array([[4, 4, 4, 1, 1, 1, 1, 1]], np.float32)
+        >>> occluded_left(left, right)[0, [1, 2, 7]].tolist()
+        [True, True, False]
     """
     width = disparity.shape[1]
     landing = np.arange(width, dtype=np.float32) - disparity

@@ -52,7 +52,12 @@ def tinted(
 
 
 def colour(rng: np.random.Generator, low: Real, high: Real, saturation: Real) -> np.ndarray:
-    """A colour of some brightness; saturation is the largest share by which a channel is darkened."""
+    """A colour of some brightness; saturation is the largest share by which a channel is darkened.
+
+    Example:
+        >>> colour(np.random.default_rng(0), low=0.5, high=0.5, saturation=0.0).tolist()
+        [0.5, 0.5, 0.5]
+    """
     return rng.uniform(low, high) * (1.0 - saturation * rng.random() * rng.random(3))
 
 

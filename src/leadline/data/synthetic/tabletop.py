@@ -97,7 +97,12 @@ def papers(rng: np.random.Generator) -> Thing:
 
 
 def cup(rng: np.random.Generator) -> Thing:
-    """A mug, glass or beaker."""
+    """A mug, glass or beaker.
+
+    Example:
+        >>> 0.03 < cup(np.random.default_rng(0)).height_m < 0.3
+        True
+    """
     r, h = rng.uniform(0.032, 0.048), rng.uniform(0.07, 0.13)
     foot = r * rng.uniform(0.7, 1.0)
     side = turned([(0, 0), (foot, 0), (r, h), (0.9 * r, h), (0.85 * foot, 0.01), (0, 0.01)])

@@ -32,6 +32,12 @@ Maker = Callable[[np.random.Generator], Thing]
 
 
 def pick(rng: np.random.Generator, makers: tuple[tuple[Maker, float], ...]) -> Thing:
-    """A thing of a kind drawn by weight."""
+    """A thing of a kind drawn by weight.
+
+    Example:
+        >>> crate = Thing(parts=(), width_m=0.4, depth_m=0.4, height_m=0.3)
+        >>> pick(np.random.default_rng(0), ((lambda rng: crate, 1.0),)).height_m
+        0.3
+    """
     weights = np.array([w for _, w in makers])
     return makers[int(rng.choice(len(makers), p=weights / weights.sum()))][0](rng)
