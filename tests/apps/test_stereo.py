@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -507,6 +508,16 @@ def test_depth_beyond_16_bits_of_millimetres_has_its_own_file(leadline, sure, pa
     assert (millimetres == 0).all()
     assert steps[10, 10] == round(256 * 1000 / 7)  # 142.86 m
     assert "times 256" in summary(tmp_path / "out")["units"]["depth_m256.png"]
+
+
+def test_toed_in_cameras_that_look_swapped_get_the_other_mend(sgbm, pair, tmp_path):
+    """Every disparity is -7 px: swapped, or toed in; the second mend is tried here."""
+    done = sgbm(pair[1], pair[0], "--output", tmp_path / "a")
+    named = re.search(r"--min-disparity from (-\d+) px", done.err)
+    assert named is not None
+    again = sgbm(pair[1], pair[0], "--min-disparity", named[1], "--output", tmp_path / "b")
+    assert again.code == 0
+    assert np.median(read_pfm(tmp_path / "b" / "disparity.pfm")) == pytest.approx(-DISPARITY_PX)
 
 
 def test_interrupted_batch_keeps_what_is_finished(leadline, folders, tmp_path, monkeypatch):

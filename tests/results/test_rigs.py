@@ -165,3 +165,13 @@ def test_turned_images_and_squeezed_ones_are_told_of(tmp_path: Path):
     low = np.ascontiguousarray(LEFT[::2])
     with pytest.raises(InputError, match=r"got 320x120; .*half-over-under"):
         RigMaker(RigGiven(path)).ready(ImagePair(low, low))
+
+
+def test_views_that_fit_only_when_exchanged_are_told(tmp_path: Path):
+    """The turned camera's rows betray the order of the images."""
+    wrong = RigMaker(RigGiven(raw_file(tmp_path))).ready(ImagePair(RIGHT, LEFT))
+    doubt = next(note for note in wrong.notes if "off their rows" in note)
+    assert "exchange LEFT and RIGHT" in doubt
+    other = np.asarray(cv2.warpAffine(RIGHT, np.array([[1.0, 0.05, 0], [-0.08, 1.0, 9.0]]), (320, 240)), np.uint8)
+    moved = RigMaker(RigGiven(raw_file(tmp_path))).ready(ImagePair(LEFT, other))
+    assert any("not of these images" in note for note in moved.notes)

@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import asdict, dataclass
+from math import floor
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from leadline.errors import InputError
-from leadline.geometry.check import PairCheck, check_pair
+from leadline.geometry.check import MAX_NEGATIVE_SHARE, PairCheck, check_pair
 from leadline.geometry.rig import StereoRig
 from leadline.maps import DisparityMap
 from leadline.results.stereo import CloudLimits, describe_method, describe_rig, versions
@@ -92,9 +93,14 @@ def match_pair(
 
 def warnings(check: PairCheck) -> tuple[str, ...]:
     """What the user must know before trusting the result: nothing, or one line."""
+    toed_in = ""
+    if check.min_disparity_px is not None and (check.negative_share or 0.0) > MAX_NEGATIVE_SHARE:
+        smallest = floor(check.min_disparity_px) - 1
+        toed_in = f"; if the views are in order, search for disparities from {smallest} px on"
     if check.swapped:
-        return (f"WARNING: THE VIEWS SEEM SWAPPED, the result is worthless if so: {check.verdict}; {check.mend}",)
-    return () if check.fine else (f"warning: {check.verdict}; {check.mend}",)
+        words = f"WARNING: THE VIEWS SEEM SWAPPED, the result is worthless if so: {check.verdict}; {check.mend}"
+        return (words + toed_in,)
+    return () if check.fine else (f"warning: {check.verdict}; {check.mend}{toed_in}",)
 
 
 def summarize(

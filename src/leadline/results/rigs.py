@@ -22,6 +22,7 @@ Mask = Bool[np.ndarray, "_ _"]
 
 _FINE_OFFSET_PX: Final = 0.5
 _SPOILT_PX: Final = 1.0
+_DOUBTFUL_PX: Final = 1.5
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,7 @@ class RigMaker:
     ) -> tuple[Rectification, tuple[str, ...]]:
         raw, notes = in_order(raw, self.given.calibration)
         maps = rectify(raw, self.given.alpha)
-        views = maps.apply(pair.left, pair.right)
-        after = _offset(check_pair(*views))
+        after = _offset(check_pair(*maps.apply(pair.left, pair.right)))
         if before is not None and _offset(before) <= _FINE_OFFSET_PX and after > _offset(before) + _SPOILT_PX:
             raise InputError(
                 f"expected images as the calibration {self.given.calibration} was made from, got images that are "
@@ -219,7 +219,26 @@ class RigMaker:
                 f"give the "
                 "calibration of the rectified images, or the raw images"
             )
-        return maps, notes
+        return maps, (*notes, *doubts(maps, pair, after))
+
+
+def doubts(maps: Rectification, pair: ImagePair, after_px: float) -> tuple[str, ...]:
+    """What is to be said of a rectification after which matches do not lie on common rows.
+
+    Args:
+        maps: The rectification.
+        pair: Whose images were rectified.
+        after_px: Their median vertical offset then, infinite where it is not known.
+    """
+    if after_px <= _DOUBTFUL_PX or not np.isfinite(after_px):
+        return ()
+    exchanged = np.inf
+    if pair.left.shape == pair.right.shape and maps.left_size == maps.right_size:
+        exchanged = _offset(check_pair(*maps.apply(pair.right, pair.left)))
+    words = f"matches lie {after_px:.1f} px off their rows after rectification"
+    if exchanged < after_px / 3.0:
+        return (f"warning: {words}, {exchanged:.1f} px if the views are exchanged: exchange LEFT and RIGHT",)
+    return (f"warning: {words}: the calibration is not of these images, or the cameras moved since",)
 
 
 def in_order(raw: UnrectifiedRig, source: Path | None) -> tuple[UnrectifiedRig, tuple[str, ...]]:
@@ -249,7 +268,7 @@ def search_range(
     width = ready.left.shape[1]
     if largest is not None and largest >= width:
         notes.append(f"a largest disparity of {largest} px lies beyond the images: searched to {width - 1} px")
-        largest = width - 1
+        largest = max(1, width - 1)
     if smallest is None:
         smallest = ready.smallest or 0
         if smallest:

@@ -23,7 +23,7 @@ from leadline.io.images import write_image
 from leadline.io.pair_files import PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
 from leadline.io.rigs import unrectified_rig
-from leadline.results.rigs import in_order, length_unit
+from leadline.results.rigs import doubts, in_order, length_unit
 from leadline.results.stereo import refuse_existing, remove_files
 
 _FILES: Final = ("im0.png", "im1.png", "calib.txt")
@@ -89,6 +89,8 @@ def rectify(
     views = _applied(found, pair)
     _write(output, views, found.rig)
     after = check_pair(*views)
+    if calibration is not None:
+        say(with_options(doubt) for doubt in doubts(found, pair, after.median_abs_offset_px or 0.0))
     print(f"vertical offset before: {_offsets_of(pair)}")
     print(f"vertical offset after:  {_offsets(after)}")
     if after.swapped:

@@ -5,6 +5,7 @@ from typing import Final
 _OPTIONS: Final = (
     ("swap them", "swap them (--swap)"),
     ("exchange LEFT and RIGHT", "exchange LEFT and RIGHT (--swap)"),
+    ("search for disparities from", "search for disparities by --min-disparity from"),
     ("'translation_unit: m'", "'translation_unit: m' in the file, or as --translation-unit m"),
     ("'translation_unit: cm'", "'translation_unit: cm' in the file, or as --translation-unit cm"),
     ("'translation_unit: mm'", "'translation_unit: mm' in the file, or as --translation-unit mm"),
