@@ -32,7 +32,7 @@ class StereoSample:
     Example:
         >>> image = np.zeros((2, 3, 3), np.uint8)
         >>> sample = StereoSample("a", image, image)
-        >>> sample.truth is None, sample.valid.any(), sample.disparity.shape
+        >>> sample.truth is None, bool(sample.valid.any()), sample.disparity.shape
         (True, False, (2, 3))
     """
 
@@ -83,7 +83,7 @@ class DepthSample:
         InputError: If the truth or the camera has another size than the image.
     Example:
         >>> sample = DepthSample("a", np.zeros((2, 3, 3), np.uint8), camera=Pinhole(9.0, 9.0, 1.0, 0.5, 2, 3))
-        >>> sample.truth is None, sample.valid.any(), sample.depth.shape
+        >>> sample.truth is None, bool(sample.valid.any()), sample.depth.shape
         (True, False, (2, 3))
     """
 

@@ -54,7 +54,7 @@ def convex_upsample_flow(
     padded = torch.cat([padded[..., :1], padded, padded[..., -1:]], dim=3)
     shifts = [(row, column) for row in range(3) for column in range(3)]
     layers: list[Tensor] = []
-    for part in padded.chunk(2, dim=1):
+    for part in (padded[:, :1], padded[:, 1:]):
         neighbours = torch.cat([part[:, :, y : y + height, x : x + width] for y, x in shifts], dim=1)
         layers.append((weights * neighbours.unsqueeze(2)).sum(dim=1))
     return functional.pixel_shuffle(torch.cat(layers, dim=1), factor)
