@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from leadline.classical import MATCHERS
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
+from leadline.runtime.border import extend_to_border
 from leadline.runtime.card import find_graph
 from leadline.runtime.graph import StereoGraph
 from leadline.runtime.images import as_rgb, check_images
@@ -85,7 +86,10 @@ class StereoSession:
         native, wanted = self._graph.max_disparity, self.searched_px(left.shape[1])
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
         valid = np.ones(disparity.shape, dtype=bool)
-        return DisparityMap(disparity, valid, confidence if self._graph.has_confidence else None)
+        if not self._graph.has_confidence:
+            return DisparityMap(disparity, valid)
+        disparity, confidence = extend_to_border(left, disparity, confidence)
+        return DisparityMap(disparity, valid, confidence)
 
 
 @final
