@@ -10,12 +10,19 @@ from leadline.training import run
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """What would be trained."""
+def times():
+    """The minutes of each run."""
+    return []
+
+
+@pytest.fixture
+def calls(monkeypatch, times):
+    """What would be trained; `times` gets the minutes."""
     made = []
 
-    def train(recipe, output, start_from, weights, team):
+    def train(recipe, output, start_from, weights, team, minutes):
         made.append((recipe, output, start_from, weights, team))
+        times.append(minutes)
         return output / "last.ckpt"
 
     monkeypatch.setattr(run, "train", train)
@@ -63,3 +70,12 @@ def test_only_the_first_process_speaks(calls, capsys, monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert main(["train", "leadline-fast"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_minutes_end_a_run_instead_of_steps(calls, times, capsys):
+    assert main(["train", "leadline-fast"]) == 0
+    assert main(["train", "leadline-fast", "--minutes", "7.5"]) == 0
+    assert times == [None, 7.5]
+    assert main(["train", "leadline-fast", "--minutes", "7.5", "--steps", "9"]) == 2
+    assert "--steps or --minutes" in capsys.readouterr().err
+    assert len(calls) == 2

@@ -17,9 +17,11 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from leadline.errors import LeadlineError
 from leadline.io.remote import is_remote, local_shards
+from leadline.models.checkpoint import current_name
 from leadline.training.bad_batch import save_batch
 from leadline.training.processes import process_count, process_rank
 from leadline.training.recipe import Recipe, resolved
+from leadline.training.time_budget import TimeBudget
 
 
 class DivergedError(LeadlineError):
@@ -47,6 +49,9 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         groups: What the optimiser learns, and at which rates.
         renaming: Names that another network's weights get before they are adopted.
     """
+
+    #: What ends the run instead of the recipe's steps.
+    budget: TimeBudget | None = None
 
     def __init__(self, recipe: R, model: nn.Module, groups: Groups = all_weights, renaming: Renaming = dict) -> None:
         super().__init__()
@@ -141,6 +146,10 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         """Moves the averaged weights; young averages follow faster."""
         self.average.update_parameters(cast(nn.Module, self.model))
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on from a run of an earlier version, whose weights had other names."""
+        checkpoint["state_dict"] = {current_name(name): value for name, value in checkpoint["state_dict"].items()}
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the last good checkpoint from being replaced by one that nobody can use.
 
@@ -208,14 +217,16 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         return self._groups(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW; warm-up, plateau, then a linear fall to zero, so a run can be extended from its plateau."""
+        """AdamW; warm-up, plateau, then a linear fall to zero, so a run can be extended from its plateau.
+
+        The fall is over the recipe's last steps, or over the last share of the time if that is what ends the run.
+        """
         recipe = self.recipe
         optimizer = torch.optim.AdamW(self.parameter_groups(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
         def factor(step: int) -> float:
-            return max(
-                0.0, min(1.0, (step + 1) / max(1, recipe.warmup_steps), (recipe.steps - step) / recipe.decay_steps)
-            )
+            fall = (recipe.steps - step) / recipe.decay_steps if self.budget is None else self.budget.factor
+            return max(0.0, min(1.0, (step + 1) / max(1, recipe.warmup_steps), fall))
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

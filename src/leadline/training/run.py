@@ -22,6 +22,7 @@ from leadline.models.checkpoint import averaged_weights
 from leadline.training.checkpoints import AtomicCheckpoints
 from leadline.training.learner import Learner
 from leadline.training.recipe import Recipe, learner_type
+from leadline.training.time_budget import TimeBudget
 
 _LOG = logging.getLogger(__name__)
 CHECKPOINT_NAME = "last.ckpt"
@@ -56,7 +57,12 @@ class Team:
 
 
 def train(
-    recipe: Recipe, output: Path, start_from: Path | None = None, weights: Path | None = None, team: Team | None = None
+    recipe: Recipe,
+    output: Path,
+    start_from: Path | None = None,
+    weights: Path | None = None,
+    team: Team | None = None,
+    minutes: float | None = None,
 ) -> Path:
     """Train until the recipe's last step; a run that was stopped goes on from its last checkpoint.
 
@@ -67,10 +73,12 @@ def train(
         weights: Checkpoint whose averaged weights a new run begins with, as far as they fit.
         team: Processes that share each batch; only this one if absent. The others run this program's command line again
             and return from here too.
+        minutes: Time from the first step on that ends the run instead of the recipe's steps, as of `TimeBudget`.
     Returns:
         The last checkpoint.
     Raises:
-        InputError: If `start_from` does not exist, the recipe's data cannot be read, or the batch cannot be shared.
+        InputError: If `start_from` does not exist, the recipe's data cannot be read, the batch cannot be shared, or
+            there are no minutes.
         OutputError: If the folder cannot be made.
         DivergedError: If the loss, a gradient or a weight is not finite.
         KeyboardInterrupt: After Ctrl-C.
@@ -83,6 +91,7 @@ def train(
         raise InputError(
             f"expected a batch_size that {team.size} processes can share, got {recipe.batch_size}; change one of them"
         )
+    budget = None if minutes is None else TimeBudget(minutes, output)
     make_output_folder(output)
     _keep_freed_memory()
     multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.stereo.stream"])
@@ -90,10 +99,11 @@ def train(
     checkpoint = output / CHECKPOINT_NAME
     resume = checkpoint if checkpoint.exists() else start_from
     learner: Learner = learner_type(recipe)(recipe)
+    learner.budget = budget
     if weights is not None and resume is None:
         fresh = learner.adopt(averaged_weights(weights)[1])
         _LOG.warning("weights of %s; afresh start: %s", weights, ", ".join(fresh) or "none")
-    trainer = _trainer(recipe, output, team)
+    trainer = _trainer(recipe, output, team, budget)
     with ctrl_c(), warnings.catch_warnings():
         # The logs are in it already, and a run that goes on has its checkpoint there.
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
@@ -130,7 +140,7 @@ def validate(recipe: Recipe, checkpoint: Path) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
-def _trainer(recipe: Recipe, output: Path, team: Team) -> lightning.Trainer:
+def _trainer(recipe: Recipe, output: Path, team: Team, budget: TimeBudget | None) -> lightning.Trainer:
     gpu = torch.cuda.is_available()
     return lightning.Trainer(
         default_root_dir=output,
@@ -142,7 +152,7 @@ def _trainer(recipe: Recipe, output: Path, team: Team) -> lightning.Trainer:
         strategy=DDPStrategy(find_unused_parameters=True) if team.size > 1 else "auto",
         sync_batchnorm=gpu and team.size > 1,
         use_distributed_sampler=False,
-        max_steps=recipe.steps,
+        max_steps=recipe.steps if budget is None else -1,
         precision=recipe.precision,
         gradient_clip_val=1.0,
         logger=TensorBoardLogger(output, name="", version=LOGS_NAME),
@@ -155,6 +165,7 @@ def _trainer(recipe: Recipe, output: Path, team: Team) -> lightning.Trainer:
                 enable_version_counter=False,
             ),
             Timer(),
+            *([] if budget is None else [budget]),
         ],
         plugins=[AtomicCheckpoints()],
         reload_dataloaders_every_n_epochs=1,

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from leadline.apps.cli.extras import needs_extra
+from leadline.errors import InputError
 
 
 def train(
@@ -17,6 +18,7 @@ def train(
     validation: str | None = None,
     scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     steps: int | None = None,
+    minutes: float | None = None,
     start_from: Path | None = None,
     weights: Path | None = None,
     processes: int = 1,
@@ -33,11 +35,15 @@ def train(
         validation: Folder or address of validation shards, instead of the recipe's.
         scenes: Folders of real scenes with truth to validate on as well.
         steps: Optimiser steps in all, instead of the recipe's.
+        minutes: Time that ends the run instead of the steps; over its last 30 % the learning rate falls to zero, and
+            plateau.ckpt is what it was before, to go on from.
         start_from: Checkpoint of another run to go on from, where the output folder holds none yet.
         weights: Checkpoint whose weights a new run begins with, as far as they fit; steps count from 0.
         processes: Processes that share each batch on this machine: one a GPU, or shares of the CPU.
         nodes: Machines that do so, each started with this command.
     """
+    if steps is not None and minutes is not None:
+        raise InputError("expected --steps or --minutes, got both; leave one of them out")
     with needs_extra("train"):
         from leadline.training.processes import is_first_process
         from leadline.training.recipe import load_recipe
@@ -51,6 +57,6 @@ def train(
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
     team = Team(processes, nodes)
-    checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team)
+    checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team, minutes)
     if is_first_process():
         print(f"{checkpoint}: trained; `leadline export {checkpoint} --output NAME.onnx` makes a model of most kinds")
