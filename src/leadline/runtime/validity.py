@@ -4,7 +4,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 
 from leadline.maps import DisparityMap
 
@@ -15,6 +15,7 @@ _TRULY_BLACK_SHARE: Final = 0.6
 _LEAST_BORDER: Final = 0.0005
 """Share of the image below which a black spot at its edge is content."""
 _SATURATED: Final = 250
+_BAND_ROWS: Final = 256
 _LOOKED_AT_PX: Final = 800
 """Width to which larger images are reduced, by the least and greatest of each block."""
 _FLAT_RANGE: Final = 3
@@ -31,27 +32,31 @@ def unseen_border(image: Image) -> Mask:
 
     Args:
         image: RGB or grey.
-    Example:
-        >>> image = np.full((4, 6, 3), 100, np.uint8)
-        >>> image[:, :2] = 0
-        >>> unseen_border(image).sum(axis=0).tolist()
-        [4, 4, 0, 0, 0, 0]
     """
-    brightest = image if image.ndim == 2 else image.max(axis=2)
-    unseen = np.zeros(brightest.shape, dtype=bool)
-    edges = (brightest[0], brightest[-1], brightest[:, 0], brightest[:, -1])
-    if min(int(edge.min()) for edge in edges) > _TRULY_BLACK:
-        return unseen
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((brightest <= _BLACK).astype(np.uint8), connectivity=4)
-    touching = {
-        int(label) for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]) for label in np.unique(edge)
-    }
-    truly = np.bincount(labels[brightest <= _TRULY_BLACK], minlength=len(stats))
-    for label in touching - {0}:
-        area = int(stats[label, cv2.CC_STAT_AREA])
-        if area >= _LEAST_BORDER * brightest.size and truly[label] >= _TRULY_BLACK_SHARE * area:
-            unseen |= labels == label
-    return unseen
+    black = _within(image, 0, _BLACK)
+    truly = _within(image, 0, _TRULY_BLACK)
+    edges = (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1])
+    if not any(bool(truly[edge].any()) for edge in edges):
+        return np.zeros(black.shape, dtype=bool)
+    found = cv2.connectedComponentsWithStats(black, connectivity=4)
+    labels, stats = np.asarray(found[1], dtype=np.int32), np.asarray(found[2], dtype=np.int32)
+    step = max(1, black.shape[1] // _LOOKED_AT_PX)
+    sampled, count = labels[::step, ::step], len(stats)
+    areas = np.bincount(sampled.ravel(), minlength=count)
+    blackest = np.bincount(sampled[truly[::step, ::step] > 0], minlength=count)
+    keep = (stats[:, cv2.CC_STAT_AREA] >= _LEAST_BORDER * black.size) & (blackest >= _TRULY_BLACK_SHARE * areas)
+    touching = np.zeros(count, dtype=bool)
+    for edge in edges:
+        touching[labels[edge]] = True
+    keep &= touching
+    keep[0] = False
+    return keep[labels] if keep.any() else np.zeros(black.shape, dtype=bool)
+
+
+def _within(image: Image, low: int, high: int) -> UInt8[np.ndarray, "h w"]:
+    """255 where all samples of a pixel are in a range, else 0."""
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return np.asarray(cv2.inRange(image, (low,) * channels, (high,) * channels), dtype=np.uint8)
 
 
 def untextured(image: Image) -> Mask:
@@ -60,19 +65,18 @@ def untextured(image: Image) -> Mask:
     Args:
         image: RGB or grey.
     """
-    darkest = image if image.ndim == 2 else image.min(axis=2)
     grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
     height, width = grey.shape
     step = max(1, width // _LOOKED_AT_PX)
     smooth, block = cv2.blur(grey, (3, 3)), np.ones((step, step), np.uint8)
     low, high = cv2.erode(smooth, block)[::step, ::step], cv2.dilate(smooth, block)[::step, ::step]
-    blown = (cv2.erode(darkest, block)[::step, ::step] >= _SATURATED).astype(np.uint8)
+    blown = (cv2.erode(_within(image, _SATURATED, 255), block)[::step, ::step] > 0).astype(np.uint8)
     spot, window = max(15, width // 30 // step | 1), max(21, width // 16 // step | 1)
     blown = cv2.morphologyEx(blown, cv2.MORPH_OPEN, np.ones((spot, spot), np.uint8))
     kernel = np.ones((window, window), np.uint8)
     spread = cv2.subtract(cv2.dilate(high, kernel), cv2.erode(low, kernel))
     blank = ((blown > 0) | (np.asarray(spread) <= _FLAT_RANGE)).astype(np.uint8)
-    return np.asarray(cv2.resize(blank, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+    return np.asarray(cv2.resize(blank, (width, height), interpolation=cv2.INTER_NEAREST)).view(bool)
 
 
 def judged(found: DisparityMap, left: Image, right: Image, seen: tuple[Mask, Mask] | None = None) -> DisparityMap:
@@ -100,11 +104,19 @@ def judged(found: DisparityMap, left: Image, right: Image, seen: tuple[Mask, Mas
 
 def _pointing_into(found: DisparityMap, mask: Mask) -> Mask:
     """Pixels whose match lies on the mask of the right image."""
+    pointing = np.zeros(mask.shape, dtype=bool)
     if not mask.any():
-        return np.zeros(mask.shape, dtype=bool)
-    width = mask.shape[1]
-    shift: Float32[np.ndarray, "h w"] = np.rint(np.where(np.isfinite(found.disparity), found.disparity, np.float32(0)))
-    columns = np.arange(width, dtype=np.float32) - shift
-    inside = (columns >= 0) & (columns < width)
-    target = np.clip(columns, 0, width - 1).astype(np.int64)
-    return np.take_along_axis(mask, target, axis=1) & inside
+        return pointing
+    height, width = mask.shape
+    columns = np.arange(width, dtype=np.float32)
+    for top in range(0, height, _BAND_ROWS):
+        rows = slice(top, min(top + _BAND_ROWS, height))
+        if not mask[rows].any():
+            continue
+        band = found.disparity[rows]
+        across = columns - np.where(np.isfinite(band), band, np.float32(0.0))
+        down = np.repeat(np.arange(band.shape[0], dtype=np.float32)[:, None], width, axis=1)
+        # Outside of the image nothing is on the mask.
+        hit = cv2.remap(mask[rows].view(np.uint8), across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        pointing[rows] = np.asarray(hit) > 0
+    return pointing
