@@ -9,6 +9,7 @@ from leadline.maps import DepthKind, DepthMap
 from leadline.metrics.align import (
     ACCEPTED_KINDS,
     Aligned,
+    Alignment,
     AlignmentName,
     align,
     huber_disparity,
@@ -30,29 +31,29 @@ def depth_map(values: np.ndarray, kind: DepthKind) -> DepthMap:
 def test_median_ratio_of_four_pixels() -> None:
     aligned = median_ratio(np.array([[1.0, 1.0, 2.0, 50.0]]), TRUTH, MASK)
     # The medians are 3 and 1.5.
-    assert (aligned.scale, aligned.shift, aligned.space) == (2.0, 0.0, "depth")
+    assert (aligned.by.scale, aligned.by.shift, aligned.by.space) == (2.0, 0.0, "depth")
     assert aligned.depth.tolist() == [[2.0, 2.0, 4.0, 100.0]]
 
 
 def test_the_fit_sees_only_what_counts() -> None:
     mask = np.array([[True, True, False, False]])
     aligned = median_ratio(np.array([[1.0, 2.0, np.nan, 7.0]]), TRUTH, mask)
-    assert aligned.scale == 1.0
+    assert aligned.by.scale == 1.0
     assert aligned.depth[0, 3] == 7.0
     line = least_squares_depth(np.array([[10.0, 20.0, np.nan, -3.0]]), TRUTH, mask)
-    assert (line.scale, line.shift) == pytest.approx((0.1, 0.0))
+    assert (line.by.scale, line.by.shift) == pytest.approx((0.1, 0.0))
 
 
 def test_least_squares_depth_by_hand() -> None:
     # Mean prediction 1.5, mean truth 3: slope = (1.5*2 + .5*1 + .5*1 + 1.5*2) / (2.25 + .25 + .25 + 2.25) = 7 / 5.
     aligned = least_squares_depth(np.array([[0.0, 1.0, 2.0, 3.0]]), TRUTH, MASK)
-    assert (aligned.scale, aligned.shift) == pytest.approx((1.4, 3 - 1.4 * 1.5))
+    assert (aligned.by.scale, aligned.by.shift) == pytest.approx((1.4, 3 - 1.4 * 1.5))
     np.testing.assert_allclose(aligned.depth, [[0.9, 2.3, 3.7, 5.1]])
 
 
 def test_least_squares_disparity_undoes_scale_and_shift() -> None:
     aligned = least_squares_disparity(3.0 / TRUTH + 7.0, TRUTH, MASK, CAP)
-    assert (aligned.scale, aligned.shift, aligned.space) == pytest.approx((1 / 3, -7 / 3, "disparity"))
+    assert (aligned.by.scale, aligned.by.shift, aligned.by.space) == pytest.approx((1 / 3, -7 / 3, "inverse_depth"))
     np.testing.assert_allclose(aligned.depth, TRUTH, rtol=1e-12)
 
 
@@ -63,7 +64,7 @@ def test_the_line_is_clamped_before_it_is_inverted() -> None:
     aligned = least_squares_disparity(inverse, TRUTH, mask, CAP)
     np.testing.assert_allclose(aligned.depth, [[1.0, 2.0, 4.0, CAP]])
     # What clamping after the inversion would make of it.
-    assert np.clip(1.0 / (aligned.scale * inverse + aligned.shift), 1e-3, CAP)[0, 3] == 1e-3
+    assert np.clip(1.0 / (aligned.by.scale * inverse + aligned.by.shift), 1e-3, CAP)[0, 3] == 1e-3
 
 
 def test_least_squares_equal_polyfit() -> None:
@@ -72,15 +73,17 @@ def test_least_squares_equal_polyfit() -> None:
     prediction = truth + rng.normal(size=truth.shape)
     mask = rng.random(truth.shape) < 0.7
     depth = least_squares_depth(prediction, truth, mask)
-    assert (depth.scale, depth.shift) == pytest.approx(np.polyfit(prediction[mask], truth[mask], 1), rel=1e-10)
+    assert (depth.by.scale, depth.by.shift) == pytest.approx(np.polyfit(prediction[mask], truth[mask], 1), rel=1e-10)
     inverse = least_squares_disparity(prediction, truth, mask, CAP)
-    assert (inverse.scale, inverse.shift) == pytest.approx(np.polyfit(prediction[mask], 1 / truth[mask], 1), rel=1e-9)
+    assert (inverse.by.scale, inverse.by.shift) == pytest.approx(
+        np.polyfit(prediction[mask], 1 / truth[mask], 1), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("fit", [least_squares_disparity, huber_disparity])
 def test_a_constant_becomes_the_mean_inverse_truth(fit) -> None:
     aligned = fit(np.full((1, 4), 3.3), TRUTH, MASK, CAP)
-    assert aligned.scale == 0.0
+    assert aligned.by.scale == 0.0
     if fit is least_squares_disparity:
         np.testing.assert_allclose(aligned.depth, 4 / (1 + 1 / 2 + 1 / 4 + 1 / 5))
     assert np.unique(aligned.depth).size == 1
@@ -95,8 +98,8 @@ def test_huber_ignores_wrong_truth() -> None:
     wrong[0, :200] = 0.5
     mask = np.ones(truth.shape, dtype=bool)
     robust, plain = (fit(inverse, wrong, mask, CAP) for fit in (huber_disparity, least_squares_disparity))
-    assert (robust.scale, robust.shift) == pytest.approx((0.5, -0.5), abs=1e-6)
-    assert abs(plain.shift + 0.5) > 0.1
+    assert (robust.by.scale, robust.by.shift) == pytest.approx((0.5, -0.5), abs=1e-6)
+    assert abs(plain.by.shift + 0.5) > 0.1
 
 
 def test_huber_equals_scipy() -> None:
@@ -104,7 +107,7 @@ def test_huber_equals_scipy() -> None:
     truth = rng.uniform(1, 10, (1, 400))
     inverse = 2.0 / truth + 1.0 + rng.standard_t(2, truth.shape) * 0.05
     ours = huber_disparity(inverse, truth, np.ones(truth.shape, dtype=bool), CAP)
-    residual = np.abs(1 / truth - ours.scale * inverse - ours.shift)
+    residual = np.abs(1 / truth - ours.by.scale * inverse - ours.by.shift)
     # At the solution, it is the minimum of Huber's loss with the threshold found.
     found = least_squares(
         lambda line: (line[0] * inverse + line[1] - 1 / truth).ravel(),
@@ -115,18 +118,18 @@ def test_huber_equals_scipy() -> None:
         ftol=1e-14,
         gtol=1e-14,
     )
-    assert (ours.scale, ours.shift) == pytest.approx(tuple(found.x), rel=1e-6)
+    assert (ours.by.scale, ours.by.shift) == pytest.approx(tuple(found.x), rel=1e-6)
 
 
 def test_sigma_goes_through_the_alignment() -> None:
     sigma = np.full((1, 4), 0.5)
     assert scaled(TRUTH, -4.0).sigma(sigma).tolist() == [[2.0] * 4]
     # z = 1 / q, so dz = z^2 dq.
-    inverse = Aligned(TRUTH, 0.2, 1.0, "disparity")
+    inverse = Aligned(TRUTH, Alignment("inverse_depth", 0.2, 1.0))
     np.testing.assert_allclose(inverse.sigma(sigma), 0.1 * TRUTH**2)
     step = 1e-7
     moved = least_squares_disparity(3.0 / TRUTH + 7.0, TRUTH, MASK, CAP)
-    numeric = 1.0 / (1.0 / TRUTH + moved.scale * step) - TRUTH
+    numeric = 1.0 / (1.0 / TRUTH + moved.by.scale * step) - TRUTH
     np.testing.assert_allclose(moved.sigma(np.full((1, 4), step)), -numeric, rtol=1e-5)
 
 

@@ -50,8 +50,8 @@ def relative_ground(kind, height_m, pitch_deg, roll_deg=0.0):
 def test_scale_and_shift_of_inverse_depth_come_back():
     # 1/Z = 0.5 d + 0.05.
     fit = fit_known_depths(anything("affine_inverse"), KnownDepths((1 / DEPTHS_M - 0.05) / 0.5, DEPTHS_M), "tape")
-    assert (fit.space, fit.points, fit.inlier_share, fit.assumption) == ("inverse_depth", 8, 1.0, "tape")
-    assert (fit.scale, fit.shift) == (pytest.approx(0.5), pytest.approx(0.05))
+    assert (fit.alignment.space, fit.points, fit.inlier_share, fit.assumption) == ("inverse_depth", 8, 1.0, "tape")
+    assert (fit.alignment.scale, fit.alignment.shift) == (pytest.approx(0.5), pytest.approx(0.05))
     assert fit.scale_sigma == pytest.approx(0.0, abs=1e-9)
     assert fit.median_relative_residual == pytest.approx(0.0, abs=1e-9)
 
@@ -61,7 +61,7 @@ def test_wrong_distances_are_left_out():
     wrong = DEPTHS_M.copy()
     wrong[[2, 6]] = [9.0, 0.7]
     fit = fit_known_depths(anything("affine_inverse"), KnownDepths(values, wrong), "")
-    assert (fit.scale, fit.shift) == (pytest.approx(0.5), pytest.approx(0.05))
+    assert (fit.alignment.scale, fit.alignment.shift) == (pytest.approx(0.5), pytest.approx(0.05))
     assert fit.inlier_share == 0.75
 
 
@@ -70,13 +70,22 @@ def test_depth_needs_a_scale_alone(kind):
     wrong = DEPTHS_M.copy()
     wrong[0] = 55.0
     fit = fit_known_depths(anything(kind), KnownDepths(DEPTHS_M / 2.5, wrong), "")
-    assert (fit.space, fit.scale, fit.shift, fit.shift_sigma) == ("depth", pytest.approx(2.5), 0.0, None)
+    assert (fit.alignment.space, fit.alignment.scale, fit.alignment.shift, fit.shift_sigma) == (
+        "depth",
+        pytest.approx(2.5),
+        0.0,
+        None,
+    )
     assert fit.inlier_share == 7 / 8
 
 
 def test_shifted_depth_takes_both():
     fit = fit_known_depths(anything("affine_depth"), KnownDepths((DEPTHS_M - 0.5) / 3.0, DEPTHS_M), "")
-    assert (fit.space, fit.scale, fit.shift) == ("depth", pytest.approx(3.0), pytest.approx(0.5))
+    assert (fit.alignment.space, fit.alignment.scale, fit.alignment.shift) == (
+        "depth",
+        pytest.approx(3.0),
+        pytest.approx(0.5),
+    )
     metric = to_metric(depth_map([[0.5, -1.0, 400.0]], "affine_depth"), fit)
     # 3 * 0.5 + 0.5; behind the camera; beyond 1000 m.
     np.testing.assert_array_equal(metric.valid, [[True, False, False]])
@@ -91,8 +100,8 @@ def test_the_error_bar_of_two_and_three_distances():
     values = np.array([1.0, 1.0])
     two = fit_known_depths(anything("up_to_scale"), KnownDepths(values, np.array([2.0, 2.6])), "")
     # Two ratios: mean 2.3, variance 0.18, so sqrt(0.18 / 2) = 0.3 for the mean.
-    assert (two.scale, two.scale_sigma) == (pytest.approx(2.3), pytest.approx(0.3))
-    assert fit_known_depths(anything("up_to_scale"), known, "").scale == pytest.approx(2.0)
+    assert (two.alignment.scale, two.scale_sigma) == (pytest.approx(2.3), pytest.approx(0.3))
+    assert fit_known_depths(anything("up_to_scale"), known, "").alignment.scale == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +132,13 @@ def test_height_over_a_plane(kind, pitch_deg, roll_deg):
     assert fit.inlier_share > 0.99
     if kind == "affine_inverse":
         # 1/Z = (d + 2) / 7.
-        assert (fit.scale, fit.shift) == (pytest.approx(1 / 7, rel=1e-4), pytest.approx(2 / 7, rel=1e-3))
+        assert (fit.alignment.scale, fit.alignment.shift) == (
+            pytest.approx(1 / 7, rel=1e-4),
+            pytest.approx(2 / 7, rel=1e-3),
+        )
         assert "looks" in fit.assumption
     else:
-        assert fit.scale == pytest.approx(0.4, rel=1e-4)
+        assert fit.alignment.scale == pytest.approx(0.4, rel=1e-4)
 
 
 def test_what_stands_on_the_ground_does_not_count():
@@ -134,7 +146,7 @@ def test_what_stands_on_the_ground_does_not_count():
     values = relative.depth.copy()
     values[60:, 20:70] = 3.0
     fit = fit_camera_height(depth_map(values, "affine_inverse", relative.valid), CAMERA, 1.6)
-    assert fit.scale == pytest.approx(1 / 7, rel=1e-3)
+    assert fit.alignment.scale == pytest.approx(1 / 7, rel=1e-3)
     assert fit.inlier_share == pytest.approx(110 / 160, abs=0.02)
     assert 0.0 < fit.scale_sigma < 1e-3
 
@@ -143,7 +155,7 @@ def test_a_pitch_that_is_wrong_moves_the_shift_as_announced():
     relative, _ = relative_ground("affine_inverse", 1.6, 1.0)
     fit = fit_camera_height(relative, CAMERA, 1.6)
     # The camera looks down by 1 degree but is taken to be level: 1/Z is off by sin(1 degree) / 1.6 m = 0.0109 / m.
-    assert 2 / 7 - fit.shift == pytest.approx(np.sin(np.radians(1.0)) / 1.6, rel=0.02)
+    assert 2 / 7 - fit.alignment.shift == pytest.approx(np.sin(np.radians(1.0)) / 1.6, rel=0.02)
     assert "0.0109 1/m" in fit.assumption
 
 
@@ -179,8 +191,11 @@ def test_the_ground_under_a_sky_tells_the_pitch(pitch_deg, roll_deg):
     relative.depth[30:40, 30:60] = 1.0  # something near in the upper half
     fit = fit_ground(relative, CAMERA, 1.6)
     # 1/Z = (d + 2) / 7.
-    assert fit.space == "inverse_depth"
-    assert (fit.scale, fit.shift) == (pytest.approx(1 / 7, rel=1e-4), pytest.approx(2 / 7, rel=1e-4))
+    assert fit.alignment.space == "inverse_depth"
+    assert (fit.alignment.scale, fit.alignment.shift) == (
+        pytest.approx(1 / 7, rel=1e-4),
+        pytest.approx(2 / 7, rel=1e-4),
+    )
     near = metres[60:] < 20.0
     np.testing.assert_allclose(to_metric(relative, fit).depth[60:][near], metres[60:][near], rtol=1e-3)
     assert f"looks {pitch_deg:.1f} degrees down" in fit.assumption.replace("-0.0", "0.0")
@@ -190,8 +205,8 @@ def test_the_ground_without_a_sky_is_as_wrong_as_announced():
     relative, _ = under_the_sky(0.0, sky=0.02)
     fit = fit_ground(relative, CAMERA, 1.6)
     # The farthest is 50 m away: C - t is 7 x -0.02, and B is 7 / 1.6 for v, so the scale is 1 / (1.6 |(B, C - t)|).
-    assert fit.scale == pytest.approx(1.0 / (1.6 * np.hypot(7 / 1.6, 0.14)), rel=1e-4)
-    assert 2 / 7 - fit.shift == pytest.approx(0.02, rel=0.02)
+    assert fit.alignment.scale == pytest.approx(1.0 / (1.6 * np.hypot(7 / 1.6, 0.14)), rel=1e-4)
+    assert 2 / 7 - fit.alignment.shift == pytest.approx(0.02, rel=0.02)
     assert "all 1/Z are too small by about as much" in fit.assumption
 
 
@@ -206,7 +221,7 @@ def test_noise_on_the_ground_makes_the_error_bar():
     noise[:50] = 0.0
     clean, noisy = (fit_ground(depth_map(relative.depth + n, "affine_inverse"), CAMERA, 1.6) for n in (0.0, noise))
     assert 0.0 < noisy.scale_sigma < 1e-3
-    assert abs(noisy.scale - clean.scale) < 4.0 * noisy.scale_sigma
+    assert abs(noisy.alignment.scale - clean.alignment.scale) < 4.0 * noisy.scale_sigma
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,13 @@ def frame(values):
 def test_zones_in_the_images_order(tmp_path):
     found = fit(tmp_path, frame(zones()), "tof")
     # 1/Z = (d + 0.5) / 3.
-    assert (found.scale, found.shift) == (pytest.approx(1 / 3, rel=0.02), pytest.approx(1 / 6, rel=0.05))
+    assert (found.alignment.scale, found.alignment.shift) == (
+        pytest.approx(1 / 3, rel=0.02),
+        pytest.approx(1 / 6, rel=0.05),
+    )
     assert found.notes == (f"{tmp_path / 'known.csv'}: no unit is stated, its distances are taken for metres",)
     stated = fit(tmp_path, frame(1000 * zones()), "tof", "mm")
-    assert (stated.scale, stated.notes) == (pytest.approx(found.scale, rel=1e-3), ())
+    assert (stated.alignment.scale, stated.notes) == (pytest.approx(found.alignment.scale, rel=1e-3), ())
 
 
 @pytest.mark.parametrize("name", TURNS)
@@ -60,7 +63,7 @@ def points(order, heading=""):
 
 def test_points_with_rows_before_columns_are_refused(tmp_path):
     found = fit(tmp_path, points(lambda x, y: (x, y)), "points")
-    assert found.scale == pytest.approx(1 / 3, rel=1e-3)
+    assert found.alignment.scale == pytest.approx(1 / 3, rel=1e-3)
     assert "no unit is stated" in found.notes[0]
     assert fit(tmp_path, points(lambda x, y: (x, y), "x,y,metres\n"), "points").notes == ()
     with pytest.raises(InputError, match="exchange the first two columns"):

@@ -44,32 +44,51 @@ _FLAT: Final = 1e-12
 """A prediction that varies by less than this share of its size is constant: no scale can be fitted."""
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """What makes a relative prediction metric: metres, or their inverse, are scale times the prediction plus shift.
+
+    Args:
+        space: What scale and shift give: depth in metres, or inverse_depth in 1/m.
+        scale: What the prediction, in this space, is multiplied by.
+        shift: What is added then, in m or 1/m.
+    Example:
+        >>> Alignment("inverse_depth", 2.0, 0.5).apply(np.array([0.25])).tolist()
+        [1.0]
+    """
+
+    space: Literal["depth", "inverse_depth"]
+    scale: float
+    shift: float
+
+    def apply(self, values: Float[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
+        """Metres, or their inverse, of a prediction in this space."""
+        with np.errstate(invalid="ignore"):  # pixels without a value may hold anything
+            return self.scale * values.astype(np.float64) + self.shift
+
+
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """A prediction in metres, and what it took to get there.
+    """A prediction in metres, and the alignment that made it so.
 
     Args:
         depth: Metres, where the prediction had a value; may be negative after a shift.
-        scale: What the prediction, in its space, was multiplied by.
-        shift: What was added then.
-        space: Where scale and shift apply: to depth, or to disparity, which is inverse depth.
+        by: The alignment.
     """
 
     depth: Float64[np.ndarray, "*shape"]
-    scale: float
-    shift: float
-    space: Literal["depth", "disparity"]
+    by: Alignment
 
     def sigma(self, sigma: Float[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
         """A prediction's standard deviation, taken through the same alignment to first order.
 
         Args:
-            sigma: In the unit of the prediction: of its depth if space is depth, else of its inverse depth.
+            sigma: In the unit of the prediction: of its depth if the space is depth, else of its inverse depth.
         Returns:
-            Metres: |scale| sigma, times depth^2 if space is disparity.
+            Metres: |scale| sigma, times depth^2 if the space is inverse_depth.
         """
-        scaled = abs(self.scale) * sigma.astype(np.float64)
-        return scaled if self.space == "depth" else scaled * np.square(self.depth)
+        scaled = abs(self.by.scale) * sigma.astype(np.float64)
+        return scaled if self.by.space == "depth" else scaled * np.square(self.depth)
 
 
 def align(
@@ -129,7 +148,7 @@ def scaled(depth: Float[np.ndarray, "*shape"], scale: float) -> Aligned:
     Source: 5.4 for networks trained on stereo: Godard et al., Digging Into Self-Supervised Monocular Depth Estimation,
         ICCV 2019.
     """
-    return Aligned(depth.astype(np.float64) * scale, scale, 0.0, "depth")
+    return Aligned(depth.astype(np.float64) * scale, Alignment("depth", scale, 0.0))
 
 
 def median_ratio(
@@ -166,8 +185,8 @@ def least_squares_depth(
         (Marigold).
     """
     x = masked_values(depth, mask)
-    line = _fitted_line(x, masked_values(truth, mask), np.ones_like(x))
-    return Aligned(_on_line(depth, line), *line, "depth")
+    line = Alignment("depth", *_fitted_line(x, masked_values(truth, mask), np.ones_like(x)))
+    return Aligned(line.apply(depth), line)
 
 
 def least_squares_disparity(
@@ -241,13 +260,8 @@ def _fitted_line(
 
 
 def _from_disparity(inverse: Float[np.ndarray, "*shape"], line: tuple[float, float], max_depth_m: float) -> Aligned:
-    return Aligned(1.0 / np.maximum(_on_line(inverse, line), 1.0 / max_depth_m), *line, "disparity")
-
-
-def _on_line(values: Float[np.ndarray, "*shape"], line: tuple[float, float]) -> Float64[np.ndarray, "*shape"]:
-    scale, shift = line
-    with np.errstate(invalid="ignore"):  # pixels without a value may hold anything
-        return scale * values.astype(np.float64) + shift
+    by = Alignment("inverse_depth", *line)
+    return Aligned(1.0 / np.maximum(by.apply(inverse), 1.0 / max_depth_m), by)
 
 
 def _inverse_pairs(

@@ -180,6 +180,12 @@ def _fit_notes(fit: MetricFit) -> tuple[str, ...]:
     return (*fit.notes, *(f"warning: {doubt}" for doubt in fit.doubts()))
 
 
+def _fit_summary(scale: ScaleSource, fit: MetricFit) -> dict[str, Any]:
+    """Where the scale comes from, what it is, and how far to trust it."""
+    evidence = asdict(fit)
+    return {"source": scale.text, **evidence.pop("alignment"), **evidence}
+
+
 def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None) -> dict[str, Any]:
     """What summary.json says about how a result came about.
 
@@ -202,7 +208,7 @@ def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: Scal
         "width": width,
         "seconds": result.seconds,
         "camera": {"source": result.found.source, **({} if camera is None else asdict(camera))},
-        "scale_from": None if scale is None or result.fit is None else {"source": scale.text, **asdict(result.fit)},
+        "scale_from": None if scale is None or result.fit is None else _fit_summary(scale, result.fit),
         "cloud_min_confidence": CONFIDENT if has_cloud and result.depth.confidence is not None else None,
         "notes": list(result.notes),
         "versions": versions(),

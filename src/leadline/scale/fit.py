@@ -14,6 +14,7 @@ from jaxtyping import Float32, Float64
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthMap
+from leadline.metrics.align import Alignment
 from leadline.scale.consensus import RobustFit, consensus_fit
 
 FARTHEST_M: Final = 1000.0
@@ -62,9 +63,7 @@ class MetricFit:
     """What turns relative depth into metres, and how far to trust it.
 
     Args:
-        space: What scale and shift give: depth (metres = scale d + shift) or inverse_depth (1/metres likewise).
-        scale: > 0.
-        shift: In m or 1/m.
+        alignment: Scale, > 0, and shift.
         points: Data that were given.
         inlier_share: Share of them that the fit rests on.
         median_relative_residual: Median over all data of |fitted / known - 1|, of depth or of inverse depth.
@@ -76,9 +75,7 @@ class MetricFit:
         notes: What the user must be told of it.
     """
 
-    space: Literal["depth", "inverse_depth"]
-    scale: float
-    shift: float
+    alignment: Alignment
     points: int
     inlier_share: float
     median_relative_residual: float
@@ -98,7 +95,7 @@ class MetricFit:
             )
         elif self.inlier_share < _LEAST_AGREEING:
             found.append(f"only {100 * self.inlier_share:.0f} % of the distances agree with the fit; check the others")
-        if self.space == "inverse_depth" and self.spread is not None and self.spread < _LEAST_SPREAD:
+        if self.alignment.space == "inverse_depth" and self.spread is not None and self.spread < _LEAST_SPREAD:
             found.append(
                 f"the known distances are nearly alike (ratio {self.spread:.2f}): what is much nearer or farther is a "
                 "guess; measure a near and a far place"
@@ -228,9 +225,7 @@ def fit_planes(relative: DepthMap, near_m: float, far_m: float) -> MetricFit:
     ends = (1.0 / far_m, 1.0 / near_m) if inverse else (near_m, far_m)
     scale = (ends[1] - ends[0]) / float(high - low)
     return MetricFit(
-        space="inverse_depth" if inverse else "depth",
-        scale=scale,
-        shift=ends[0] - scale * float(low),
+        alignment=Alignment("inverse_depth" if inverse else "depth", scale, ends[0] - scale * float(low)),
         points=0,
         inlier_share=1.0,
         median_relative_residual=0.0,
@@ -373,8 +368,8 @@ def to_metric(relative: DepthMap, fit: MetricFit, camera: Pinhole | None = None)
     Returns:
         Metres; invalid where the fit puts a pixel behind the camera or farther than 1000 m.
     """
-    depth = fit.scale * np.where(relative.valid, relative.depth, 0.0).astype(np.float64) + fit.shift
-    if fit.space == "inverse_depth":
+    depth = fit.alignment.apply(np.where(relative.valid, relative.depth, np.float32(0.0)))
+    if fit.alignment.space == "inverse_depth":
         valid = relative.valid & (depth >= 1.0 / FARTHEST_M)
         depth = 1.0 / np.where(valid, depth, 1.0)
     else:
@@ -431,9 +426,7 @@ def _result(
     assumption: str,
 ) -> MetricFit:
     return MetricFit(
-        space=space,
-        scale=line[0],
-        shift=line[1],
+        alignment=Alignment(space, *line),
         points=len(fit.inliers),
         inlier_share=float(fit.inliers.mean()),
         median_relative_residual=float(np.median(residual)),

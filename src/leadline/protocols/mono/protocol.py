@@ -158,7 +158,7 @@ class DepthProtocol:
             prediction = replace(prediction, depth=np.clip(prediction.depth, low, high))
         aligned = align(prediction, truth, mask, name, high)
         depth = np.clip(aligned.depth, low, high) if self.clamp == "after-alignment" else aligned.depth
-        conditions = Conditions(name, self.clamp_range_m, aligned.scale, aligned.shift)
+        conditions = Conditions(name, self.clamp_range_m, aligned.by.scale, aligned.by.shift)
         return ScoredDepth(depth, truth, mask, share, prediction.confidence, conditions)
 
 
