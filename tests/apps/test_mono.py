@@ -471,6 +471,7 @@ def test_stereo_results_that_do_not_do(mono, halves, tmp_path, depth, confidence
         (["HALVES", "--calibration", "CALIBRATION"], "expected images of 160x120 as calibrated"),
         (["HALVES", "--scale-from", "ground"], "expected ground:METRES, the camera's height over the ground, got"),
         (["HALVES", "--scale-from", "ground:0"], "expected ground:METRES"),
+        (["HALVES", "--scale-from", "tape:a"], "as --scale-from, got 'tape:a'"),
         (["HALVES", "--scale-from", "ground:1.5@10"], "expected ground:METRES"),
         (["HALVES", "--scale-from", "ground:1.5"], "expected a known focal length for --scale-from ground:1.5"),
         (["HALVES", "--scale-from", "ground:1.5", "--focal-px", "50"], "got none in the lower half"),
@@ -506,7 +507,7 @@ def test_what_scale_from_means():
     assert parse_scale_source("height:1.5@-3").pitch_deg == -3.0
     assert parse_scale_source("tof:a@b.csv@45").number == 45.0
     assert str(parse_scale_source("tof:a@b.csv").path) == "a@b.csv"
-    with pytest.raises(InputError, match="as --scale-from, got 'tape:a'"):
+    with pytest.raises(InputError, match="as the source of scale, got 'tape:a'"):
         parse_scale_source("tape:a")
 
 

@@ -19,6 +19,10 @@ def fill_background(
     Returns:
         Dense disparity, unchanged where valid; all zero if nothing is valid.
 
+    Example:
+        >>> fill_background(np.array([[0, 5, 0, 3]], np.float32), np.array([[False, True, False, True]])).tolist()
+        [[5.0, 5.0, 3.0, 3.0]]
+
     Source: the background interpolation of the KITTI stereo 2012 development kit.
     """
     if not valid.any():

@@ -17,6 +17,10 @@ def constant_depth(image: UInt8[np.ndarray, "h w 3"]) -> DepthMap:
         image: RGB; only its size matters.
     Returns:
         Inverse depth 1; no confidence.
+    Example:
+        >>> found = constant_depth(np.zeros((2, 3, 3), np.uint8))
+        >>> found.kind, found.depth.shape
+        ('affine_inverse', (2, 3))
     """
     return _relative(np.ones(image.shape[:2], dtype=np.float32))
 

@@ -1,7 +1,7 @@
-"""Alignments: what a prediction may be told about the truth before it is scored. Their name is part of the score's.
+"""Alignments of predicted depth with the truth before it is scored. Their name is part of the score's.
 
-A network that saw one image knows depth up to a scale, or depth or inverse depth up to a scale and a shift. Each
-alignment fits what is missing on the pixels that count, in float64, one image at a time.
+The depth that a network gives for one image is defined up to a scale, or up to a scale and a shift. Each alignment
+fits what is missing on the pixels that count, in float64, one image at a time.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ACCEPTED_KINDS: Final[Mapping[AlignmentName, tuple[DepthKind, ...]]] = MappingPr
         "huber-disparity": ("metric", "up_to_scale", "affine_inverse"),
     }
 )
-"""Which kinds of depth an alignment makes metric. Only the two in disparity can undo the shift of affine_inverse,
+"""Kinds of depth that an alignment makes metric. Only the two in disparity can undo the shift of affine_inverse,
 only lsq-depth that of affine_depth."""
 
 STEREO_SCALE: Final = 5.4
@@ -46,7 +46,7 @@ _FLAT: Final = 1e-12
 
 @dataclass(frozen=True)
 class Alignment:
-    """What makes a relative prediction metric: metres, or their inverse, are scale times the prediction plus shift.
+    """A line that makes a prediction metric: metres, or their inverse, are scale times the prediction plus shift.
 
     Args:
         space: What scale and shift give: depth in metres, or inverse_depth in 1/m.
@@ -162,6 +162,11 @@ def median_ratio(
         mask: Pixels that count.
     Raises:
         InputError: If nothing counts, a depth that counts is not finite, or the median depth is not positive.
+    Example:
+        >>> aligned = median_ratio(np.array([1.0, 2.0, 4.0]), np.array([2.5, 5.0, 9.0]), np.ones(3, dtype=bool))
+        >>> aligned.by.scale, aligned.depth.tolist()
+        (2.5, [2.5, 5.0, 10.0])
+
     Source: Zhou et al., Unsupervised Learning of Depth and Ego-Motion from Video, CVPR 2017.
     """
     middle = float(np.median(masked_values(depth, mask)))
@@ -218,7 +223,7 @@ def huber_disparity(
     mask: Bool[np.ndarray, "*shape"],
     max_depth_m: float,
 ) -> Aligned:
-    """As `least_squares_disparity`, but residuals beyond 1.345 standard deviations count by size and not by square.
+    """Robust variant of `least_squares_disparity`: residuals beyond 1.345 standard deviations count by size.
 
     Iteratively reweighted least squares; the standard deviation is 1.4826 times the median absolute residual, anew at
     each step. Nothing is drawn at random. It withstands wrong truth, not wrong predictions far outside the others.
@@ -267,7 +272,7 @@ def _from_disparity(inverse: Float[np.ndarray, "*shape"], line: tuple[float, flo
 def _inverse_pairs(
     inverse: Float[np.ndarray, "*shape"], truth: Float[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"]
 ) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-    """What is predicted and true, both as inverse depth, of the pixels that count."""
+    """Predicted and true inverse depth of the pixels that count."""
     depth = masked_values(truth, mask)
     if depth.min() <= 0.0:
         raise InputError(f"expected truth above 0 under the mask, got {depth.min():g}; take it out of the mask")

@@ -16,7 +16,7 @@ DELTA_BASE = 1.25
 
 
 def has_depth(prediction: DepthMap) -> Bool[np.ndarray, "h w"]:
-    """Where a dense map says anything: it stands by its value, or at least carries a finite guess above 0.
+    """Mask of the pixels where a dense map has a value: a valid one, or at least a finite guess above 0.
 
     Args:
         prediction: A method's map.
@@ -71,6 +71,11 @@ def abs_rel(
         A ratio; 0 is perfect.
     Raises:
         InputError: If nothing counts, or a depth that counts is not positive and finite.
+    Example:
+        >>> everywhere = np.ones(2, dtype=bool)
+        >>> abs_rel(np.array([1.5, 4.0]), np.array([1.0, 4.0]), everywhere)
+        0.25
+
     Source: "abs relative difference" of Eigen et al., Depth Map Prediction from a Single Image, NeurIPS 2014.
     """
     _refuse_no_depth(prediction, truth, mask)
@@ -223,6 +228,11 @@ def delta(
         Share in [0, 1].
     Raises:
         InputError: If nothing counts, or a depth that counts is not positive and finite.
+    Example:
+        >>> everywhere = np.ones(4, dtype=bool)
+        >>> delta(np.array([1.0, 1.2, 1.3, 3.0]), np.ones(4), everywhere)
+        0.5
+
     Source: Ladicky et al., Pulling Things out of Perspective, CVPR 2014; "threshold" of Eigen et al. 2014.
     """
     _refuse_no_depth(prediction, truth, mask)
@@ -251,7 +261,7 @@ def delta_outliers(
 def ordinal_relation(
     first: Float[np.ndarray, " pairs"], second: Float[np.ndarray, " pairs"], tolerance: float
 ) -> Int[np.ndarray, " pairs"]:
-    """Which point of each pair is farther: 1 the first, -1 the second, 0 neither by more than the tolerance.
+    """Order of the points of each pair by depth: 1 the first, -1 the second, 0 neither by more than the tolerance.
 
     Args:
         first: Depths, > 0.

@@ -15,7 +15,7 @@ D1_RELATIVE = 0.05
 
 
 def has_prediction(prediction: DisparityMap) -> Bool[np.ndarray, "h w"]:
-    """Where a dense map says anything: it stands by its value, or at least carries a finite guess above 0.
+    """Mask of the pixels where a dense map has a value: a valid one, or at least a finite guess above 0.
 
     Matchers fill their holes with guesses and leave them invalid; 0, NaN and inf on an invalid pixel are no guess.
 
@@ -83,6 +83,11 @@ def bad(error: Float64[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"], 
         Share in [0, 1].
     Raises:
         InputError: If nothing counts or an error that counts is NaN.
+    Example:
+        >>> everywhere = np.ones(4, dtype=bool)
+        >>> bad(np.array([0.5, 2.0, 2.5, np.inf]), everywhere, 2.0)
+        0.5
+
     Source: "bad t" of Middlebury stereo evaluation 3; "Out" of KITTI 2012.
     """
     _refuse_nan(error, mask)
@@ -102,6 +107,11 @@ def d1(
         Share in [0, 1].
     Raises:
         InputError: If nothing counts or an error or truth that counts is NaN.
+    Example:
+        >>> error, truth = np.array([4.0, 4.0]), np.array([50.0, 100.0])
+        >>> d1(error, truth, np.ones(2, dtype=bool))
+        0.5
+
     Source: Menze and Geiger, Object Scene Flow for Autonomous Vehicles, CVPR 2015; KITTI 2015 devkit.
     """
     _refuse_nan(error, mask)

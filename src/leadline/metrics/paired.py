@@ -1,4 +1,4 @@
-"""Whether one method is better than another, from their scores on the same scenes."""
+"""Paired comparison of two methods by their scores on the same scenes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +48,11 @@ def paired_difference(first: Sequence[float], second: Sequence[float], level: fl
         if there is no difference.
     Raises:
         InputError: If the numbers of scores differ, there are none, or one is not finite.
+    Example:
+        >>> found = paired_difference([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+        >>> found.mean, found.certain
+        (-1.0, True)
+
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3: the percentile interval, with
         10,000 draws of a fixed seed.
     """

@@ -18,6 +18,9 @@ def masked_mean(
         The mean of the masked values.
     Raises:
         InputError: If nothing is masked in, or a masked value is not finite.
+    Example:
+        >>> masked_mean(np.array([1.0, 3.0, np.nan]), np.array([True, True, False]))
+        2.0
     """
     return float(masked_values(values, mask).mean())
 

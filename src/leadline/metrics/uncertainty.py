@@ -1,4 +1,4 @@
-"""How far a confidence can be trusted: ranking (AUSE, AURG, ROC AUC) and calibration (ECE, reliability), in float64."""
+"""Measures of a confidence: ranking (AUSE, AURG, ROC AUC) and calibration (ECE, reliability), in float64."""
 
 from dataclasses import dataclass
 
@@ -98,6 +98,11 @@ def roc_auc(
         In [0, 1]; 0.5 is chance, 1 is a perfect separation.
     Raises:
         InputError: If the pixels that count are all outliers or all inliers, or a confidence is not finite.
+    Example:
+        >>> outlier, confidence = np.array([True, False, False]), np.array([0.2, 0.9, 0.1])
+        >>> roc_auc(outlier, confidence, np.ones(3, dtype=bool))
+        0.5
+
     Source: the Mann-Whitney form of the area under the ROC curve.
     """
     values, wrong = masked_values(confidence, mask), masked_values(outlier, mask) > 0

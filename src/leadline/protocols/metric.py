@@ -1,4 +1,4 @@
-"""What the protocols of all tasks are made of: metrics, their units, and how scenes are averaged."""
+"""Parts of the protocols of all tasks: metrics, their units, and the averaging of scenes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SceneAveraging = Literal["mean-over-scenes", "pixel-pooled"]
 
 
 PixelsT = TypeVar("PixelsT")
-"""What a metric is given: the scored pixels of one scene."""
+"""The scored pixels of one scene, which a metric is given."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class Metric(Generic[PixelsT]):
         name: As the protocol publishes it.
         unit: Of the value; "1" has none.
         score: The value on one scene; None where it is undefined there and the scene must be left out.
+    Example:
+        >>> mean = Metric("mean", "px", lambda pixels: float(sum(pixels)) / len(pixels))
+        >>> mean.score([1.0, 2.0])
+        1.5
     """
 
     name: str

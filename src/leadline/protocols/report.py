@@ -16,7 +16,7 @@ Averaging = Literal["one-scene"] | SceneAveraging
 
 @dataclass(frozen=True)
 class Conditions:
-    """What was done to a prediction before it was scored; Score holds the same fields.
+    """Treatment of a prediction before it was scored; Score holds the same fields.
 
     Args:
         alignment: How depth was aligned with the truth; None for stereo.
@@ -106,13 +106,17 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` found: scores per scene and over scenes, and what was left out.
+    """Result of an evaluation: scores per scene and over scenes, and what was left out.
 
     Args:
         protocol: Name of the protocol.
         source: Where the protocol is published.
         rows: Scores of single scenes (scene is a name) and over scenes (scene is None).
         exclusions: Scenes that were left out, per metric, mask and rule.
+    Example:
+        >>> report = Report("mine", "nobody published it", (), ())
+        >>> report.scene_names()
+        ()
     """
 
     protocol: str

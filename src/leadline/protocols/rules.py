@@ -1,4 +1,8 @@
-"""Which pixels with truth count, what a missing prediction means, and why a scene may be left out."""
+"""Rules of scoring: the pixels that count, the meaning of missing predictions, reasons to leave a scene out.
+
+>>> sorted(SCENE_REASONS)
+['no occlusion mask', 'no pixel with truth', 'no truth']
+"""
 
 from typing import Literal
 
@@ -9,10 +13,10 @@ Crop = Literal["no-crop", "garg-crop", "eigen-crop", "nyu-crop"]
 """no-crop: the whole image. garg-crop, eigen-crop: KITTI, by shares of the size. nyu-crop: NYU, by pixels."""
 
 Region = Mask | Crop
-"""Which pixels with truth count: a mask for stereo, a crop for depth from a single image."""
+"""Pixels with truth that count: a mask for stereo, a crop for depth from a single image."""
 
 Rule = Literal["dense", "sparse", "background-interpolated"]
-"""What a missing prediction means.
+"""Meaning of a missing prediction.
 
 - dense: every pixel with truth counts, and invalid pixels count with the method's guess. Where there is none either,
   the prediction is missing: an outlier at every threshold, and with the error of disparity 0, a point at infinity,

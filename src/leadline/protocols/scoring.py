@@ -44,7 +44,7 @@ class Scored(Protocol):
 
     @property
     def mask(self) -> Bool[np.ndarray, "h w"]:
-        """Where pixels count; somewhere."""
+        """True where pixels count; somewhere at least."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Scored(Protocol):
 
     @property
     def conditions(self) -> Conditions:
-        """What was done to the prediction before it was scored."""
+        """Treatment of the prediction before it was scored."""
         ...
 
 
@@ -68,7 +68,7 @@ MapT_contra = TypeVar("MapT_contra", bound=Predicted, contravariant=True)
 
 @runtime_checkable
 class ScoringProtocol(Protocol[SampleT_contra, MapT_contra, PixelsT]):
-    """What the loop asks of the protocol of a task: frozen dataclasses such as `StereoProtocol` answer it."""
+    """Interface of a task's protocol: frozen dataclasses such as `StereoProtocol` have it."""
 
     @property
     def name(self) -> str:
@@ -77,22 +77,22 @@ class ScoringProtocol(Protocol[SampleT_contra, MapT_contra, PixelsT]):
 
     @property
     def source(self) -> str:
-        """Where the protocol is published."""
+        """Publication of the protocol."""
         ...
 
     @property
     def metrics(self) -> tuple[Metric[PixelsT], ...]:
-        """What is measured, in the order of tables."""
+        """Metrics, in the order of tables."""
         ...
 
     @property
     def settings(self) -> Sequence[tuple[Region, Rule]]:
-        """Which pixels count and what a missing prediction means, in the order of tables."""
+        """Regions and rules, in the order of tables."""
         ...
 
     @property
     def averaging(self) -> SceneAveraging:
-        """How scenes become one number."""
+        """Averaging of scenes."""
         ...
 
     def size(self, sample: SampleT_contra) -> tuple[int, int]:

@@ -52,6 +52,14 @@ def consensus_fit(design: Float[np.ndarray, "n p"], values: Float[np.ndarray, " 
         values: Finite.
     Raises:
         InputError: If there are fewer data than coefficients, or the data do not determine the coefficients.
+    Example:
+        >>> x = np.arange(9.0)
+        >>> y = 2.0 * x + 1.0
+        >>> y[4] = 50.0
+        >>> fit = consensus_fit(np.stack([x, np.ones(9)], axis=1), y)
+        >>> fit.coefficients.round(6).tolist(), fit.inliers.tolist().index(False)
+        ([2.0, 1.0], 4)
+
     Source: Rousseeuw, Least Median of Squares Regression, JASA 1984; Rousseeuw and Leroy, Robust Regression and Outlier
         Detection, 1987, for the correction of sigma in small samples; Torr and Zisserman, MLESAC, CVIU 2000, for the
         capped sum (MSAC).

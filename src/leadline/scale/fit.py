@@ -18,17 +18,17 @@ from leadline.metrics.align import Alignment
 from leadline.scale.consensus import RobustFit, consensus_fit
 
 FARTHEST_M: Final = 1000.0
-"""What would be farther is unknown: there the shift's error is larger than the inverse depth itself."""
+"""Depth beyond which nothing is known: there the shift's error is larger than the inverse depth itself."""
 _MOST_PIXELS: Final = 4096
 """Of the ground that are fitted: more would only cost time, as neighbours err alike."""
 _LEAST_RISE_SIGMAS: Final = 4.0
-"""How far a plane's inverse depth must rise over the fitted rows, in standard deviations, to be ground at all."""
+"""Least rise of a plane's inverse depth over the fitted rows, in standard deviations, for it to be ground."""
 _ROUNDING: Final = 1e-6
 _LEAST_RATIO: Final = 1.05
 _MOST_RATIO: Final = 50.0
 """Of the farthest depth of an image over its nearest: a fit that says less or more rests on chance."""
 _MOST_RATIO_OF_TWO: Final = 12.0
-"""The same where two distances alone say so."""
+"""Bound of the same ratio where two distances alone tell it."""
 _USUAL_RATIO: Final = 5.0
 _RATIO_SPREAD: Final = 0.8
 """Prior of that ratio where few distances are known: log-normal."""
@@ -60,7 +60,7 @@ class KnownDepths:
 
 @dataclass(frozen=True)
 class MetricFit:
-    """What turns relative depth into metres, and how far to trust it.
+    """Alignment of relative depth to metres, and the evidence for it.
 
     Args:
         alignment: Scale, > 0, and shift.
@@ -69,7 +69,8 @@ class MetricFit:
         median_relative_residual: Median over all data of |fitted / known - 1|, of depth or of inverse depth.
         scale_sigma: One standard deviation of the scale, as if the data's errors were independent; None where there
             are too few data to see any error.
-        shift_sigma: Of the shift; likewise, and None where the shift is not fitted to known distances.
+        shift_sigma: One standard deviation of the shift, in the same sense; None where the shift is not fitted to
+            known distances.
         assumption: What was taken for granted, in words.
         spread: Ratio of the farthest to the nearest distance that was given; None where there are none.
         notes: What the user must be told of it.
@@ -117,6 +118,12 @@ def fit_known_depths(relative: DepthMap, known: KnownDepths, assumption: str) ->
         assumption: For the result.
     Raises:
         InputError: If there are too few distances, they are alike, or near and far contradict the depth.
+    Example:
+        >>> relative = DepthMap(np.array([[1.0, 2.0]], np.float32), np.ones((1, 2), bool), "up_to_scale")
+        >>> known = KnownDepths(np.array([1.0, 2.0]), np.array([3.0, 6.0]))
+        >>> fit = fit_known_depths(relative, known, "measured by tape")
+        >>> round(fit.alignment.scale, 6), to_metric(relative, fit).depth.tolist()
+        (3.0, [[3.0, 6.0]])
     """
     if relative.kind not in DISTANCE_KINDS:
         return _fit_line(relative, known, assumption)
@@ -364,7 +371,7 @@ def to_metric(relative: DepthMap, fit: MetricFit, camera: Pinhole | None = None)
     Args:
         relative: What the fit was made for.
         fit: Scale and shift.
-        camera: The camera that saw it, if known.
+        camera: The camera that took the image, if known.
     Returns:
         Metres; invalid where the fit puts a pixel behind the camera or farther than 1000 m.
     """
@@ -446,7 +453,7 @@ def sample_nearest(
     Args:
         relative: Any kind.
         columns_px: Within half a pixel of the image.
-        rows_px: Likewise.
+        rows_px: Within half a pixel of the image.
     """
     height, width = relative.depth.shape
     rows = np.clip(np.rint(rows_px).astype(np.int64), 0, height - 1)

@@ -1,4 +1,7 @@
-"""What `--scale-from` names: known distances, a stereo result, a time-of-flight frame, or the camera's height."""
+"""Sources of metric scale, each named by a word such as points:FILE.csv.
+
+Distances known at some places, a stereo result, a time-of-flight frame, the camera's height, or two assumed planes.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -78,8 +81,8 @@ class ScaleSource:
         """
         if self.needs_camera and camera is None:
             raise InputError(
-                f"expected a known focal length for --scale-from {self.text}, got none; give --focal-px, --fov or "
-                "--calibration"
+                f"expected a known focal length for the scale from {self.text}, got none; give focal_px, fov_deg or "
+                "a calibration"
             )
         if self.form == "height":
             assert camera is not None
@@ -102,13 +105,17 @@ class ScaleSource:
 
 
 def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource:
-    """What a word such as points:FILE.csv or height:1.5@10 means.
+    """Reads a word such as points:FILE.csv or height:1.5@10.
 
     Args:
         text: The word.
         unit: Of the distances in the file, for points and tof.
     Raises:
         InputError: If it has no such form, or a unit does not go with it.
+    Example:
+        >>> found = parse_scale_source("height:1.5@10")
+        >>> found.form, found.number, found.pitch_deg
+        ('height', 1.5, 10.0)
     """
     found = _parse(text)
     if unit is not None and found.form not in ("points", "tof"):
@@ -139,7 +146,7 @@ def _parse(text: str) -> ScaleSource:
             raise InputError(f"expected planes:NEAR:FAR in metres with 0 < NEAR < FAR, got {text!r}")
         return ScaleSource(text, "planes", None, near, far_m=far)
     if form not in get_args(Form) or not rest:
-        raise InputError(f"expected {_FORMS} as --scale-from, got {text!r}")
+        raise InputError(f"expected {_FORMS} as the source of scale, got {text!r}")
     if form == "tof" and extra is not None:
         if not 1.0 <= extra <= 170.0:
             raise InputError(f"expected a sensor's field of view from 1 to 170 degrees, got {text!r}")

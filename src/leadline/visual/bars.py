@@ -51,6 +51,9 @@ def bar_chart(
         RGB.
     Raises:
         InputError: If there is no bar with a value, or one is negative or not finite.
+    Example:
+        >>> bar_chart({"scenes": [Bar("a", 1.0), Bar("b", 2.0, 0.5)]}, "error, px").shape
+        (126, 760, 3)
     """
     bars = [bar for rows in groups.values() for bar in rows]
     values = [bar.value for bar in bars if bar.value is not None]

@@ -20,6 +20,9 @@ def robust_range(values: Float[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"
         valid: Which of them count.
     Returns:
         Low and high, low < high; (0, 1) if nothing is valid, one unit wide if all values are the same.
+    Example:
+        >>> robust_range(np.arange(101.0).reshape(1, 101), np.ones((1, 101), bool))
+        (1.0, 99.0)
     """
     if not valid.any():
         return 0.0, 1.0

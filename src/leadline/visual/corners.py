@@ -21,6 +21,10 @@ def corner_sheet(
     Args:
         images: One grey image of each camera, for the background.
         corners: Corners of each view in the images of the left and of the right camera.
+    Example:
+        >>> grey = np.zeros((40, 60), np.uint8)
+        >>> corner_sheet((grey, grey), ([], [])).shape
+        (40, 130, 3)
     """
     panels = [_panel(image, views) for image, views in zip(images, corners, strict=True)]
     height = max(panel.shape[0] for panel in panels)

@@ -49,6 +49,11 @@ def error_map(
         RGB.
     Raises:
         InputError: If the sizes differ or the threshold is not positive.
+    Example:
+        >>> truth = DisparityMap(np.full((1, 2), 9.0, np.float32), np.ones((1, 2), bool))
+        >>> found = DisparityMap(np.array([[9.0, 13.0]], np.float32), np.ones((1, 2), bool))
+        >>> error_map(found, truth)[0].tolist()
+        [[49, 54, 149], [254, 224, 144]]
     """
     if prediction.disparity.shape != truth.disparity.shape:
         raise InputError(

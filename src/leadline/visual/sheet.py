@@ -57,6 +57,10 @@ def sheet(
         RGB.
     Raises:
         InputError: If there is no panel.
+    Example:
+        >>> image = np.zeros((48, 64, 3), np.uint8)
+        >>> sheet([[Panel("left", image), Panel("right", image)]], "a pair").shape
+        (436, 990, 3)
     """
     columns = max((len(row) for row in rows), default=0)
     if not any(panel is not None for row in rows for panel in row):

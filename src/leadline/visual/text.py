@@ -48,6 +48,9 @@ def fitted(text: str, scale: float, width: int) -> str:
         text: One line.
         scale: As it will be drawn.
         width: Pixels.
+    Example:
+        >>> fitted("a title that is too long", 0.5, 100)
+        'a title that is t...'
     """
     if text_size(text, scale)[0] <= width:
         return text

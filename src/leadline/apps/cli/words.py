@@ -3,6 +3,9 @@
 from typing import Final
 
 _OPTIONS: Final = (
+    ("the scale from ", "--scale-from "),
+    ("as the source of scale", "as --scale-from"),
+    ("give focal_px, fov_deg or a calibration", "give --focal-px, --fov or --calibration"),
     ("swap them", "swap them (--swap)"),
     ("exchange LEFT and RIGHT", "exchange LEFT and RIGHT (--swap)"),
     ("search for disparities from", "search for disparities by --min-disparity from"),

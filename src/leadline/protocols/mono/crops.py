@@ -23,7 +23,9 @@ _NYU_WINDOW: Final = (slice(45, 471), slice(41, 601))
 
 
 def crop_mask(crop: Crop, height: int, width: int) -> Bool[np.ndarray, "{height} {width}"]:
-    """Where a crop lets pixels count. The edges of KITTI's crops are truncated to whole pixels; the last is left out.
+    """Mask of a crop, true where pixels count.
+
+    The edges of KITTI's crops are truncated to whole pixels; the last one is left out.
 
     Args:
         crop: Which one.
@@ -33,6 +35,10 @@ def crop_mask(crop: Crop, height: int, width: int) -> Bool[np.ndarray, "{height}
         True inside.
     Raises:
         InputError: If the image has another size than the one the crop is defined for.
+    Example:
+        >>> int(crop_mask("garg-crop", 375, 1242).sum())
+        251354
+
     Source: Garg et al., Unsupervised CNN for Single View Depth Estimation, ECCV 2016, and the crop found to reproduce
         Eigen et al. 2014, both as written in Godard et al., Unsupervised Monocular Depth Estimation with Left-Right
         Consistency, CVPR 2017, evaluate_kitti.py; NYU: Lee et al., From Big to Small (BTS), 2019, bts_eval.py.

@@ -1,4 +1,10 @@
-"""DIODE, validation split indoors and outdoors, zero-shot: truth between 0.6 and 350 m."""
+"""DIODE, validation split indoors and outdoors, zero-shot: truth between 0.6 and 350 m.
+
+>>> [metric.name for metric in DIODE.metrics][:3]
+['AbsRel', 'delta<1.25']
+>>> DIODE.clamp_range_m, DIODE.alignments[0]
+((0.6, 350.0), 'lsq-disparity')
+"""
 
 from leadline.protocols.mono.protocol import DepthProtocol, abs_rel_metric, delta_metric
 

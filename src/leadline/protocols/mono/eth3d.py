@@ -1,4 +1,10 @@
-"""ETH3D high-resolution images, zero-shot: every pixel with laser truth, predictions no farther than 72 m."""
+"""ETH3D high-resolution images, zero-shot: every pixel with laser truth, predictions no farther than 72 m.
+
+>>> [metric.name for metric in ETH3D_DEPTH.metrics][:3]
+['AbsRel', 'delta<1.25']
+>>> ETH3D_DEPTH.clamp_range_m, ETH3D_DEPTH.alignments[0]
+((0.0, 72.0), 'lsq-disparity')
+"""
 
 from math import inf
 

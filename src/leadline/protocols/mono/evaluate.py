@@ -44,6 +44,16 @@ def evaluate_depth(
         InputError: If there are no methods, a scene's name comes twice, a prediction has another size than its
             image or a kind that the protocol cannot align, a method changes its kind of depth, or not a single
             scene could be scored.
+    Example:
+        >>> from leadline.protocols.mono.generic import GENERIC
+        >>> def one_metre(image):
+        ...     return DepthMap(np.ones((2, 9), np.float32), np.ones((2, 9), bool), "metric")
+        >>> image = np.zeros((2, 9, 3), np.uint8)
+        >>> truth = DepthMap(np.full((2, 9), 2.0, np.float32), np.ones((2, 9), bool), "metric")
+        >>> scene = DepthSample("a", image, truth)
+        >>> report = evaluate_depth([scene], {"one": one_metre}, GENERIC)
+        >>> report.score("one", "AbsRel", "no-crop", "dense").value
+        0.5
     """
     calls = {name: on_sample(method) for name, method in methods.items()}
     return evaluate_scenes(scenes, calls, protocol, alignment, observe)

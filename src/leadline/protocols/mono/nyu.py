@@ -1,4 +1,10 @@
-"""NYU Depth v2, the official test split of 654 images of 640x480, filled truth, centre crop."""
+"""NYU Depth v2, the official test split of 654 images of 640x480, filled truth, centre crop.
+
+>>> [metric.name for metric in NYU.metrics][:3]
+['delta<1.25', 'delta<1.25^2', 'delta<1.25^3']
+>>> NYU.clamp_range_m, NYU.alignments[0]
+((0.001, 10.0), 'none')
+"""
 
 from leadline.protocols.mono.protocol import DepthProtocol, abs_rel_metric, delta_metric, log10_metric, rmse_metric
 

@@ -1,4 +1,4 @@
-"""What a published protocol for depth from a single image is made of."""
+"""Parts of a published protocol for depth from a single image."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -25,7 +25,7 @@ HOLES: Final = "prediction has holes"
 
 @dataclass(frozen=True)
 class DepthProtocol:
-    """How a published benchmark turns depth maps into numbers.
+    """Rules by which a published benchmark turns depth maps into numbers.
 
     Args:
         name: Short name that every score carries.
@@ -42,6 +42,12 @@ class DepthProtocol:
         samples_per_m: Samples of a 16-bit depth image for one metre, where the benchmark's own files say so.
     Raises:
         InputError: If predictions would be clamped, in metres, before an alignment that takes depth of unknown shift.
+    Example:
+        >>> generic = DepthProtocol(
+        ...     "mine", (abs_rel_metric(),), ("no-crop",), (0.1, 80.0), (0.1, 80.0), ("none", "median"), "unpublished"
+        ... )
+        >>> generic.alignment_for("up_to_scale"), generic.aligned_by("none").alignments
+        ('median', ('none',))
     """
 
     name: str
@@ -71,7 +77,7 @@ class DepthProtocol:
             )
 
     def alignment_for(self, kind: DepthKind) -> AlignmentName:
-        """How this protocol aligns depth of a kind.
+        """Alignment that this protocol gives to depth of a kind.
 
         Args:
             kind: What the prediction's numbers mean.
@@ -87,7 +93,7 @@ class DepthProtocol:
         )
 
     def aligned_by(self, alignment: AlignmentName | None) -> "DepthProtocol":
-        """The same protocol with one alignment only, or as it is if that is None.
+        """Protocol with one alignment only, or unchanged if that is None.
 
         Raises:
             InputError: If the protocol does not have it.

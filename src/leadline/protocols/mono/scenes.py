@@ -30,7 +30,7 @@ MILLIMETRES: Final = 1000.0
 
 @dataclass(frozen=True)
 class DepthFiles:
-    """Where the files of one scene are.
+    """Places of the files of one scene.
 
     Args:
         name: The folder and, where it holds several images, the image.

@@ -16,7 +16,7 @@ ClampOrder = Literal["after-alignment", "before-alignment"]
 cuts depth of an unknown scale at metres, and the median ratio may then push it out of the range again."""
 
 DepthRule = Literal["dense", "sparse"]
-"""What a missing prediction means, as for stereo. dense: every pixel with truth counts, and invalid pixels count with
+"""Meaning of a missing prediction, as for stereo. dense: every pixel with truth counts, and invalid pixels count with
 the method's guess; an image with a pixel that has none is left out. sparse: only valid pixels count."""
 
 
@@ -32,6 +32,11 @@ class ScoredDepth:
             sparse rule a valid one, else any.
         confidence: The method's, if it gives one; higher is more certain.
         conditions: How the depth was aligned and clamped.
+    Example:
+        >>> one = np.ones((1, 1))
+        >>> pixels = ScoredDepth(one, one.astype(np.float32), one > 0, 1.0, None, Conditions("none"))
+        >>> pixels.density, pixels.conditions.alignment
+        (1.0, 'none')
     """
 
     depth: Float64[np.ndarray, "h w"]

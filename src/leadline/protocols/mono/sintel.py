@@ -1,4 +1,10 @@
-"""MPI Sintel, zero-shot: pixels nearer than 72 m, every method aligned by scale and shift of disparity."""
+"""MPI Sintel, zero-shot: pixels nearer than 72 m, every method aligned by scale and shift of disparity.
+
+>>> [metric.name for metric in SINTEL_DEPTH.metrics][:3]
+['AbsRel', 'delta<1.25']
+>>> SINTEL_DEPTH.clamp_range_m, SINTEL_DEPTH.alignments[0]
+((0.0, 72.0), 'lsq-disparity')
+"""
 
 from leadline.protocols.mono.protocol import DepthProtocol, abs_rel_metric, delta_metric
 

@@ -1,4 +1,10 @@
-"""TUM RGB-D, the sequences with moving people, zero-shot: share of pixels off by more than 1.25, cap 10 m."""
+"""TUM RGB-D, the sequences with moving people, zero-shot: share of pixels off by more than 1.25, cap 10 m.
+
+>>> [metric.name for metric in TUM_RGBD.metrics][:3]
+['delta>1.25']
+>>> TUM_RGBD.clamp_range_m, TUM_RGBD.alignments[0]
+((0.0, 10.0), 'lsq-disparity')
+"""
 
 from math import inf
 

@@ -1,9 +1,14 @@
-"""How far a method's confidence, read as P(error < 1 px), can be trusted where it predicts.
+"""Trust in a method's confidence, read as P(error < 1 px), where it predicts.
 
 in-80 is the share of pixels whose true disparity lies in the interval that should hold 80 % of them, and expected the
 mean of the errors that the confidence stands for, both as of `leadline.maps.error_bound_px`.
 
 Methods without a confidence are left out and counted, and so are scenes on which a number is undefined.
+
+>>> [metric.name for metric in CONFIDENCE.metrics][:3]
+['AUSE', 'AURG', 'AUC-bad-2']
+>>> CONFIDENCE.rules, CONFIDENCE.averaging
+(('sparse',), 'mean-over-scenes')
 """
 
 from leadline.maps import error_bound_px, expected_error_px

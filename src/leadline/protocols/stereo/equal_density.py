@@ -56,17 +56,17 @@ class EqualDensity:
 
     @property
     def source(self) -> str:
-        """Where the protocol is published."""
+        """Publication of the protocol."""
         return self.protocol.source
 
     @property
     def metrics(self) -> tuple[Metric[ScoredPixels], ...]:
-        """What is measured."""
+        """Metrics of the protocol."""
         return self.protocol.metrics
 
     @property
     def averaging(self) -> SceneAveraging:
-        """How scenes become one number."""
+        """Averaging of scenes."""
         return self.protocol.averaging
 
     @property
@@ -144,7 +144,7 @@ def evaluate_at_density(
 def most_confident(
     mask: Bool[np.ndarray, "h w"], prediction: DisparityMap, wanted: int
 ) -> Bool[np.ndarray, "h w"] | str:
-    """As many of the pixels of a mask as are wanted, the most confident ones; of equal confidence the first in rows.
+    """The most confident pixels of a mask, as many as are wanted; of equal confidence the first in rows.
 
     Args:
         mask: The pixels to choose from.

@@ -2,6 +2,11 @@
 
 The benchmark scores predicted pixels and reports their coverage, which is the density here; the dense rule is added so
 that methods of different coverage can be compared.
+
+>>> [metric.name for metric in ETH3D.metrics][:3]
+['bad-0.5', 'bad-1', 'bad-2']
+>>> ETH3D.rules, ETH3D.averaging
+(('dense', 'sparse'), 'mean-over-scenes')
 """
 
 from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric, quantile_metric, rms_metric

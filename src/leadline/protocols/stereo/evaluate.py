@@ -43,6 +43,15 @@ def evaluate(
     Raises:
         InputError: If there are no methods, a scene's name comes twice, a prediction has another size than its
             image, or not a single scene could be scored.
+    Example:
+        >>> from leadline.protocols.stereo.kitti2015 import KITTI2015
+        >>> def seven(left, right):
+        ...     return DisparityMap(np.full((2, 9), 7.0, np.float32), np.ones((2, 9), bool))
+        >>> image = np.zeros((2, 9, 3), np.uint8)
+        >>> scene = StereoSample("a", image, image, seven(image, image))
+        >>> report = evaluate([scene], {"seven": seven}, KITTI2015)
+        >>> report.score("seven", "D1-all", "all", "sparse").value
+        0.0
     """
     return evaluate_samples(scenes, {name: on_sample(method) for name, method in methods.items()}, protocol, observe)
 

@@ -2,6 +2,11 @@
 
 Out-Noc and Out-All at t px are out-t under the masks noc and all; Avg-Noc and Avg-All are avg. The sparse rule is the
 devkit's figure over estimated pixels only.
+
+>>> [metric.name for metric in KITTI2012.metrics][:3]
+['out-2', 'out-3', 'out-4']
+>>> KITTI2012.rules, KITTI2012.averaging
+(('background-interpolated', 'sparse'), 'mean-over-scenes')
 """
 
 from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric

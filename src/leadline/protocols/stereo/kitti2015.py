@@ -1,6 +1,11 @@
 """KITTI stereo 2015: D1 (above 3 px and above 5 % of the truth), pixels pooled over all images.
 
 D1-all is over background and foreground together. The sparse rule is the devkit's figure over estimated pixels only.
+
+>>> [metric.name for metric in KITTI2015.metrics][:3]
+['D1-all']
+>>> KITTI2015.rules, KITTI2015.averaging
+(('background-interpolated', 'sparse'), 'pixel-pooled')
 """
 
 from leadline.metrics.disparity import d1

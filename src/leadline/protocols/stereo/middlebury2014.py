@@ -3,6 +3,11 @@
 Scenes are averaged with equal weights (the web site halves the weight of some of its own scenes). Predictions are not
 clipped to a scene's disparity range. Under the sparse rule all values are over predicted pixels; the development kit's
 "bad" column divides by all pixels with truth instead, which is this value times the density.
+
+>>> [metric.name for metric in MIDDLEBURY2014.metrics][:3]
+['bad-0.5', 'bad-1', 'bad-2']
+>>> MIDDLEBURY2014.rules, MIDDLEBURY2014.averaging
+(('dense', 'sparse'), 'mean-over-scenes')
 """
 
 from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric, quantile_metric, rms_metric

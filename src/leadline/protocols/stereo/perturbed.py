@@ -36,6 +36,10 @@ def perturb(scene: StereoSample, name: str) -> StereoSample:
         The scene with new images; name, truth and occlusion mask are those of the old one.
     Raises:
         InputError: If there is no such perturbation.
+    Example:
+        >>> view = np.full((2, 2, 3), 100, np.uint8)
+        >>> perturb(StereoSample("a", view, view), "exposure-0.5").right[0, 0].tolist()
+        [50, 50, 50]
     """
     if name not in PERTURBATIONS:
         raise InputError(f"expected a perturbation out of {', '.join(PERTURBATIONS)}, got {name!r}")

@@ -1,4 +1,4 @@
-"""What a published stereo protocol is made of."""
+"""Parts of a published stereo protocol."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from leadline.samples import StereoSample
 
 @dataclass(frozen=True)
 class StereoProtocol:
-    """How a published benchmark turns disparity maps into numbers.
+    """Rules by which a published benchmark turns disparity maps into numbers.
 
     Args:
         name: Short name that every score carries.
@@ -47,7 +47,12 @@ class StereoProtocol:
 
 
 def bad_metric(threshold_px: float, prefix: str = "bad") -> Metric[ScoredPixels]:
-    """Per cent of pixels with an error above a threshold, e.g. bad-2 or bad-0.5."""
+    """Per cent of pixels with an error above a threshold, e.g. bad-2 or bad-0.5.
+
+    Example:
+        >>> bad_metric(0.5).name, bad_metric(3.0, "out").name
+        ('bad-0.5', 'out-3')
+    """
     return Metric(
         f"{prefix}-{threshold_px:g}", "%", lambda pixels: 100.0 * bad(pixels.outlier_error, pixels.mask, threshold_px)
     )

@@ -49,6 +49,9 @@ def left_strip(disparity: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]
 
     Args:
         disparity: Disparity of the left pixels.
+    Example:
+        >>> left_strip(np.full((1, 4), 2.0, np.float32)).tolist()
+        [[True, True, False, False]]
     """
     columns: Float32[np.ndarray, " w"] = np.arange(int(disparity.shape[1]), dtype=np.float32)
     return columns < disparity

@@ -31,7 +31,7 @@ _SEEN_BY_BOTH = 255
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """Where the files of one scene are.
+    """Places of the files of one scene.
 
     Args:
         name: The scene's folder, or the frame's number.

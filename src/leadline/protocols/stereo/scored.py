@@ -1,4 +1,4 @@
-"""Which pixels a protocol scores, and what it does where a method has no prediction."""
+"""Pixels that a stereo protocol scores, and the treatment of missing predictions."""
 
 from dataclasses import dataclass, field
 
@@ -100,6 +100,12 @@ def interpolate_background(
         valid: Where there is a prediction.
     Returns:
         The filled disparity, and where it is valid afterwards.
+    Example:
+        >>> disparity, known = np.array([[0, 5, 0, 3]], np.float32), np.array([[False, True, False, True]])
+        >>> filled, valid = interpolate_background(disparity, known)
+        >>> filled.tolist(), valid.tolist()
+        ([[5.0, 5.0, 3.0, 3.0]], [[True, True, True, True]])
+
     Source: interpolateBackground in io_disp.h of the KITTI stereo 2012 and 2015 devkits.
     """
     known = valid & (disparity >= 0)

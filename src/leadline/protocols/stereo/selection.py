@@ -1,4 +1,4 @@
-"""Which of two stereo methods to keep: scores by region of the image, and what their difference over scenes says.
+"""Choice between two stereo methods: scores by region of the image, and what their difference over scenes says.
 
 The rule: a method replaces another one if, over all pixels of all scenes together, the 90 % interval of the paired
 difference of EPE or bad-2 lies below 0, that of the other one does not lie above 0, and in no region does the mean of
@@ -27,7 +27,7 @@ PARTS: Final[tuple[Part, ...]] = ("all", *REGIONS)
 RegionMetric = Literal["EPE", "bad-2"]
 METRICS: Final[tuple[RegionMetric, ...]] = ("EPE", "bad-2")
 WORSE_SHARE: Final = 0.05
-"""How much worse than before a region may get."""
+"""Bound on how much worse than before a region may get."""
 
 _OUTLIER_PX: Final = 2.0
 _LEAST_PIXELS: Final = 100
