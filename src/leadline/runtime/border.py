@@ -39,6 +39,13 @@ def extend_to_border(
     Returns:
         Disparity and confidence, unchanged elsewhere. What is replaced has twice the odds to be right: of 384,000 such
         pixels of real and rendered scenes 20 % were right by the confidence, and 36 % in truth.
+
+    >>> image, wall = np.full((16, 60, 3), 90, np.uint8), np.full((16, 60), 8.0, np.float32)
+    >>> unsure, found = np.full((16, 60), 0.9, np.float32), wall.copy()
+    >>> unsure[:, :8], found[:, :8] = 0.2, 30.0
+    >>> disparity, confidence = extend_to_border(image, found, unsure)
+    >>> np.allclose(disparity, wall), f"{confidence[0, 0]:.2f}"
+    (True, '0.33')
     """
     columns: Int[np.ndarray, " w"] = np.arange(int(disparity.shape[1]), dtype=np.int64)
     sure: Bool[np.ndarray, "h w"] = (confidence >= _SURE) & (disparity <= columns)
