@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from leadline.errors import InputError
+from leadline.geometry.image import require_8bit
 from leadline.maps import FlowMap
 
 FLOW_METHODS: Final = ("dis-ultrafast", "dis-fast", "dis-medium", "farneback")
@@ -68,8 +69,10 @@ class ClassicalFlow:
             Dense flow; `valid` where the way there and back ends within 1 px + 5 % of its length of where it began.
             No confidence: the method knows no probability.
         Raises:
-            InputError: If the sizes differ or the frames are too small.
+            InputError: If a frame is not 8-bit RGB or grey, or too small, or the sizes differ.
         """
+        require_8bit(first, "the first frame")
+        require_8bit(second, "the second frame")
         if first.shape[:2] != second.shape[:2]:
             raise InputError(
                 f"expected two frames of one size, got {first.shape[:2]} and {second.shape[:2]} (height, width); "

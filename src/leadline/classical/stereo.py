@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, cast, final
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Int16, UInt8
 
 from leadline.classical.fill import fill_background
 from leadline.errors import InputError
+from leadline.geometry.image import require_8bit
 from leadline.maps import DisparityMap
 
 MATCHERS: Final = ("bm", "sgbm", "sgbm-3way", "sgbm-hh")
@@ -70,7 +71,8 @@ class ClassicalStereo:
         """Refuses names and ranges that OpenCV cannot serve."""
         if self.name not in MATCHERS:
             raise InputError(f"expected one of {', '.join(MATCHERS)}, got {self.name!r}; choose one of them")
-        if not 1 <= self.max_disparity <= _LARGEST_DISPARITY:
+        whole = cast(object, self.max_disparity)
+        if not (isinstance(whole, int) and 1 <= whole <= _LARGEST_DISPARITY):
             raise InputError(
                 f"expected a max_disparity of 1 to {_LARGEST_DISPARITY} px, got {self.max_disparity}; "
                 "match smaller images if the scene has larger disparities"
@@ -88,10 +90,10 @@ class ClassicalStereo:
             matcher knows no probability.
 
         Raises:
-            InputError: If an image is not 8-bit RGB or grey, the sizes differ, or an image is empty.
+            InputError: If an image is not 8-bit RGB or grey, or empty, or the sizes differ.
         """
-        for image, side in ((left, "left"), (right, "right")):
-            _require_8bit(image, side)
+        require_8bit(left, "the left image")
+        require_8bit(right, "the right image")
         if left.shape[:2] != right.shape[:2]:
             raise InputError(
                 f"expected two images of one size, got {left.shape[1]}x{left.shape[0]} and "

@@ -1,6 +1,6 @@
 """The images that geometry looks at: any depth, grey or RGB, brought to one form."""
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -43,6 +43,26 @@ def stretch_contrast(grey: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w
     low, high = np.percentile(grey[:: max(1, grey.shape[0] // 256), :: max(1, grey.shape[1] // 256)], [1.0, 99.0])
     gain = 255.0 / max(float(high - low), 1.0 / 32.0)
     return np.clip((grey - np.float32(low)) * np.float32(gain), 0.0, 255.0).astype(np.uint8)
+
+
+def require_8bit(image: object, name: str) -> None:
+    """Refuses what is not 8-bit RGB or grey.
+
+    Args:
+        image: Anything.
+        name: What it is, for the message: "the left image".
+    Raises:
+        InputError: If it is no array, or of another type or shape.
+
+    >>> require_8bit(np.zeros((20, 30, 4), np.uint8), "the left image")
+    Traceback (most recent call last):
+    leadline.errors.InputError: expected 8-bit RGB or grey for the left image, got uint8 (20, 30, 4)
+    """
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"expected 8-bit RGB or grey for {name}, got {type(image).__name__}; read it with imread")
+    array = cast(np.ndarray[Any, Any], image)
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+        raise InputError(f"expected 8-bit RGB or grey for {name}, got {array.dtype} {array.shape}")
 
 
 def check_same_size(left: Image, right: Image) -> None:

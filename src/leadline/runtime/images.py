@@ -6,26 +6,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.errors import InputError
+from leadline.geometry.image import require_8bit
+
+__all__ = ["MIN_SIDE_PX", "as_rgb", "check_images", "require_8bit", "require_sides"]
 
 MIN_SIDE_PX: Final = 16
-
-
-def require_8bit(image: np.ndarray, name: str) -> None:
-    """Refuses what is not 8-bit RGB or grey.
-
-    Args:
-        image: Any array.
-        name: What it is, for the message: "the left image".
-    Raises:
-        InputError: If it is of another type or shape.
-
-    >>> require_8bit(np.zeros((20, 30, 4), np.uint8), "the left image")
-    Traceback (most recent call last):
-    leadline.errors.InputError: expected 8-bit RGB or grey for the left image, got uint8 (20, 30, 4)
-    """
-    is_image = image.dtype == np.uint8 and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
-    if not is_image:
-        raise InputError(f"expected 8-bit RGB or grey for {name}, got {image.dtype} {image.shape}")
 
 
 def require_sides(image: np.ndarray) -> None:

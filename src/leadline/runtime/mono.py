@@ -10,7 +10,7 @@ from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.card import find_graph
-from leadline.runtime.graph import OnnxGraph
+from leadline.runtime.graph import OnnxGraph, require_names
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import Provider
 from leadline.tasks import CANONICAL_KEY, DEPTH_KIND_KEY
@@ -56,6 +56,7 @@ class MonoSession:
                 f"expected a kind out of {', '.join(get_args(DepthKind))} with its output (inverse_depth for "
                 f"affine_inverse, else depth), got {kind!r} with {', '.join(self._graph.outputs)} in {self._graph.path}"
             )
+        require_names(self._graph, ("image",), ())
         self.kind: DepthKind = cast(DepthKind, kind)
         self.canonical = CANONICAL_KEY in self._graph.metadata
 
@@ -79,12 +80,6 @@ class MonoSession:
         require_sides(image)
         sure = "confidence" in self._graph.outputs
         layers = self._graph.run([self._output, "confidence"] if sure else [self._output], {"image": as_rgb(image)})
-        for layer in layers:
-            if layer.shape != image.shape[:2]:
-                raise InputError(
-                    f"expected {self.name} to answer in the image's (height, width) {image.shape[:2]}, got "
-                    f"{layer.shape}; export it again"
-                )
         return self._checked(layers[0], layers[1] if sure else None)
 
     def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:

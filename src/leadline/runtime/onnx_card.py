@@ -47,6 +47,8 @@ Interpolation = Literal["cubic", "linear", "area"]
 Side = Literal["shorter", "longer", "both", "native", "exact"]
 
 _MOST_CARD_BYTES: Final = 1 << 20
+_EXTERNAL: Final = b"\x0a\x08location\x12"
+"""How an ONNX file names another one that holds weights: the key of an entry of external_data."""
 _MODES: Final[Mapping[Interpolation, int]] = {
     "cubic": cv2.INTER_CUBIC,
     "linear": cv2.INTER_LINEAR,
@@ -263,11 +265,17 @@ def load_onnx_card(path: Path | str, threads: int | None = None) -> OnnxDepth:
         threads: As for `OnnxDepth`.
     Raises:
         InputError: If the card is missing, not YAML, or has an unknown, missing or wrong key; if the network's file is
-            missing or has another checksum; or as for `OnnxDepth`.
+            missing, has another checksum or weights in other files; or as for `OnnxDepth`.
     """
     card = read_onnx_card(path)
     weights = Path(path).parent / card.path
-    found = hashlib.sha256(read_bytes(weights, f"the network of the card {path}")).hexdigest()
+    content = read_bytes(weights, f"the network of the card {path}")
+    if _EXTERNAL in content:
+        raise InputError(
+            f"expected a network in one file, got weights outside of {weights}, which the card's sha256 does not "
+            "cover; save it with its weights inside"
+        )
+    found = hashlib.sha256(content).hexdigest()
     if found != card.sha256.lower():
         raise InputError(
             f"expected {weights} with sha256 {card.sha256[:12]}, got {found[:12]}; fetch it again or correct the card"

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 from leadline.errors import InputError
+from leadline.interrupt import running
 
 _ORT: Final[Any] = onnxruntime  # it comes without types
 
@@ -24,6 +25,9 @@ _PROVIDERS: Final = {
     "directml": "DmlExecutionProvider",
 }
 _ERRORS_ONLY: Final = 3
+_NOTHING_BUT_FATAL: Final = 4
+_MOST_THREADS_ANYWHERE: Final = 64
+_MOST_THREADS_A_PROCESSOR: Final = 4
 _CGROUP_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """Processor time that a container may use: "QUOTA PERIOD" in microseconds, or "max PERIOD"."""
 RUNTIME_VERSION: Final[str] = _ORT.__version__
@@ -52,12 +56,12 @@ def _container_processors() -> int | None:
 
 
 def require_threads(threads: int | None) -> None:
-    """Refuses a number of threads below 1.
+    """Refuses a number of threads below 1, or beyond four times the processors (64 on a small machine).
 
     Args:
         threads: The number; None for the default.
     Raises:
-        InputError: If it is below 1.
+        InputError: If it is neither.
 
     >>> require_threads(2)
     >>> require_threads(0)
@@ -66,6 +70,9 @@ def require_threads(threads: int | None) -> None:
     """
     if threads is not None and threads < 1:
         raise InputError(f"expected at least 1 thread, got {threads}")
+    most = max(_MOST_THREADS_ANYWHERE, _MOST_THREADS_A_PROCESSOR * (os.cpu_count() or 1))
+    if threads is not None and threads > most:
+        raise InputError(f"expected at most {most} threads on this machine, got {threads}; more would only wait")
 
 
 class OnnxSession:
@@ -79,7 +86,8 @@ class OnnxSession:
         provider: Where it runs; never another one than asked for.
         expected: What the file should be, for the message if it cannot be loaded.
     Raises:
-        InputError: If the provider is not installed or refuses, threads is below 1, or the file is no ONNX network.
+        InputError: If the provider is not installed or refuses, threads is out of range, or the file is no ONNX
+            network.
     """
 
     def __init__(
@@ -101,7 +109,8 @@ class OnnxSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.path, self.threads, self.provider = path, int(options.intra_op_num_threads), provider
         try:
-            self._session = _ORT.InferenceSession(str(path), options, providers=[wanted])
+            with running():
+                self._session = _ORT.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise InputError(f"expected {expected}, could not load {path}: {reason_of(error)}") from None
         if self._session.get_providers()[0] != wanted:
@@ -111,12 +120,21 @@ class OnnxSession:
         self.outputs: list[str] = [layer.name for layer in self._session.get_outputs()]
 
     def run(self, names: list[str], inputs: dict[str, Any]) -> list[Any]:
-        """The named outputs for the named inputs, which are arrays.
+        """The named outputs for the named inputs, which are arrays; Ctrl-C ends it where `stopped_by_ctrl_c` holds.
 
         Raises:
             Exception: What ONNX Runtime raises if the inputs do not fit.
         """
-        return self._session.run(names, inputs)
+        options = _ORT.RunOptions()
+        # What goes wrong is raised; the package would print it, too.
+        options.log_severity_level = _NOTHING_BUT_FATAL
+        with running(options):
+            try:
+                return self._session.run(names, inputs, options)
+            except Exception:  # ONNX Runtime's exceptions share no base class of their own
+                if options.terminate:
+                    raise KeyboardInterrupt from None
+                raise
 
 
 def read_metadata(path: Path) -> dict[str, str]:

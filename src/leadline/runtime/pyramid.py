@@ -20,6 +20,8 @@ _TILE_PX: Final = 1024
 """Side of a tile's own part, as the network sees it. Together with its margins it takes less than about 2 GB."""
 WHOLE_PX: Final = 2_000_000
 """An image of at most so many pixels, as the network sees it, is computed in one piece."""
+_WHOLE_SIDE_PX: Final = 4096
+"""A longer image is cut: networks compare whole rows, and their memory grows with the square of a row."""
 MARGIN_PX: Final = 64
 """Context around a tile; half of it is blended with the neighbour."""
 
@@ -82,7 +84,7 @@ def _match_level(
 ) -> tuple[Layer, Layer]:
     """One level of the pyramid, in tiles where it is large or where disparities must be shifted into range."""
     height, width = left.shape[:2]
-    small = height * width * enlarge**2 <= WHOLE_PX
+    small = height * width * enlarge**2 <= WHOLE_PX and max(height, width) * enlarge <= _WHOLE_SIDE_PX
     if small and (guess is None or _in_sight(guess, network_range)):
         return network(left, right)
     totals = np.zeros((3, height, width), np.float32)

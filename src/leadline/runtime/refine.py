@@ -12,7 +12,7 @@ from leadline.classical.fill import fill_background
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.card import find_graph
-from leadline.runtime.graph import OnnxGraph
+from leadline.runtime.graph import OnnxGraph, require_names
 from leadline.runtime.images import as_rgb, check_images
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.pyramid import MARGIN_PX, WHOLE_PX, cuts, ramp
@@ -40,6 +40,7 @@ class RefineSession:
     ) -> None:
         self.name = str(model)
         self._graph = OnnxGraph(find_graph(model, "refine"), "refine", threads, provider)
+        require_names(self._graph, ("left", "right", "prior", "prior_valid"), ("disparity", "confidence"))
 
     @property
     def description(self) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class StereoSession:
 
     Args:
         model: A bundled name or the path of an ONNX file that `leadline export` wrote.
-        max_disparity: Largest disparity looked for, px; if absent, an eighth of the width, at least 128 px and the
-            network's own range.
+        max_disparity: Largest disparity looked for, px, after being cut to the width of the images; if absent, an
+            eighth of the width, at least 128 px and the network's own range.
         threads: Threads to use; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
@@ -58,7 +58,7 @@ class StereoSession:
         threads: int | None = None,
         provider: Provider = "cpu",
     ) -> None:
-        if max_disparity is not None and max_disparity < 1:
+        if max_disparity is not None and not max_disparity >= 1:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.name, self.max_disparity = str(model), max_disparity
         self._graph = StereoGraph(find_graph(model, "stereo", MATCHERS), threads, provider)
@@ -70,7 +70,9 @@ class StereoSession:
 
     def searched_px(self, width: int) -> int:
         """The largest disparity that is looked for in images of a width, px; some larger ones may be found."""
-        return self.max_disparity or max(self._graph.max_disparity, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * width))
+        chosen = self.max_disparity or max(self._graph.max_disparity, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * width))
+        # A match can be no farther away than the image is wide.
+        return min(chosen, width)
 
     def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
         """Dense disparity and confidence of a rectified pair.
@@ -78,8 +80,11 @@ class StereoSession:
         Args:
             left: RGB or grey, 8 bit.
             right: The right image, of the same size.
+        Returns:
+            Disparity; what lies beyond the width of the images is invalid.
         Raises:
-            InputError: If the images are not 8-bit RGB or grey, differ in size, or are smaller than 16 px.
+            InputError: If the images are not 8-bit RGB or grey, differ in size, or are smaller than 16 px; or the
+                network's answer is not finite.
         """
         check_images(left, right)
         left, right = as_rgb(left), as_rgb(right)

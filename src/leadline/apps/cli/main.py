@@ -1,17 +1,21 @@
 """The command line: finds the command, runs it, and turns what goes wrong into one line and an exit code."""
 
+import io
+import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from leadline.apps.cli.words import with_options
 from leadline.errors import LeadlineError
+from leadline.interrupt import stopped_by_ctrl_c
 
 _GROUPS: Final = {
     "data": "Data sets that recipes and evaluations can name.",
@@ -62,7 +66,7 @@ def make_app(asked: Sequence[str] = ()) -> App:
         name="leadline",
         help="Learned depth that people can trust, from two cameras or one.",
         version=lambda: version("leadline"),
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), validator=_refuse_nan),
         suppress_keyboard_interrupt=False,
     )
     groups = {name: App(name=name, help=summary) for name, summary in _GROUPS.items()}
@@ -88,11 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result: object = make_app(words)(
-            words, print_error=False, exit_on_error=False, verbose=False, result_action="return_value"
-        )
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        return _run(words)
     except LeadlineError as error:
         return _failed(with_options(with_flags(str(error))))
     except UnknownCommandError as error:
@@ -104,13 +104,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("leadline: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # Python flushes once more at its end, which would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        return _failed(_system_error(error))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return _failed("expected more free memory, got none; use smaller images or a smaller --max-disparity")
+
+
+def _run(words: Sequence[str]) -> int:
+    # Names of files need not be text, and what cannot be written as text is written by its numbers.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with stopped_by_ctrl_c():
+        result: object = make_app(words)(
+            words, print_error=False, exit_on_error=False, verbose=False, result_action="return_value"
+        )
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def _system_error(error: OSError) -> str:
+    """A sentence for what the system refused and no room foresaw: the disk of the output, an endless name."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        # The stream that a text went to: it would fail again when Python flushes it at its end.
+        _drop_output()
+        return f"expected to write to the terminal, a file or a disk, got {reason}; free space or write elsewhere"
+    return f"expected a file that can be read or written, got {reason}: {str(error.filename)[:200]!r}"
+
+
+def _drop_output() -> None:
+    """Sends the rest of the output nowhere, as Python flushes it once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse_nan(_: object, value: object) -> None:
+    """Refuses numbers that are none, for every option of every command."""
+    parts = cast("Iterable[object]", value) if isinstance(value, list | tuple) else (value,)
+    if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
+        raise ValueError(f"expected a finite number, got {value}; leave the option out for no bound")
 
 
 def with_flags(message: str) -> str:
