@@ -120,14 +120,6 @@ class ClassicalStereo:
         return np.asarray(cv2.filterSpeckles(raw, _UNKNOWN, _SPECKLE_SIZE, _SPECKLE_STEP)[0])
 
 
-def _require_8bit(image: np.ndarray, side: str) -> None:
-    """Refuses what OpenCV would refuse in its own words, or take for something else."""
-    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise InputError(
-            f"expected 8-bit RGB or grey for the {side} image, got {image.dtype} {image.shape}; scale it to 8 bits"
-        )
-
-
 def _grey(image: _Image) -> _Grey:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 

@@ -81,7 +81,7 @@ class StereoSession:
             left: RGB or grey, 8 bit.
             right: The right image, of the same size.
         Returns:
-            Disparity; what lies beyond the width of the images is invalid.
+            Disparity; where a largest one is asked for, what lies beyond the width of the images is invalid.
         Raises:
             InputError: If the images are not 8-bit RGB or grey, differ in size, or are smaller than 16 px; or the
                 network's answer is not finite.
@@ -90,11 +90,10 @@ class StereoSession:
         left, right = as_rgb(left), as_rgb(right)
         native, wanted = self._graph.max_disparity, self.searched_px(left.shape[1])
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
-        valid = np.ones(disparity.shape, dtype=bool)
-        if not self._graph.has_confidence:
-            return DisparityMap(disparity, valid)
-        disparity, confidence = extend_to_border(left, disparity, confidence)
-        return DisparityMap(disparity, valid, confidence)
+        if self._graph.has_confidence:
+            disparity, confidence = extend_to_border(left, disparity, confidence)
+        valid = np.ones(disparity.shape, dtype=bool) if self.max_disparity is None else disparity < left.shape[1]
+        return DisparityMap(disparity, valid, confidence if self._graph.has_confidence else None)
 
 
 @final
