@@ -260,17 +260,10 @@ def search_range(
         smallest: As the user asks, px.
     Returns:
         The largest disparity (None for the method's own), the smallest, and notes.
-    Raises:
-        InputError: If the user's largest disparity is as large as the images are wide.
     """
-    notes, width = list[str](), ready.left.shape[1]
-    if largest is not None and largest >= width:
-        raise InputError(
-            f"expected a largest disparity below the images' width of {width} px, got {largest}; pass "
-            "max_disparity for images of this size"
-        )
+    notes = list[str]()
     if largest is None and ready.largest is not None:
-        largest = min(ready.largest, width - 1)
+        largest = ready.largest
         notes.append(f"disparities searched to {largest} px: the calibration's ndisp")
     width = ready.left.shape[1]
     if largest is not None and largest >= width:

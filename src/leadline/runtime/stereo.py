@@ -70,9 +70,10 @@ class StereoSession:
 
     def searched_px(self, width: int) -> int:
         """The largest disparity that is looked for in images of a width, px; some larger ones may be found."""
-        chosen = self.max_disparity or max(self._graph.max_disparity, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * width))
-        # A match can be no farther away than the image is wide.
-        return min(chosen, width)
+        if self.max_disparity is not None:
+            # A match can be no farther away than the image is wide.
+            return min(self.max_disparity, width)
+        return max(self._graph.max_disparity, _LEAST_RANGE_PX, round(_DISPARITY_SHARE * width))
 
     def __call__(self, left: UInt8[np.ndarray, "h w *c"], right: UInt8[np.ndarray, "h w *c"]) -> DisparityMap:
         """Dense disparity and confidence of a rectified pair.
