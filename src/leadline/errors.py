@@ -26,5 +26,9 @@ class OutputError(LeadlineError):
     """A result cannot be written where it was asked for."""
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM; the command line exits with code 143."""
+
+
 class MissingExtraError(LeadlineError):
     """An optional dependency is not installed; the message names the extra that brings it."""

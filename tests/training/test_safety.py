@@ -57,7 +57,9 @@ def different(one: Path, other: Path) -> list[str]:
     return [name for name in first if not torch.equal(first[name], second[name])]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_process_that_dies_within_an_epoch_goes_on_exactly(toy_recipe, tmp_path, one_thread, number, code):
     straight = train(toy_recipe, tmp_path / "straight")
     recipe, script = tmp_path / "toy.yaml", tmp_path / "dying.py"

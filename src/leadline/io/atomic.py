@@ -11,7 +11,7 @@ from typing import BinaryIO
 from leadline.errors import OutputError
 
 # What a full, broken or read-only disk answers to a write that began well.
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 def make_output_folder(path: Path | str) -> Path:
@@ -66,7 +66,7 @@ def atomic_write(path: Path | str) -> Generator[BinaryIO]:
         os.replace(temporary, target)
     except OSError as error:
         # An OSError that the block brought from elsewhere (a missing input, say) is not about this file.
-        if error.errno not in _DISK_ERRORS and error.filename != os.fspath(temporary):
+        if error.errno not in DISK_ERRORS and error.filename != os.fspath(temporary):
             raise
         raise OutputError(
             f"expected to write {target}, got {_reason(error)}; free space or choose another folder"

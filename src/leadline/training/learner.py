@@ -19,9 +19,11 @@ from leadline.errors import LeadlineError
 from leadline.io.remote import is_remote, local_shards
 from leadline.models.checkpoint import current_name
 from leadline.training.bad_batch import save_batch
+from leadline.training.interruption import check_interruption, listen_again
 from leadline.training.processes import process_count, process_rank
 from leadline.training.recipe import Recipe, resolved
 from leadline.training.time_budget import TimeBudget
+from leadline.training.workers import end_with_this_process
 
 
 class DivergedError(LeadlineError):
@@ -70,6 +72,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation images
         self._groups, self._renaming = groups, renaming
         self._batch: Any = None
+        self.has_started = False
         self._scores: defaultdict[str, list[float]] = defaultdict(list)
         if recipe.compile:
             self.model.compile()
@@ -129,7 +132,8 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         self._scores[name].append(float(value))
 
     def on_train_batch_start(self, batch: Any, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
-        """Keeps the batch, lest it be the one that ends the run."""
+        """Keeps the batch, in case it is the one that ends the run."""
+        check_interruption()
         self._batch = batch
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -143,8 +147,54 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
             raise self._stopped(f"finite gradients at step {self.global_step}, got a norm of {float(norm):g}")
 
     def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 - Lightning's hook
-        """Moves the averaged weights; young averages follow faster."""
+        """Moves the averaged weights; young averages follow faster. Then validates, if it is time."""
         self.average.update_parameters(cast(nn.Module, self.model))
+        if self._is_validated_at(self.global_step):
+            self._validate()
+        check_interruption()
+
+    def _is_validated_at(self, step: int) -> bool:
+        """Whether the weights of a step are validated: by step alone, so that interruptions change nothing."""
+        every = self.recipe.validate_epochs * self.recipe.epoch_steps
+        last = step == self.trainer.max_steps or self.trainer.should_stop
+        return self.trainer.enable_validation and (step % every == 0 or last)
+
+    def _validate(self) -> None:
+        """Logs the scores of the averaged network."""
+        self._require_finite(self.state_dict())
+        self._scores.clear()
+        with torch.inference_mode():
+            for index, item in enumerate(self.val_dataloader()):
+                check_interruption()
+                self.validation_step(self.transfer_batch_to_device(item, self.device, 0), index)
+        scores = self._mean_scores()
+        for logger in self.loggers:
+            logger.log_metrics(scores, self.global_step - 1)
+
+    def _require_finite(self, weights: Mapping[str, Tensor]) -> None:
+        for name, value in weights.items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise self._stopped(f"finite weights at step {self.global_step}, got others in {name}")
+
+    def _mean_scores(self) -> dict[str, float]:
+        return {name: sum(values) / len(values) for name, values in _joined(self._scores).items()}
+
+    @abstractmethod
+    def validation_step(self, batch: Any, batch_index: int) -> None:  # noqa: ANN401 - each task has its own
+        """Scores the averaged network on one image."""
+
+    def on_train_start(self) -> None:
+        """Gives a resumed optimiser the recipe's rates and decay, which the checkpoint's may differ from."""
+        listen_again()
+        self.has_started = True
+        for optimizer, schedule in zip(self.trainer.optimizers, self.trainer.lr_scheduler_configs, strict=True):
+            scheduler = cast(torch.optim.lr_scheduler.LambdaLR, schedule.scheduler)
+            rates = [float(group.get("lr", self.recipe.learning_rate)) for group in self.parameter_groups()]
+            scheduler.base_lrs = list(rates)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate
+                group["lr"] = rate * self._rate_factor(scheduler.last_epoch)
+                group["weight_decay"] = self.recipe.weight_decay
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes on from a run of an earlier version, whose weights had other names."""
@@ -156,9 +206,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         Raises:
             DivergedError: If a weight is not finite.
         """
-        for name, value in checkpoint["state_dict"].items():
-            if value.is_floating_point() and not torch.isfinite(value).all():
-                raise self._stopped(f"finite weights at step {self.global_step}, got others in {name}")
+        self._require_finite(checkpoint["state_dict"])
 
     def on_validation_epoch_start(self) -> None:
         """Forgets the scores of a validation that was broken off."""
@@ -166,8 +214,8 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the mean of each score over all images of all processes."""
-        for name, values in _joined(self._scores).items():
-            self.log(name, sum(values) / len(values), sync_dist=process_count() > 1)
+        for name, value in self._mean_scores().items():
+            self.log(name, value, sync_dist=process_count() > 1)
 
     def prepare_data(self) -> None:
         """Fetches what is far away: once on each machine, before the processes ask for it."""
@@ -210,6 +258,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
             num_workers=workers,
             prefetch_factor=8 if workers else None,
             multiprocessing_context="forkserver" if workers else None,
+            worker_init_fn=end_with_this_process() if workers else None,
         )
 
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
@@ -223,13 +272,15 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         """
         recipe = self.recipe
         optimizer = torch.optim.AdamW(self.parameter_groups(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-
-        def factor(step: int) -> float:
-            fall = (recipe.steps - step) / recipe.decay_steps if self.budget is None else self.budget.factor
-            return max(0.0, min(1.0, (step + 1) / max(1, recipe.warmup_steps), fall))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        # A checkpoint leaves out a function, but not a method.
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate_factor(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _rate_factor(self, step: int) -> float:
+        recipe = self.recipe
+        rising = (step + 1) / max(1, recipe.warmup_steps)
+        falling = (recipe.steps - step) / recipe.decay_steps if self.budget is None else self.budget.factor
+        return max(0.0, min(1.0, rising, falling))
 
 
 def _share(samples: Dataset[Any]) -> Dataset[Any]:

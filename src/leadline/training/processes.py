@@ -17,7 +17,8 @@ def process_rank() -> int:
 
 def is_first_process() -> bool:
     """Whether this process speaks for all, before they have met too."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0 and process_rank() == 0
+    names = ("RANK",) if "RANK" in os.environ else ("LOCAL_RANK", "NODE_RANK")
+    return all(int(os.environ.get(name, "0")) == 0 for name in names) and process_rank() == 0
 
 
 def _together() -> bool:

@@ -6,9 +6,10 @@ import multiprocessing
 import sys
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import lightning
 import torch
@@ -16,17 +17,21 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
-from leadline.errors import InputError
-from leadline.io.atomic import make_output_folder
-from leadline.models.checkpoint import averaged_weights
+from leadline.errors import InputError, LeadlineError, OutputError
+from leadline.io.atomic import DISK_ERRORS, make_output_folder
+from leadline.io.owned import owned_folder
+from leadline.models.checkpoint import averaged_weights, current_name
 from leadline.training.checkpoints import AtomicCheckpoints
+from leadline.training.interruption import interruptible
 from leadline.training.learner import Learner
+from leadline.training.processes import is_first_process
 from leadline.training.recipe import Recipe, learner_type
 from leadline.training.time_budget import TimeBudget
 
 _LOG = logging.getLogger(__name__)
 CHECKPOINT_NAME = "last.ckpt"
-_LIGHTNING_INTERRUPTED = 1  # how Lightning exits after Ctrl-C
+_NEVER = 2**31 - 1
+"""Epochs."""
 LOGS_NAME = "logs"
 
 
@@ -63,6 +68,7 @@ def train(
     weights: Path | None = None,
     team: Team | None = None,
     minutes: float | None = None,
+    validated: bool = True,
 ) -> Path:
     """Train until the recipe's last step; a run that was stopped goes on from its last checkpoint.
 
@@ -74,14 +80,16 @@ def train(
         team: Processes that share each batch; only this one if absent. The others run this program's command line again
             and return from here too.
         minutes: Time from the first step on that ends the run instead of the recipe's steps, as of `TimeBudget`.
+        validated: Whether the averaged weights are validated, at intervals and in the end.
     Returns:
         The last checkpoint.
     Raises:
-        InputError: If `start_from` does not exist, the recipe's data cannot be read, the batch cannot be shared, or
-            there are no minutes.
-        OutputError: If the folder cannot be made.
+        InputError: If `start_from` does not exist or is another network's, the recipe's data cannot be read, the batch
+            cannot be shared, or there are no minutes.
+        OutputError: If the folder cannot be made, another run writes into it, or the disk is full.
         DivergedError: If the loss, a gradient or a weight is not finite.
         KeyboardInterrupt: After Ctrl-C.
+        Terminated: After SIGTERM.
     """
     team = team or Team()
     for path in (start_from, weights):
@@ -92,25 +100,118 @@ def train(
             f"expected a batch_size that {team.size} processes can share, got {recipe.batch_size}; change one of them"
         )
     budget = None if minutes is None else TimeBudget(minutes, output)
-    make_output_folder(output)
+    with owned_folder(output) if is_first_process() else nullcontext(make_output_folder(output)):
+        return _train(recipe, output, start_from, weights, _Course(team, budget, validated))
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How a run goes: by whom, how long, and whether it is validated."""
+
+    team: Team
+    budget: TimeBudget | None
+    validated: bool
+
+
+def _train(recipe: Recipe, output: Path, start_from: Path | None, weights: Path | None, course: _Course) -> Path:
     _keep_freed_memory()
     multiprocessing.get_context("forkserver").set_forkserver_preload(["leadline.data.stereo.stream"])
     lightning.seed_everything(recipe.seed)
     checkpoint = output / CHECKPOINT_NAME
     resume = checkpoint if checkpoint.exists() else start_from
-    learner: Learner = learner_type(recipe)(recipe)
-    learner.budget = budget
+    learner: Learner[Any] = learner_type(recipe)(recipe)
+    learner.budget = course.budget
     if weights is not None and resume is None:
         fresh = learner.adopt(averaged_weights(weights)[1])
         _LOG.warning("weights of %s; afresh start: %s", weights, ", ".join(fresh) or "none")
-    trainer = _trainer(recipe, output, team, budget)
-    with ctrl_c(), warnings.catch_warnings():
+    if resume is not None:
+        require_resumable(resume, learner)
+    trainer = _trainer(recipe, output, course)
+    with interruptible(), disk_errors(output), restoring(resume, learner), warnings.catch_warnings():
         # The logs are in it already, and a run that goes on has its checkpoint there.
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)
         # The stream of samples goes on at the right one, wherever in an epoch that is.
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before", UserWarning)
         trainer.fit(learner, ckpt_path=resume, weights_only=True)
     return checkpoint
+
+
+def require_resumable(checkpoint: Path, learner: Learner[Any]) -> None:
+    """Refuses a checkpoint from which a run cannot go on.
+
+    Args:
+        checkpoint: The file.
+        learner: What shall go on.
+    Raises:
+        InputError: If it cannot be read, is no checkpoint of a whole run, or is one of another network.
+    """
+    try:
+        state = AtomicCheckpoints().load_checkpoint(checkpoint)
+        weights, groups = state["state_dict"], state["optimizer_states"][0]["param_groups"]
+        sizes = [len(group["params"]) for group in groups]
+        shapes = {current_name(name): tuple(value.shape) for name, value in weights.items()}
+        steps, _ = int(state["global_step"]), state["loops"]["fit_loop"]
+    except Exception as error:  # whatever torch raises on a foreign file
+        reason = " ".join(f"{type(error).__name__} {error}".split())[:120]
+        raise InputError(
+            f"expected a checkpoint that a run can go on from, could not read {checkpoint}: {reason}; remove it, or "
+            "choose another one"
+        ) from None
+    own = {name: tuple(value.shape) for name, value in learner.state_dict().items()}
+    if other := [name for name in {**own, **shapes} if own.get(name) != shapes.get(name)]:
+        raise InputError(
+            f"expected the checkpoint of this network in {checkpoint}, got another one after {steps} steps: {other[0]} "
+            f"has the shape {shapes.get(other[0])} instead of {own.get(other[0])}; choose another output folder"
+        )
+    if sizes != [len(group["params"]) for group in learner.parameter_groups()]:
+        raise InputError(
+            f"expected a checkpoint that learns the same weights in {checkpoint}, got others; choose another output "
+            "folder"
+        )
+
+
+@contextmanager
+def restoring(checkpoint: Path | None, learner: Learner[Any]) -> Generator[None]:
+    """Makes what is raised before the first step of a resumed run an error of one line about its checkpoint.
+
+    Raises:
+        InputError: If the run did not begin to learn.
+    """
+    try:
+        yield
+    except LeadlineError:
+        raise
+    except Exception as error:
+        if checkpoint is None or learner.has_started:
+            raise
+        reason = " ".join(f"{type(error).__name__} {error}".split())[:120]
+        raise InputError(
+            f"expected a whole checkpoint in {checkpoint}, could not go on from it: {reason}; remove it, or choose "
+            "another one"
+        ) from error
+
+
+@contextmanager
+def disk_errors(output: Path) -> Generator[None]:
+    """Makes a full or broken disk an error of one line, whichever library met it.
+
+    Raises:
+        OutputError: If the disk is full, broken or read-only.
+    """
+    try:
+        yield
+    except LeadlineError:
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not (isinstance(cause, OSError) and cause.errno in DISK_ERRORS):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        raise OutputError(
+            f"expected to write into {output}, got {str(cast(OSError, cause).strerror).lower()}; the last checkpoint "
+            "is whole: free space and start again"
+        ) from error
 
 
 def validate(recipe: Recipe, checkpoint: Path) -> dict[str, float]:
@@ -125,7 +226,7 @@ def validate(recipe: Recipe, checkpoint: Path) -> dict[str, float]:
         InputError: If the recipe's validation data cannot be read.
         KeyboardInterrupt: After Ctrl-C.
     """
-    learner: Learner = learner_type(recipe)(recipe)
+    learner: Learner[Any] = learner_type(recipe)(recipe)
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=1,
@@ -135,12 +236,13 @@ def validate(recipe: Recipe, checkpoint: Path) -> dict[str, float]:
         enable_model_summary=False,
     )
     learner.load_state_dict(AtomicCheckpoints().load_checkpoint(checkpoint)["state_dict"])
-    with ctrl_c():
+    with interruptible():
         (scores,) = trainer.validate(learner, verbose=False)
     return {name: float(value) for name, value in scores.items()}
 
 
-def _trainer(recipe: Recipe, output: Path, team: Team, budget: TimeBudget | None) -> lightning.Trainer:
+def _trainer(recipe: Recipe, output: Path, course: _Course) -> lightning.Trainer:
+    team, budget = course.team, course.budget
     gpu = torch.cuda.is_available()
     return lightning.Trainer(
         default_root_dir=output,
@@ -169,21 +271,12 @@ def _trainer(recipe: Recipe, output: Path, team: Team, budget: TimeBudget | None
         ],
         plugins=[AtomicCheckpoints()],
         reload_dataloaders_every_n_epochs=1,
-        check_val_every_n_epoch=recipe.validate_epochs,
+        # The learner validates by itself, by steps: Lightning counts epochs, and a resumed run has others.
+        check_val_every_n_epoch=_NEVER,
+        limit_val_batches=None if course.validated else 0,
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, recipe.epoch_steps),
     )
-
-
-@contextmanager
-def ctrl_c() -> Generator[None]:
-    """Ctrl-C stays a KeyboardInterrupt, which Lightning makes an exit."""
-    try:
-        yield
-    except SystemExit as error:
-        if error.code == _LIGHTNING_INTERRUPTED:
-            raise KeyboardInterrupt from None
-        raise
 
 
 def _keep_freed_memory() -> None:

@@ -127,7 +127,7 @@ def test_a_bench_goes_on_where_it_was_stopped(folders, tmp_path: Path, monkeypat
 
 def test_a_run_of_another_recipe_is_no_result_of_this_one(folders, tmp_path: Path, monkeypatch):
     plan = load_plan("toy", folders).only([])
-    monkeypatch.setattr(ablation, "train", lambda recipe, folder: folder.mkdir(parents=True))
+    monkeypatch.setattr(ablation, "train", lambda recipe, folder, validated: folder.mkdir(parents=True))
     monkeypatch.setattr(ablation, "validate", lambda recipe, checkpoint: {"rendered/epe": 1.0})
     (found,) = run_plan(plan, tmp_path, 1, str)
     assert found.runs == [{"rendered/epe": 1.0}]

@@ -14,7 +14,7 @@ from typing import Final, cast
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from leadline.apps.cli.words import with_options
-from leadline.errors import LeadlineError
+from leadline.errors import LeadlineError, Terminated
 from leadline.interrupt import stopped_by_ctrl_c
 
 _GROUPS: Final = {
@@ -52,6 +52,7 @@ _ARGUMENT: Final = re.compile(
 """Where a message of the library names an argument that is a flag here."""
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
+_TERMINATED: Final = 143
 _OPENCV_NO_MEMORY: Final = -4
 
 
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the program's name; those of this process if absent.
     Returns:
         The exit code: what the command says (0 if nothing), 2 for an error that the message explains, 130 after
-        Ctrl-C, 141 if whoever reads the output has gone.
+        Ctrl-C, 141 if whoever reads the output has gone, 143 after SIGTERM where the command cleans up.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -100,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(_unknown_command(words, (error.unused_tokens or [""])[0]))
     except CycloptsError as error:
         return _failed(f"{error} See `{_help_command(words)}`")
+    except Terminated:
+        print("leadline: terminated", file=sys.stderr)
+        return _TERMINATED
     except KeyboardInterrupt:
         print("leadline: interrupted", file=sys.stderr)
         return _INTERRUPTED

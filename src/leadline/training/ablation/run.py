@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
+from leadline.io.owned import owned_folder
 from leadline.models.catalog import build_model
 from leadline.models.checkpoint import averaged_weights
 from leadline.training.ablation.plan import Entry, Plan, PlanRecipe
@@ -86,6 +87,11 @@ def run_plan(plan: Plan, output: Path, seeds: int, tell: Callable[[str], None] =
     """
     if seeds < 1:
         raise InputError(f"expected at least 1 seed, got {seeds}")
+    with owned_folder(output):
+        return _run_entries(plan, output, seeds, tell)
+
+
+def _run_entries(plan: Plan, output: Path, seeds: int, tell: Callable[[str], None]) -> list[Measured]:
     entries = (plan.base, *plan.entries)
     results: dict[str, list[dict[str, float]]] = {entry.name: [] for entry in entries}
     for number in range(seeds):
@@ -142,7 +148,7 @@ def _result(recipe: PlanRecipe, folder: Path) -> dict[str, float]:
     if (checkpoint := folder / CHECKPOINT_NAME).exists():
         _require_same(averaged_weights(checkpoint)[0], recipe, folder)
     try:
-        scores = validate(recipe, train(recipe, folder))
+        scores = validate(recipe, train(recipe, folder, validated=False))
     except DivergedError:
         scores = {}
     with atomic_write(path) as stream:

@@ -23,6 +23,7 @@ from leadline.data.stereo.stream import stereo_stream
 from leadline.data.synthetic.generate import generate_stereo
 from leadline.errors import InputError
 from leadline.export.onnx import load_inference
+from leadline.io.owned import owned_folder
 from leadline.losses import census_difference
 from leadline.maps import DisparityMap
 from leadline.models.from_onnx import from_onnx
@@ -31,7 +32,8 @@ from leadline.ops import warp_by_disparity
 from leadline.runtime.card import find_graph
 from leadline.runtime.images import check_images
 from leadline.samples import StereoSample
-from leadline.training.run import ctrl_c
+from leadline.training.interruption import interruptible
+from leadline.training.run import disk_errors
 from leadline.training.stereo.distillation import DistillationRecipe, DistilledStereo
 from leadline.training.stereo.photometric import seen_by_both
 
@@ -164,7 +166,7 @@ def adapt(inference: StereoInference, files: Sequence[PairPaths], options: Adapt
         callbacks=[guard],
     )
     recordings = StereoPairs([files[index] for index in learned], _WIDTH_SHARE * inference.max_disparity)
-    with ctrl_c(), tempfile.TemporaryDirectory() as rendered:
+    with interruptible(), owned_folder(folder), disk_errors(folder), tempfile.TemporaryDirectory() as rendered:
         sources: list[Source[StereoSample]] = [recordings]
         if options.rehearsed:
             generate_stereo(options.rehearsed, _RENDER_SEED, rendered, workers=0)
