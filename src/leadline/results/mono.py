@@ -88,18 +88,18 @@ def write_mono_result(
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['depth.pfm', 'depth_mm.png', 'depth_plasma.png', 'summary.json']
     """
-    with whole_result(folder, MONO_FILES):
-        units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(folder, depth)}
+    with whole_result(folder, MONO_FILES) as place:
+        units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(place, depth)}
         if depth.confidence is not None:
-            write_confidence(folder, depth.confidence)
-        points = _write_cloud(folder, image, depth, axes)
+            write_confidence(place, depth.confidence)
+        points = _write_cloud(place, image, depth, axes)
         if points is not None:
             units["cloud.ply"] = units["cloud.ply"].replace(AXES_WORDS["opencv"], AXES_WORDS[axes])
         if mesh:
-            _write_mesh(folder, image, depth)
-        written = {name: units[name] for name in MONO_FILES if name in units and (folder / name).exists()}
+            _write_mesh(place, image, depth)
+        written = {name: units[name] for name in MONO_FILES if name in units and (place / name).exists()}
         shares = {"valid_share": float(depth.valid.mean()), "points": points}
-        write_json(folder / SUMMARY_FILE, {**summary, **shares, "units": written})
+        write_json(place / SUMMARY_FILE, {**summary, **shares, "units": written})
 
 
 def _write_depth(folder: Path, depth: DepthMap) -> dict[str, str]:

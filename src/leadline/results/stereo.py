@@ -1,9 +1,12 @@
 """The folder of files that a result becomes, and its summary."""
 
 import json
+import os
 import platform
+import secrets
+import shutil
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -153,25 +156,30 @@ def write_confidence(folder: Path, confidence: Float32[np.ndarray, "h w"]) -> No
 
 
 @contextmanager
-def whole_result(folder: Path, names: Sequence[str]) -> Generator[None]:
-    """Makes a folder for a block that writes files into it; after a failure or Ctrl-C none of them remains.
+def whole_result(folder: Path, names: Sequence[str]) -> Generator[Path]:
+    """Makes a folder for a block that writes files; they appear there only when all of them are written.
 
-    Files of an earlier result in the same folder are removed first, so that nothing of it can be taken for new.
+    After a failure or Ctrl-C none of them appears, and an earlier result stays as it was, whoever made it meanwhile.
+    A whole one replaces every file of an earlier result, so that nothing of it can be taken for new.
 
     Args:
         folder: Made if need be.
         names: All that the block may write, the summary last.
+    Yields:
+        Where the block writes them: a folder of this process alone.
     Raises:
         OutputError: If the folder cannot be made or an earlier file cannot be removed.
     """
     make_output_folder(folder)
-    remove_files(folder, reversed(names))
+    own = make_output_folder(folder / f".{secrets.token_hex(6)}.part")
     try:
-        yield
-    except BaseException:
-        with suppress(OutputError):
-            remove_files(folder, names)
-        raise
+        yield own
+        remove_files(folder, reversed(names))
+        for name in names:
+            if (own / name).exists():
+                os.replace(own / name, folder / name)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def write_result(
@@ -203,11 +211,11 @@ def write_result(
         ...     float(read_pfm(f"{folder}/depth.pfm")[0, 0])
         5.0
     """
-    with whole_result(folder, RESULT_FILES):
-        _write_disparity(folder, disparity)
-        points = None if rig is None else _write_depth(folder, left, disparity, rig, limits or CloudLimits())
-        written = {name: unit for name, unit in _UNITS.items() if (folder / name).exists()}
-        write_json(folder / SUMMARY_FILE, {**summary, **_shares(disparity), "points": points, "units": written})
+    with whole_result(folder, RESULT_FILES) as place:
+        _write_disparity(place, disparity)
+        points = None if rig is None else _write_depth(place, left, disparity, rig, limits or CloudLimits())
+        written = {name: unit for name, unit in _UNITS.items() if (place / name).exists()}
+        write_json(place / SUMMARY_FILE, {**summary, **_shares(disparity), "points": points, "units": written})
 
 
 def _write_disparity(folder: Path, disparity: DisparityMap) -> None:

@@ -59,9 +59,9 @@ def adapt(
         else [(pair.left, pair.right) for pair in find_pairs(pairs, right)]
     )
     network = load_trainable(model)
-    with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)):
+    with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)) as place:
         adapted = fine_tune(network, files, options, output)
-        parity_px = export_network(adapted.inference, "stereo", output / _MODEL_FILE)
+        parity_px = export_network(adapted.inference, "stereo", place / _MODEL_FILE)
         summary: Mapping[str, Any] = {
             "model": model,
             "improved": adapted.improved,
@@ -74,7 +74,7 @@ def adapt(
             "parity_px": parity_px,
             "versions": versions(),
         }
-        write_json(output / SUMMARY_FILE, summary)
+        write_json(place / SUMMARY_FILE, summary)
     best = min(adapted.scores.values())
     told = f"{adapted.before:.4f} before, {best:.4f} after, on {len(adapted.held_back)} held-back pairs"
     if adapted.improved:
