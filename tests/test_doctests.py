@@ -13,18 +13,13 @@ FOUND = list(pkgutil.walk_packages(leadline.__path__, "leadline."))
 MODULES = [module.name for module in FOUND]
 PACKAGES = {module.name for module in FOUND if module.ispkg}
 """They hold no code: they offer the names of their modules."""
-NOT_ASKED = {"__main__", "apps", "export", "losses", "models", "ops", "training"} | {
-    "classical",
-    "metrics",
-    "protocols",
-    "scale",
-    "visual",
-}
+NOT_ASKED = {"__main__", "apps", "export", "losses", "models", "ops", "training"}
 """Rooms whose modules need no example: the command line, which the pages on the commands show, and those of torch."""
 NOTHING_TO_SHOW = {
     "leadline.data.stereo.prior": "a torch stream over another stream",
     "leadline.data.synthetic.motion_truth": "needs a traced scene; leadline.data.synthetic.flow gives one",
     "leadline.io.hdf5": "reads a form that nothing here writes; h5py is no requirement",
+    "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
         (
             f"leadline.data.datasets.{name}"

@@ -167,6 +167,14 @@ def score_sample(
     Raises:
         InputError: If the prediction is not of the image's size or of a kind that the protocol refuses, or a score is
             not finite.
+    Example:
+        >>> from leadline.protocols.stereo.eth3d import ETH3D
+        >>> from leadline.samples import DisparityMap, StereoSample
+        >>> image, seen = np.zeros((2, 4, 3), np.uint8), np.ones((2, 4), bool)
+        >>> truth, found = (DisparityMap(np.full((2, 4), value, np.float32), seen) for value in (1.0, 1.5))
+        >>> scores, _ = score_sample(StereoSample("a", image, image, truth), "half", found, 0.0, ETH3D)
+        >>> [score.value for score in scores if (score.metric, score.mask, score.rule) == ("avgerr", "all", "dense")]
+        [0.5]
     """
     rows: list[Score] = []
     exclusions: list[Exclusion] = []

@@ -32,6 +32,11 @@ def unseen_border(image: Image) -> Mask:
 
     Args:
         image: RGB or grey.
+    Example:
+        >>> image = np.full((4, 6, 3), 100, np.uint8)
+        >>> image[:, :2] = 0
+        >>> unseen_border(image).sum(axis=0).tolist()
+        [4, 4, 0, 0, 0, 0]
     """
     black = _within(image, 0, _BLACK)
     truly = _within(image, 0, _TRULY_BLACK)

@@ -63,6 +63,14 @@ def find_flow_scenes(folder: Path) -> list[FlowFiles]:
 
     Args:
         folder: Where to look.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scene = Path(folder, "Urban2")
+        ...     scene.mkdir()
+        ...     (scene / "flow10.flo").touch()
+        ...     [(found.group, found.name) for found in find_flow_scenes(Path(folder))]
+        [('middlebury', 'Urban2')]
     """
     if (folder / "flow_occ").is_dir():
         return _kitti(folder)

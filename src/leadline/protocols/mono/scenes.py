@@ -77,6 +77,13 @@ def find_depth_scenes(root: Path, samples_per_m: float = MILLIMETRES) -> tuple[D
         samples_per_m: Samples of a depth image for one metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
     Raises:
         InputError: If there is no such image, or a folder holds depth under other names or in other files only.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(Path(folder, "data.npz"), rgb=np.zeros((2, 3, 3), np.uint8), depth=np.full((2, 3), 1.5))
+        ...     scene = find_depth_scenes(Path(folder))[0].load()
+        >>> scene.depth[0].tolist(), bool(scene.valid.all())
+        ([1.5, 1.5, 1.5], True)
     """
     if not root.is_dir():
         raise InputError(f"expected a folder of images with depth, got {root}, which is no folder; check the path")

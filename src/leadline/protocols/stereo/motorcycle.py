@@ -17,6 +17,10 @@ def motorcycle() -> tuple[StereoSample, StereoRig]:
     Raises:
         MissingExtraError: If scikit-image is not installed.
     Source: Scharstein et al., GCPR 2014; calibration from the docstring of `skimage.data.stereo_motorcycle`.
+    Example:
+        >>> scene, rig = motorcycle()
+        >>> scene.left.shape, rig.baseline_m, round(rig.doffs_px, 3)
+        ((500, 741, 3), 0.193001, 31.086)
     """
     try:
         from skimage.data import stereo_motorcycle

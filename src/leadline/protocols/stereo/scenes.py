@@ -81,6 +81,15 @@ def find_scenes(root: Path) -> tuple[SceneFiles, ...]:
             of which the frames *_10.png are taken. Truth and masks may be absent.
     Raises:
         InputError: If there is no scene, or a left image has no right one.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scene = Path(folder, "Adirondack")
+        ...     scene.mkdir()
+        ...     for name in ("im0.png", "im1.png", "disp0.pfm"):
+        ...         (scene / name).touch()
+        ...     [(found.name, found.truth.name) for found in find_scenes(Path(folder))]
+        [('Adirondack', 'disp0.pfm')]
     """
     if not root.is_dir():
         raise InputError(f"expected a folder of stereo scenes, got {root}, which is no folder; check the path")

@@ -99,6 +99,11 @@ def objections(difference: Mapping[tuple[Part, RegionMetric], PairedDifference])
 
     Args:
         difference: What `compare` found, of the new method minus the old one, over all scenes.
+    Example:
+        >>> def scores(epe, bad): return RegionScores({("all", "EPE"): epe, ("all", "bad-2"): bad}, {"all": 1000})
+        >>> old, new = [scores(1.0, 10.0), scores(2.0, 20.0)], [scores(0.9, 10.0), scores(1.8, 20.0)]
+        >>> objections(compare(new, old)), objections(compare(old, old))
+        ([], ['neither EPE nor bad-2 falls for certain'])
     """
     overall = {metric: difference["all", metric] for metric in METRICS}
     reasons = [f"{metric} grows" for metric, found in overall.items() if found.certain and found.mean > 0.0]
