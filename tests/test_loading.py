@@ -194,3 +194,11 @@ def test_a_network_in_torch_is_a_model():
         load_model("leadline.models.mono:LeadlineMono", "stereo")
     with pytest.raises(InputError, match=r"the attribute input_stride as torch\.nn:Identity, found none"):
         load_model("torch.nn:Identity", "mono")
+
+
+def test_a_graph_of_ours_is_not_mistaken_for_the_yaml_file_beside_it(tmp_path):
+    """The file beside it may be the recipe that it was trained by; only a graph of others needs its card."""
+    bundled = Path(leadline.__file__).parent / "runtime" / "bundled" / "leadline-fast.onnx"
+    (tmp_path / "toy.onnx").write_bytes(bundled.read_bytes())
+    (tmp_path / "toy.yaml").write_text("model: plain\n")
+    assert isinstance(load_model(str(tmp_path / "toy.onnx"), "stereo"), StereoSession)

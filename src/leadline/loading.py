@@ -234,10 +234,11 @@ def _find(name: str, task: str | None) -> _Found:
         return _Found(("stereo",), partial(_classical, name))
     if name in ZOO:
         return _Found(("mono",), partial(_external, name), zoo=True)
-    if path.suffix == ".yaml" or (path.suffix == ".onnx" and beside.is_file()):
+    own = task_of_graph(read_metadata(path)) if path.suffix == ".onnx" and path.is_file() else None
+    # A graph of ours needs no card: what lies beside it may be the recipe that it was trained by.
+    if path.suffix == ".yaml" or (path.suffix == ".onnx" and own is None and beside.is_file()):
         return _Found(("mono",), lambda _, options: load_onnx_card(beside, options.threads))
     if path.suffix == ".onnx" and path.is_file():
-        own = task_of_graph(read_metadata(path))
         # The session says what is wrong with a graph that is not ours.
         return _Found(_tasks_of_network(own or task or "stereo"), partial(_session, name, own), providers=True)
     if name in (registered := registered_models()):

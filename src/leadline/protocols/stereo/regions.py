@@ -10,9 +10,10 @@ from leadline.classical.fill import fill_background
 from leadline.samples import StereoSample
 
 StereoRegion = Literal["seen", "left strip", "occluded", "edges", "weak"]
-"""seen: both cameras see it. left strip: it lies left of what the right camera sees (column < disparity). occluded:
-something nearer hides it from the right camera. edges: at most 3 px from a step of the disparity. weak: hardly any
-texture. The first three exclude each other and hold all pixels with truth; the last two overlap with them."""
+"""Parts of an image. Seen is what both cameras see, the left strip lies left of what the right camera sees (column <
+disparity), and something nearer hides the occluded part from the right camera. Edges are at most 3 px from a step of the
+disparity, and weak is where there is hardly any texture. The first three exclude each other and hold all pixels with
+truth; the last two overlap with them."""
 
 REGIONS: Final[tuple[StereoRegion, ...]] = get_args(StereoRegion)
 
