@@ -64,6 +64,14 @@ def escape_mathematics(_app, _what, _name, _obj, _options, lines):
         lines[index] = "`".join(pieces)
 
 
+def separate_sections(_app, _what, _name, _obj, _options, lines):
+    """Our docstrings have no blank line between sections; docutils wants one after an indented line."""
+    for index in range(len(lines) - 1, 0, -1):
+        if lines[index] in ("Example:", "Examples:") and lines[index - 1]:
+            lines.insert(index, "")
+
+
 def setup(app):
     # Before napoleon (priority 500), which writes markup of its own.
     app.connect("autodoc-process-docstring", escape_mathematics, priority=400)
+    app.connect("autodoc-process-docstring", separate_sections, priority=400)

@@ -92,9 +92,8 @@ def read_stereo_calibration(
     - Rectified: Middlebury and ETH3D calib.txt; KITTI calib.txt or calib_cam_to_cam.txt (colour cameras where the file
       has them, else grey); DrivingStereo; Cityscapes camera.json; FoundationStereo K.txt; JSON with fx, cx, cy and a
       baseline; P1 and P2, or Q, of OpenCV's stereoRectify.
-    - Not rectified: OpenCV YAML, XML, JSON or .npz of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml; ZED
-    .conf;
-      OAK-D and RealSense JSON.
+    - Not rectified: OpenCV YAML, XML, JSON or .npz of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml;
+      ZED's SN.conf; OAK-D and RealSense JSON.
     - Both: ROS camera_info pairs; an OpenCV file that also has P1 and P2.
 
     Args:

@@ -11,9 +11,9 @@ from leadline.samples import StereoSample
 
 StereoRegion = Literal["seen", "left strip", "occluded", "edges", "weak"]
 """Parts of an image. Seen is what both cameras see, the left strip lies left of what the right camera sees (column <
-disparity), and something nearer hides the occluded part from the right camera. Edges are at most 3 px from a step of the
-disparity, and weak is where there is hardly any texture. The first three exclude each other and hold all pixels with
-truth; the last two overlap with them."""
+disparity), and something nearer hides the occluded part from the right camera. Edges are at most 3 px from a step of
+the disparity, and weak is where there is hardly any texture. The first three exclude each other and hold all pixels
+with truth; the last two overlap with them."""
 
 REGIONS: Final[tuple[StereoRegion, ...]] = get_args(StereoRegion)
 
