@@ -53,7 +53,17 @@ def owned_folder(path: Path | str) -> Generator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes unfinished files and folders, `.NAME.part`, from a folder that nobody else writes into."""
+    """Removes unfinished files and folders, `.NAME.part`, from a folder that nobody else writes into.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     Path(name, "depth.pfm").touch()
+        ...     Path(name, ".cloud.ply.part").touch()
+        ...     sweep(Path(name))
+        ...     [path.name for path in Path(name).iterdir()]
+        ['depth.pfm']
+    """
     for path in folder.glob(".*.part"):
         with suppress(OSError):
             if path.is_dir() and not path.is_symlink():
