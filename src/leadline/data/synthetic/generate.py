@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
 from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
+from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
@@ -27,6 +29,9 @@ from leadline.io.shards import ShardReader
 from leadline.samples import DepthSample, FlowSample, StereoSample
 from leadline.visual.colormap import plasma
 from leadline.visual.sheet import Panel, sheet
+
+_FIRST_IMAGES: Final = ("left.png", "image.png", "first.png")
+_SCENE_FILES: Final = ("im0.png", "im1.png", "disp0.pfm", "calib.txt")
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def generate_stereo(
         All shards, finished before or now.
     Raises:
         OutputError: If the folder cannot be written.
-        InputError: If a shard of an earlier run is damaged.
+        InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor, worlds)
     _run(_render_shard, _unfinished(tasks), workers, count, "rendering pairs")
@@ -96,7 +101,7 @@ def generate_mono(
         All shards, finished before or now.
     Raises:
         OutputError: If the folder cannot be written.
-        InputError: If a shard of an earlier run is damaged.
+        InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("mono", count, seed, output, size, shard_size, sensor)
     _run(_render_mono_shard, _unfinished(tasks), workers, count, "rendering images")
@@ -126,7 +131,7 @@ def generate_flow(
         All shards, finished before or now.
     Raises:
         OutputError: If the folder cannot be written.
-        InputError: If a shard of an earlier run is damaged.
+        InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("flow", count, seed, output, size, shard_size, sensor)
     _run(_render_flow_shard, _unfinished(tasks), workers, count, "rendering frames")
@@ -158,8 +163,37 @@ def _shard_tasks(
 
 
 def _unfinished(tasks: Sequence[_Task]) -> list[_Task]:
-    # The last shard of a shorter run holds fewer samples.
-    return [task for task in tasks if not task.path.exists() or len(ShardReader([task.path])) != task.count]
+    unfinished = list[_Task]()
+    for task in tasks:
+        reader = ShardReader([task.path]) if task.path.exists() else None
+        if reader is not None and len(reader):
+            name = next((one for one in _FIRST_IMAGES if one in reader.names(0)), None)
+            if name is not None:
+                _require_size(reader.read(0, [name])[name], task)
+        # The last shard of a shorter run holds fewer samples.
+        if reader is None or len(reader) != task.count:
+            unfinished.append(task)
+    return unfinished
+
+
+def _unfinished_scenes(tasks: Sequence[_Task]) -> list[_Task]:
+    for task in tasks:
+        if not task.path.exists():
+            continue
+        if absent := [name for name in _SCENE_FILES if not (task.path / name).is_file()]:
+            raise InputError(f"expected a whole scene in {task.path}, {absent[0]} is missing; delete the folder")
+        _require_size((task.path / _SCENE_FILES[0]).read_bytes(), task)
+    return [task for task in tasks if not task.path.exists()]
+
+
+def _require_size(png: bytes, task: _Task) -> None:
+    """Refuses what an earlier run rendered at another size; a PNG states width and height after 16 bytes."""
+    width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+    if (height, width) != task.size:
+        raise InputError(
+            f"expected {task.size[1]}x{task.size[0]} px in {task.path} of an earlier run, got {width}x{height}; choose "
+            "another output folder, or delete it"
+        )
 
 
 def generate_stereo_scenes(
@@ -188,7 +222,7 @@ def generate_stereo_scenes(
     """
     folder = make_output_folder(output)
     tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor, worlds) for one in range(seed, seed + count)]
-    _run(_render_scene, [task for task in tasks if not task.path.exists()], workers, count, "rendering pairs")
+    _run(_render_scene, _unfinished_scenes(tasks), workers, count, "rendering pairs")
     return [task.path for task in tasks]
 
 
