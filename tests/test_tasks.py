@@ -150,3 +150,12 @@ def test_a_module_that_lacks_a_package_says_so_itself(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
         load_attribute("incomplete_toy:Thing")
+
+
+def test_a_task_says_which_share_of_its_output_must_agree():
+    """Of 200 values 1 % may differ: the two worst do not count, the third does."""
+    wanted = np.zeros((10, 20), np.float32)
+    for wrong, difference in ((1, 0.0), (3, 5.0)):
+        found = wanted.copy()
+        found[0, :wrong] = 5.0
+        assert Parity(tolerance=1.0, alike=0.99).difference(found, wanted) == pytest.approx(difference, abs=0.06)
