@@ -15,7 +15,7 @@ from sphinx.util.logging import getLogger
 import leadline
 from leadline.apps.cli import main as command_line
 
-WIDTH = 96
+WIDTH = 84
 """Columns of a command's help."""
 
 log = getLogger(__name__)
