@@ -41,7 +41,7 @@ def predictions_in(folder: Path, task: str, keys: Sequence[str], others: Collect
     """
     if not folder.is_dir():
         models = [name for name in known_models(task) if name not in ZOO]
-        zoo = ", a network of the zoo" if task == "mono" else ""
+        zoo = ", a network of the zoo" if len(models) < len(known_models(task)) else ""
         known = ", ".join((*models, "package.module:attribute", *others))
         raise InputError(
             f"expected {known}, an ONNX file{zoo} or a folder of predictions, got {folder}; check the name"
