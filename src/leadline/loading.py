@@ -53,7 +53,7 @@ Method = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """How a model is to run.
+    """Options with which a model runs.
 
     Args:
         max_disparity: Largest disparity looked for, px; the model's own choice if absent. For stereo only.
@@ -87,7 +87,7 @@ class ModelOptions:
 
     @property
     def reach(self) -> int | None:
-        """How many disparities are looked for, from the smallest on."""
+        """Number of disparities that are searched, from the smallest on."""
         return None if self.max_disparity is None else self.max_disparity - self.min_disparity
 
     def for_stereo(self) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _unknown(name: str, task: str | None) -> str:
 
 
 def _tasks_of_network(task: str) -> tuple[str, ...]:
-    """What a network for a task can be used for."""
+    """Tasks that a network for a task can be used for."""
     return task, *find_task(task).stands_for
 
 

@@ -1,4 +1,4 @@
-"""What every method returns: disparity and depth with their validity and confidence."""
+"""Results of every method: disparity and depth with their validity and confidence."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal

@@ -66,7 +66,7 @@ class StereoSample:
 
     @property
     def valid(self) -> Bool[np.ndarray, "h w"]:
-        """Where `disparity` is known: nowhere if there is no truth."""
+        """Mask of the pixels where `disparity` is known: none if there is no truth."""
         return np.zeros(self.left.shape[:2], bool) if self.truth is None else self.truth.valid
 
 
@@ -106,17 +106,17 @@ class DepthSample:
 
     @property
     def depth(self) -> Float32[np.ndarray, "h w"]:
-        """What `annotation` says, meaningless where not `valid`; 0 everywhere if there is no truth."""
+        """True depth of the kind `annotation`, meaningless where not `valid`; 0 everywhere if there is no truth."""
         return np.zeros(self.image.shape[:2], np.float32) if self.truth is None else self.truth.depth
 
     @property
     def valid(self) -> Bool[np.ndarray, "h w"]:
-        """Where `depth` is known: nowhere if there is no truth."""
+        """Mask of the pixels where `depth` is known: none if there is no truth."""
         return np.zeros(self.image.shape[:2], bool) if self.truth is None else self.truth.valid
 
     @property
     def annotation(self) -> DepthKind:
-        """What the numbers of `depth` mean, as of `DepthMap`; metric if there is no truth."""
+        """Kind of `depth`, as of `DepthMap`; metric if there is no truth."""
         return "metric" if self.truth is None else self.truth.kind
 
 
@@ -168,7 +168,7 @@ class FlowSample:
 
     @property
     def valid(self) -> Bool[np.ndarray, "h w"]:
-        """Where `flow` is known: nowhere if there is no truth."""
+        """Mask of the pixels where `flow` is known: none if there is no truth."""
         return np.zeros(self.first.shape[:2], bool) if self.truth is None else self.truth.valid
 
 

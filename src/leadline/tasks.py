@@ -33,7 +33,7 @@ _ALIKE: Final = 0.9999
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """How close an exported graph must come to torch.
+    """Tolerance between an exported graph and torch.
 
     Args:
         tolerance: Largest difference, px, or as a share of the output's range in the image.
@@ -74,7 +74,7 @@ class Parity:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a network is for.
+    """Task of a network.
 
     Args:
         name: Key in `TASKS`, in model cards and in recipes.

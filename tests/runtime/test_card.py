@@ -60,7 +60,7 @@ def test_a_card_without_a_task_is_refused(folder):
 
 
 def test_an_unknown_task_is_refused(folder):
-    with pytest.raises(InputError, match="expected one of stereo, mono, refine as the task, got 'depth'"):
+    with pytest.raises(InputError, match="expected one of stereo, mono, refine, flow as the task, got 'depth'"):
         bundled_cards("depth")
     (folder / "toy.json").write_text(CARD.to_json().replace('"task": "stereo"', '"task": "depth"'))
     with pytest.raises(InputError, match="as the task, got 'depth'"):

@@ -1,1 +1,1 @@
-"""What people run: the command line."""
+"""Programs that people run: the command line."""

@@ -86,7 +86,7 @@ class ClassicalFlow:
         return FlowMap(filled(forward, valid) if self.fill else forward, valid)
 
     def one_way(self, first: _Grey, second: _Grey) -> Float32[np.ndarray, "h w 2"]:
-        """What OpenCV says about the first frame's pixels, unchecked: half of the work of a call.
+        """Flow of the first frame's pixels by OpenCV, unchecked: half of the work of a call.
 
         Args:
             first: Grey.

@@ -61,7 +61,7 @@ class DatasetSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """What is known of a data set without reading it.
+    """Facts about a data set that are known without reading it.
 
     Args:
         title: Its full name.

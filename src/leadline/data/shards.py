@@ -60,7 +60,7 @@ class Shards(ABC, Generic[SampleT]):
         return self._reader.key(index)
 
     def notes(self, index: int, /) -> dict[str, object]:
-        """What was written beside a sample: seed, rig, kind of world.
+        """Notes written beside a sample: seed, rig, kind of world.
 
         Raises:
             InputError: If it is damaged.

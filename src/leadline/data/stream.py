@@ -15,7 +15,7 @@ SampleT = TypeVar("SampleT")
 
 
 class Drawn(NamedTuple):
-    """What a number of the stream stands for.
+    """Sample that a number of the stream stands for.
 
     Attributes:
         source: Number of the source.

@@ -1,4 +1,4 @@
-"""What differs between exporting a network of one task and of another."""
+"""Part of the export that differs from task to task."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -94,7 +94,7 @@ Board = Chessboard | CharucoBoard
 
 @dataclass(frozen=True)
 class CalibrationView:
-    """What became of one pair of calibration images.
+    """Result of one pair of calibration images.
 
     Args:
         index: Its place in the sequence, from 0.

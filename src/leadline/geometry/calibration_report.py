@@ -1,4 +1,4 @@
-"""How much a calibration can be trusted: which part of the image was seen, and how well each parameter is known."""
+"""Quality of a calibration: the part of the image that was covered, and the deviation of each parameter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ GRID: Final = (6, 8)
 
 @dataclass(frozen=True)
 class CameraReport:
-    """What a calibration knows of one camera.
+    """Quality of one camera's calibration.
 
     Args:
         coverage: Share of the image's cells in which corners were seen.

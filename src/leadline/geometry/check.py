@@ -38,7 +38,7 @@ _BOX_PX = 15
 
 @dataclass(frozen=True)
 class PairCheck:
-    """What the features of a pair say about it. `dataclasses.asdict` of it goes into JSON as it is.
+    """Measurements of a pair by its matched features. `dataclasses.asdict` of it goes into JSON as it is.
 
     Args:
         status: fine, not_fine, or cannot_tell.
@@ -267,7 +267,7 @@ def _judged(check: PairCheck, matches: Matches, size: tuple[int, ...]) -> PairCh
 
 
 def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str, str]]:
-    """What is wrong and how to mend it, in the order in which it should be mended."""
+    """Faults and their mends, in the order in which they should be mended."""
     faults: list[tuple[str, str]] = []
     negative, lowest = check.negative_share or 0.0, check.min_disparity_px or 0.0
     if swapped:

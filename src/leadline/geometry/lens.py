@@ -1,4 +1,4 @@
-"""What a lens model can say: how far it reaches, and which model four unnamed coefficients belong to."""
+"""Limits of lens models: how far they reach, and which model four unnamed coefficients belong to."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ def _radial(lens: DistortedCamera, radius: Float64[np.ndarray, " n"]) -> Float64
 
 
 def reach(lens: DistortedCamera) -> tuple[float, float]:
-    """Where a lens polynomial turns back, beyond which it says nothing.
+    """Radius at which a lens polynomial turns back, beyond which it is meaningless.
 
     Args:
         lens: The camera.

@@ -21,7 +21,7 @@ _MAX_TANGENT = float(np.tan(np.deg2rad(60.0)))
 
 @dataclass(frozen=True, eq=False)
 class Rectification:
-    """Where each pixel of the two rectified images comes from.
+    """Maps from the pixels of two rectified images to those of the raw ones.
 
     Args:
         left_map: Place (x, y) in the given left image for each pixel of the rectified one.
@@ -39,7 +39,7 @@ class Rectification:
 
     @property
     def seen(self) -> tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-        """Where each rectified image shows what its camera saw; elsewhere it is black."""
+        """Masks of the pixels of each rectified image that its camera recorded; elsewhere it is black."""
         return _inside(self.left_map, self.left_size), _inside(self.right_map, self.right_size)
 
     def apply(self, left: Image, right: Image) -> tuple[Image, Image]:

@@ -52,7 +52,7 @@ _SIDE_NAMES: Final = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), (
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the caller knows: the images' size, the unit of the translation, and whether the images are grey."""
+    """Facts from the caller: the images' size, the unit of the translation, and whether the images are grey."""
 
     size: ImageSize | None
     unit: LengthUnit | None

@@ -1,4 +1,4 @@
-"""What a calibration file holds, in metres: the one place that judges units of length."""
+"""Content of a calibration file, in metres: the one place that judges units of length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What OpenCV's stereoCalibrate found, in the YAML and XML of cv::FileStorage."""
+"""Results of OpenCV's stereoCalibrate, in the YAML and XML of cv::FileStorage."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -121,7 +121,7 @@ def _unit_note(rig: StereoRig | UnrectifiedRig, unit: LengthUnit) -> tuple[str, 
 
 
 def _rectified(names: dict[str, object], size: ImageSize, unit: LengthUnit) -> tuple[StereoRig | None, tuple[str, ...]]:
-    """What stereoRectify found: P1 and P2, else Q."""
+    """Results of stereoRectify: P1 and P2, else Q."""
     projections = [_find(names, _PROJECTION_NAMES, side) for side in _SIDES]
     if projections[0] is not None and projections[1] is not None:
         left, right = (_matrix(names[name], name, (12,)).reshape(3, 4) for name in projections if name is not None)

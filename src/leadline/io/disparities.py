@@ -23,7 +23,7 @@ _NEGATED_SHARE: Final = 0.9
 
 @dataclass(frozen=True, eq=False)
 class FileDisparity:
-    """What a disparity file holds.
+    """Content of a disparity file.
 
     Args:
         disparity: Pixels; -1 where unknown.

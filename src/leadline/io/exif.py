@@ -37,7 +37,7 @@ _SAME_SHAPE: Final = 0.02
 
 @dataclass(frozen=True)
 class ExifFocal:
-    """What an image says of its lens.
+    """Focal length by an image's EXIF data.
 
     Args:
         focal_px: Pixels of the image at its present size; None if it says nothing usable.

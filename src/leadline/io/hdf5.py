@@ -65,7 +65,7 @@ def read_hdf5_plane(path: Path | str, name: str) -> Float32[np.ndarray, "h w"]:
 
 
 class _Layout(NamedTuple):
-    """How an array is stored: in chunks, or else in one piece at `address`, or `inside` the header."""
+    """Storage of an array: in chunks, or else in one piece at `address`, or `inside` the header."""
 
     address: int
     size: int

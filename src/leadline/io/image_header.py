@@ -1,4 +1,4 @@
-"""What an image file says of itself, checked before a decoder allocates anything.
+"""Headers of image files, checked before a decoder allocates anything.
 
 OpenCV's decoders differ by version in what they do with a file that is cut off, and trust the size in its header. Here
 the structure is walked first: an image that ends early, or whose header claims more pixels than its bytes can hold, is
@@ -34,7 +34,7 @@ _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What is known of an image before it is decoded.
+    """Facts about an image that is not decoded yet.
 
     Args:
         kind: The file format.
@@ -337,7 +337,7 @@ class _TiffTags:
                 self._entries[tag] = (_TIFF_FORMATS[kind], values, self._place(entry, kind, values, offset_format))
 
     def _place(self, entry: int, kind: int, values: int, offset_format: str) -> int:
-        """Where an entry's values stand: in the entry itself if they fit, else at the offset it holds."""
+        """Place of an entry's values: in the entry itself if they fit, else at the offset it holds."""
         here = entry + 4 + struct.calcsize("<" + offset_format)
         if values * struct.calcsize("<" + _TIFF_FORMATS[kind]) <= struct.calcsize("<" + offset_format):
             return here
@@ -357,7 +357,7 @@ class _TiffTags:
         return struct.unpack_from(self._order + kind, self._data, place)[0]
 
     def largest_end(self, starts: int, counts: int) -> int:
-        """Where the last strip or tile ends; 0 where there are none."""
+        """End of the last strip or tile; 0 where there are none."""
         if starts not in self._entries:
             return 0
         ends = self.numbers(starts)

@@ -24,7 +24,7 @@ class JpegSegment:
 
 @dataclass(frozen=True)
 class JpegStructure:
-    """What the markers of a JPEG say: size in pixels as stored, its segments, and where the image ends."""
+    """Markers of a JPEG: size in pixels as stored, its segments, and where the image ends."""
 
     height: int
     width: int

@@ -39,7 +39,7 @@ def read_kitti_camera(folder: Path, number: int) -> Pinhole:
 
 
 def read_kitti_projection(folder: Path, number: int) -> Float64[np.ndarray, "3 4"]:
-    """What takes homogeneous Velodyne points to (u Z, v Z, Z) of a rectified camera: P_rect R_rect_00 [R t].
+    """Matrix that takes homogeneous Velodyne points to (u Z, v Z, Z) of a rectified camera: P_rect R_rect_00 [R t].
 
     Args:
         folder: A date's folder, such as 2011_09_26.

@@ -1,4 +1,4 @@
-"""Which files make pairs: two files, two folders, two patterns, or files that hold both views."""
+"""Finding of pairs: two files, two folders, two patterns, or files that hold both views."""
 
 import glob
 import os
@@ -37,7 +37,7 @@ _MOST_NAMED: Final = 3
 
 @dataclass(frozen=True)
 class PairFiles:
-    """Where the views of one pair are.
+    """Files of one pair.
 
     Args:
         name: Short name, unique among the pairs found together.
@@ -64,7 +64,7 @@ class FoundPairs:
 
 
 def natural_key(path: Path | str) -> tuple[tuple[int, int | str], ...]:
-    """What sorts names as people do: img2 before img10.
+    """Key that sorts names as people do: img2 before img10.
 
     >>> sorted(["img10.png", "img2.png"], key=natural_key)
     ['img2.png', 'img10.png']

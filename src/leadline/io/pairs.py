@@ -99,7 +99,7 @@ def _paired(left: Image, right: Image, *notes: str) -> ImagePair:
 
 
 def _turn_notes(decoded: Sequence[Decoded]) -> tuple[str, ...]:
-    """What must be known where orientation tags turned the views: a calibration of the sensor no longer fits."""
+    """Notes where orientation tags turned the views: a calibration of the sensor no longer fits."""
     turned = [image.turned for image in decoded]
     if turned[0] == turned[1]:
         return ()
@@ -165,7 +165,7 @@ def _alike(first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]
 
 
 class _JpsLayout(NamedTuple):
-    """How one image holds two: one below the other or side by side, which comes first, at half size or not."""
+    """Layout of two views in one image: one below the other or side by side, which comes first, at half size or not."""
 
     below: bool
     left_first: bool
@@ -265,7 +265,7 @@ def _mpo_view(view: bytes, size: int, name: str) -> _MpoView:
 
 
 def _mp_tags(data: bytes, name: str) -> tuple[int, str, dict[int, tuple[int, int]]]:
-    """Where a JPEG's MP header stands, its byte order, and its tags as (count, value or offset).
+    """Position of a JPEG's MP header, its byte order, and its tags as (count, value or offset).
 
     Source: CIPA DC-007-2009, 5.2: APP2, "MPF", then a TIFF header with at most two directories of 12-byte entries.
     """

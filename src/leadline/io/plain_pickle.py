@@ -29,7 +29,7 @@ _LONGEST_INT: Final = 1 << 63
 
 
 class _Name(NamedTuple):
-    """What a pickle calls by name."""
+    """Name that a pickle refers to."""
 
     module: str
     name: str

@@ -25,7 +25,7 @@ def is_remote(place: Path | str) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where fetched shards are kept: ``LEADLINE_CACHE`` if it is set, else ``leadline`` in the user's cache folder."""
+    """Folder of fetched shards: ``LEADLINE_CACHE`` if it is set, else ``leadline`` in the user's cache folder."""
     chosen = os.environ.get("LEADLINE_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(home) / "leadline"

@@ -1,4 +1,4 @@
-"""Where the files of a plain tar archive lie: a strict reader, whose time and memory no damaged archive can blow up."""
+"""Index of a plain tar archive: a strict reader, whose time and memory no damaged archive can blow up."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +83,7 @@ def _entries(stream: BinaryIO, length: int) -> Iterator[TarEntry]:
 
 
 class _Told(NamedTuple):
-    """What records said of the entry that follows them."""
+    """Values that records give to the entry that follows them."""
 
     name: str | None = None
     size: int | None = None

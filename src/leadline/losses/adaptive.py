@@ -18,7 +18,7 @@ _LOG_REACH, _LOG_STEP = 40.0, 0.125
 
 
 def log_partition(alpha: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """What makes Barron's loss a likelihood: log Z(a), Z(a) being the integral of exp(-rho(x, a, 1)) over all x.
+    """Log-partition of Barron's loss, which makes it a likelihood: log Z(a), the integral of exp(-rho(x, a, 1)) over x.
 
     The trapezoidal rule over log x, in which the integrand is smooth at every scale, is exact to rounding and gives
     the derivative as well. It takes 641 evaluations for each alpha: have one per channel, not one per pixel.

@@ -88,7 +88,7 @@ def low_rank(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"]) -
 
 
 def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], balance: float) -> Float[Tensor, ""]:
-    """How well the embedded matches M express each other: 1/2 |C|^2 + balance/2 |M C - M|^2, the mean over images.
+    """Subspace loss of the embedded matches M: 1/2 |C|^2 + balance/2 |M C - M|^2, the mean over images.
 
     C = (I + balance M^T M)^-1 balance M^T M minimises it, an NxN matrix. By Woodbury's identity
     C = balance M^T (I + balance G)^-1 M with the 9x9 matrix G = M M^T, and the loss at C is
@@ -113,7 +113,7 @@ def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], b
 
 
 def _matches(flow: Float[Tensor, "b 2 h w"]) -> tuple[Float64[Tensor, "b n 2"], Float64[Tensor, "b n 2"]]:
-    """Where each pixel lies in the first image and in the second: (x, y)."""
+    """Position of each pixel in the first image and in the second: (x, y)."""
     height, width = flow.shape[2:]
     rows = torch.arange(height, device=flow.device, dtype=torch.float64)
     columns = torch.arange(width, device=flow.device, dtype=torch.float64)

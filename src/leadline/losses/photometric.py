@@ -1,4 +1,4 @@
-"""How unlike a warped image is the one that it should be, pixel by pixel.
+"""Differences between a warped image and the one that it should be, pixel by pixel.
 
 Reduce these maps with `masked_mean`, whose weight leaves out what is occluded or outside the image.
 """

@@ -78,7 +78,7 @@ def trimmed_scale_and_shift_invariant(
     weight: Float[Tensor, "b 1 h w"],
     trim: float = 0.2,
 ) -> Float[Tensor, ""]:
-    """As `scale_and_shift_invariant`, without each image's largest residuals: a mean over those that are kept.
+    """Trimmed form of `scale_and_shift_invariant`: without each image's largest residuals, a mean over those kept.
 
     Args:
         prediction: Inverse depth up to scale and shift.

@@ -26,7 +26,7 @@ def first_order_smoothness(
 def second_order_smoothness(
     values: Float[Tensor, "b c h w"], guide: Float[Tensor, "b k h w"], beta: float = 1.0
 ) -> Float[Tensor, ""]:
-    """As of first order, with second differences along x and y of values and guide: a slanted plane is smooth.
+    """Smoothness of second order, by second differences along x and y of values and guide: a slanted plane is smooth.
 
     Args:
         values: Disparity or flow.

@@ -1,4 +1,4 @@
-"""What a checkpoint of `leadline train` holds."""
+"""Content of a checkpoint of `leadline train`."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -43,7 +43,7 @@ class TorchMethod:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, "provider": "cpu", "threads": torch.get_num_threads()}
 
     def __call__(self, *images: UInt8[np.ndarray, "_ _ *c"]) -> Any:  # noqa: ANN401 - the task's map

@@ -15,7 +15,7 @@ _HALF_DISTANCE = 0.1
 
 
 def census_transform(grey: Float[Tensor, "b 1 h w"], radius: int = 2) -> Float[Tensor, "b {(2*radius+1)**2-1} h w"]:
-    """Which neighbours are darker than their pixel; it has no gradient.
+    """Census transform: which neighbours are darker than their pixel; it has no gradient.
 
     The signs are features: the inner product of two transforms, as `correlation_volume` has it, is their number less
     twice the Hamming distance.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class GlobalMatch:
-    """What comparing all pairs of coarse pixels says.
+    """Result of comparing all pairs of coarse pixels.
 
     Attributes:
         flow: Expected motion of the first frame's pixels, in pixels of the features.

@@ -8,7 +8,7 @@ from torch.nn import functional
 def forward_differences(
     values: Float[Tensor, "b c h w"],
 ) -> tuple[Float[Tensor, "b c h columns"], Float[Tensor, "b c rows w"]]:
-    """What the right neighbour has more than the pixel, and the lower neighbour."""
+    """Forward differences: the right neighbour minus the pixel, and the lower neighbour minus it."""
     return values[..., 1:] - values[..., :-1], values[..., 1:, :] - values[..., :-1, :]
 
 

@@ -1,4 +1,4 @@
-"""Which pixels the other view does not see, from the two views' own predictions."""
+"""Occlusion from the two views' own predictions."""
 
 import torch
 from jaxtyping import Bool, Float

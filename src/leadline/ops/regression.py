@@ -1,4 +1,4 @@
-"""From a volume of scores to one disparity."""
+"""Regression of one disparity from a volume of scores."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""From a volume of costs to one disparity, over all candidates or over the best few."""
+"""Soft-argmin: one disparity from a volume of costs, over all candidates or over the best few."""
 
 import torch
 from jaxtyping import Float

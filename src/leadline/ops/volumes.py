@@ -54,7 +54,7 @@ def concatenation_volume(
 def difference_volume(
     left: Float[Tensor, "b c h w"], right: Float[Tensor, "b c h w"], disparities: int
 ) -> Float[Tensor, "b c {disparities} h w"]:
-    """How the features of each left pixel differ from those of its candidates: V(:, d, y, x) = L(y, x) - R(y, x - d).
+    """Differences of each left pixel's features and its candidates': V(:, d, y, x) = L(y, x) - R(y, x - d).
 
     Args:
         left: Features of the left image.

@@ -90,7 +90,7 @@ def in_pixels(
 def _compared(
     given: DisparityMap, left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"]
 ) -> _Compared | None:
-    """Where both are known, at a small size; None where that is too little."""
+    """Values where both are known, at a small size; None where that is too little."""
     height, width = left.shape[:2]
     scale = min(1.0, _MATCHED_WIDTH_PX / width)
     size = max(16, round(width * scale)), max(16, round(height * scale))

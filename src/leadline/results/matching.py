@@ -1,4 +1,4 @@
-"""From images to a summarised disparity map, as the command line does it."""
+"""Matching of a pair, and its summary, as the command line does it."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ Mask = Bool[np.ndarray, "_ _"]
 
 @dataclass(frozen=True, eq=False)
 class MatchedPair:
-    """What a method and the check of the pair say.
+    """Disparity of a pair, and the check of the pair.
 
     Args:
         disparity: Of the left image.
@@ -92,7 +92,7 @@ def match_pair(
 
 
 def warnings(check: PairCheck) -> tuple[str, ...]:
-    """What the user must know before trusting the result: nothing, or one line."""
+    """Warnings that the user must know before trusting the result: nothing, or one line."""
     toed_in = ""
     if check.min_disparity_px is not None and (check.negative_share or 0.0) > MAX_NEGATIVE_SHARE:
         smallest = floor(check.min_disparity_px) - 1
@@ -111,7 +111,7 @@ def summarize(
     notes: tuple[str, ...],
     limits: CloudLimits | None = None,
 ) -> dict[str, Any]:
-    """What summary.json says about how a result came about.
+    """Content of summary.json on how a result came about.
 
     Args:
         matched: The result.

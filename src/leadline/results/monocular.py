@@ -1,4 +1,4 @@
-"""From an image to its summarised depth, as the command line does it."""
+"""Depth of an image, and its summary, as the command line does it."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 
 @dataclass(frozen=True)
 class CameraSource:
-    """Where the focal length comes from; from the image's EXIF data if nothing is given.
+    """Source of the focal length; the image's EXIF data if nothing is given.
 
     Args:
         focal_px: Pixels of the image.
@@ -112,7 +112,7 @@ class CameraAware(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MonoDepth:
-    """What a method, and whatever made it metric, say of one image.
+    """Depth of one image, and whatever made it metric.
 
     Args:
         depth: Metric if there was something to make it so, else of the method's kind.
@@ -176,7 +176,7 @@ def estimate_depth(
 
 
 def _fit_notes(fit: MetricFit) -> tuple[str, ...]:
-    """What the user must be told of a fit, and why it may be wrong."""
+    """Notes on a fit, and reasons why it may be wrong."""
     return (*fit.notes, *(f"warning: {doubt}" for doubt in fit.doubts()))
 
 
@@ -187,7 +187,7 @@ def _fit_summary(scale: ScaleSource, fit: MetricFit) -> dict[str, Any]:
 
 
 def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None) -> dict[str, Any]:
-    """What summary.json says about how a result came about.
+    """Content of summary.json on how a result came about.
 
     Args:
         result: The result.

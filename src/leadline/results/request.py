@@ -1,4 +1,4 @@
-"""What a result was asked for: a folder is finished for the very request that made it, and for no other."""
+"""Requests: a folder is finished for the very request that made it, and for no other."""
 
 import hashlib
 import json
@@ -55,7 +55,7 @@ def is_finished(folder: Path, request: Mapping[str, Any]) -> bool:
 def unfinished(
     output: Path, requests: Mapping[str, Mapping[str, Any]], overwrite: bool, noun: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """What is left to do of a batch, and what the user should know of the rest.
+    """Names of a batch that are left to do, and notes on the rest.
 
     Args:
         output: Holds a folder for each name.

@@ -1,4 +1,4 @@
-"""From a pair as it was read to a rectified pair with its cameras: whatever is known of the rig."""
+"""Rectified pairs with their cameras, from pairs as they were read and whatever is known of the rig."""
 
 from dataclasses import dataclass, field
 from math import ceil
@@ -27,7 +27,7 @@ _DOUBTFUL_PX: Final = 1.5
 
 @dataclass(frozen=True)
 class RigGiven:
-    """What the user says of the cameras; nothing is known if all is absent.
+    """Facts about the cameras from the user; nothing is known if all is absent.
 
     Args:
         calibration: A calibration file or folder.
@@ -252,7 +252,7 @@ def in_order(raw: UnrectifiedRig, source: Path | None) -> tuple[UnrectifiedRig, 
 def search_range(
     ready: ReadyPair, largest: int | None, smallest: int | None
 ) -> tuple[int | None, int, tuple[str, ...]]:
-    """Where to look for disparities: as asked, else as the calibration says.
+    """Range of disparities to search: as asked, else as the calibration says.
 
     Args:
         ready: The pair.

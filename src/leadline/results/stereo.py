@@ -64,7 +64,7 @@ _UNITS: Final = {
 
 @dataclass(frozen=True)
 class CloudLimits:
-    """Which pixels become points of a cloud.
+    """Limits of the pixels that become points of a cloud.
 
     Args:
         min_confidence: Least confidence, where there is one.
@@ -255,7 +255,7 @@ def _shares(disparity: DisparityMap) -> dict[str, float | None]:
 
 
 def describe_method(method: StereoMethod, name: str, width: int | None = None) -> dict[str, Any]:
-    """What a summary says about who matched.
+    """Description of a method for a summary.
 
     Args:
         method: What `load_model` made.
@@ -285,7 +285,7 @@ def describe_method(method: StereoMethod, name: str, width: int | None = None) -
 
 
 def describe_rig(rig: StereoRig) -> dict[str, Any]:
-    """What a summary says about the cameras."""
+    """Description of the cameras for a summary."""
     return {"baseline_m": rig.baseline_m, "doffs_px": rig.doffs_px, "left": asdict(rig.left)}
 
 

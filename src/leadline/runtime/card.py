@@ -14,7 +14,7 @@ from leadline.tasks import find_task, wrong_task
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """Where a trained network comes from and how good it is.
+    """Origin and quality of a trained network.
 
     Args:
         name: What `load_model` takes.

@@ -50,7 +50,7 @@ class FlowSession:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
     def __call__(self, first: UInt8[np.ndarray, "h w *c"], second: UInt8[np.ndarray, "h2 w2 *d"]) -> FlowMap:

@@ -1,4 +1,4 @@
-"""What an image must be before a method sees it."""
+"""Requirements on the images that a method takes."""
 
 from typing import Final
 

@@ -62,7 +62,7 @@ class MonoSession:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
     def __call__(self, image: UInt8[np.ndarray, "h w *c"]) -> DepthMap:
@@ -83,7 +83,7 @@ class MonoSession:
         return self._checked(layers[0], layers[1] if sure else None)
 
     def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
-        """What this network said, metric if it is a network whose scale is the camera's focal length.
+        """Depth of this network, metric if its scale is the camera's focal length.
 
         Args:
             depth: What a call returned.

@@ -1,4 +1,4 @@
-"""Anybody's ONNX network for single images, described by a card: a small YAML file beside it.
+"""ONNX networks of other people for single images, described by a card: a small YAML file beside it.
 
 A card has these keys; those with a value here may be left out:
 
@@ -112,7 +112,7 @@ class SizeRule:
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxDepthCard:
-    """What a card file says; the module's text describes its keys.
+    """Content of a card file; the module's text describes its keys.
 
     Args:
         name: For tables and messages.
@@ -180,7 +180,7 @@ class OnnxDepth:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {
             "model": self.card.name,
             "licence": self.card.licence,

@@ -138,7 +138,7 @@ class OnnxSession:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What an ONNX file says of itself.
+    """Metadata of an ONNX file.
 
     Args:
         path: ONNX file.

@@ -41,11 +41,11 @@ class CheckedMethod:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, **getattr(self.method, "description", {})}
 
     def __call__(self, image: np.ndarray, *others: Any) -> Any:  # noqa: ANN401 - as the task's methods
-        """What the method returns for the task's inputs.
+        """Result of the method for the task's inputs.
 
         Raises:
             InputError: If it is of another type or size than the task asks for.

@@ -13,7 +13,7 @@ _GUIDE: Final = "sgbm-3way"
 def sgbm_prior(
     left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h w 3"], max_disparity: int
 ) -> tuple[Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
-    """What SGBM-3WAY finds in a pair.
+    """Disparity of SGBM-3WAY for a pair.
 
     Args:
         left: Left image.

@@ -108,7 +108,7 @@ def _in_sight(guess: Layer, network_range: int) -> bool:
 
 
 def _shift(guess: Layer, network_range: int) -> int:
-    """How far the right image is moved: as little as shows the nearest thing, leaving the farthest in sight."""
+    """Shift of the right image: as little as brings the nearest thing into range, leaving the farthest in it."""
     nearest, farthest = np.percentile(guess, (99.5, 0.5))
     if nearest < network_range - MARGIN_PX // 2:
         return 0

@@ -44,7 +44,7 @@ class RefineSession:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
     def __call__(self, left: _Image, right: _Image, prior: DisparityMap) -> DisparityMap:
@@ -129,7 +129,7 @@ class RefinedMatcher:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {**self._session.description, "matcher": self._matcher.name}
 
     def __call__(self, left: _Image, right: _Image) -> DisparityMap:

@@ -65,7 +65,7 @@ class StereoSession:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.name, "provider": self._graph.provider, "threads": self._graph.threads}
 
     def searched_px(self, width: int) -> int:

@@ -1,4 +1,4 @@
-"""Where nothing was seen: the black borders of a rectification, blown-out windows and blank areas."""
+"""Pixels that no camera recorded: the black borders of a rectification, blown-out windows and blank areas."""
 
 from typing import Final
 
@@ -85,7 +85,7 @@ def untextured(image: Image) -> Mask:
 
 
 def judged(found: DisparityMap, left: Image, right: Image, seen: tuple[Mask, Mask] | None = None) -> DisparityMap:
-    """What a method found, invalid where no camera looked, distrusted where there is nothing to match.
+    """Disparity of a method, invalid where no camera looked, distrusted where there is nothing to match.
 
     Disparities stay as they are; invalid pixels have confidence 0. Without confidences `valid` shows the distrust.
 

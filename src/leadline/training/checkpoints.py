@@ -66,7 +66,7 @@ class AtomicCheckpoints(CheckpointIO):
         map_location: Any = "cpu",  # noqa: ANN401 - torch's
         weights_only: bool | None = True,
     ) -> dict[str, Any]:
-        """What was saved."""
+        """Content of a saved checkpoint."""
         return torch.load(path, map_location=map_location, weights_only=True if weights_only is None else weights_only)
 
     def remove_checkpoint(self, path: str | Path) -> None:

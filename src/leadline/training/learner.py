@@ -92,7 +92,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
 
     @abstractmethod
     def validation_images(self) -> Dataset[Any]:
-        """What the averaged network is validated on, one by one."""
+        """Samples on which the averaged network is validated, one by one."""
 
     @property
     def averaged(self) -> nn.Module:
@@ -234,7 +234,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
 
     @property
     def samples_seen(self) -> int:
-        """Where in the endless stream of samples this epoch begins.
+        """Number of the epoch's first sample in the endless stream.
 
         By step, not by epoch: Lightning restores the epoch's number one too low, and then ends that epoch early.
         """
@@ -262,7 +262,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         )
 
     def parameter_groups(self) -> Sequence[dict[str, Any]]:
-        """What the optimiser learns, and at which rates."""
+        """Parameter groups of the optimiser, with their rates."""
         return self._groups(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

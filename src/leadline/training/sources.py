@@ -1,4 +1,4 @@
-"""Where a method's samples come from: folders, shards or data sets; a kind that it cannot learn from is refused."""
+"""Sources of a method's samples: folders, shards or data sets; a kind that it cannot learn from is refused."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -85,7 +85,7 @@ def test_depth_that_is_none(tmp_path: Path, image: np.ndarray) -> None:
 
 def test_intrinsics_that_are_none(tmp_path: Path) -> None:
     write_folder(tmp_path / "room", intrinsics="500 0 1.5 0 500 0.5 0 0")
-    with pytest.raises(CalibrationError, match="9 numbers"):
+    with pytest.raises(CalibrationError, match="4 or 9 numbers"):
         find_depth_scenes(tmp_path)[0].load()
 
 
@@ -152,3 +152,9 @@ def test_truth_under_other_names_is_named(tmp_path: Path, other: str) -> None:
     (tmp_path / "room" / "depth" / "1.png").rename(tmp_path / "room" / "depth" / other)
     with pytest.raises(InputError, match=rf"as depth/1\.png for 1\.png, as 16-bit PNG or PGM, got {other} in"):
         find_depth_scenes(tmp_path)
+
+
+def test_intrinsics_of_four_numbers(tmp_path: Path) -> None:
+    write_folder(tmp_path / "room", intrinsics="500 510 1.5 0.5")
+    camera = find_depth_scenes(tmp_path)[0].load().camera
+    assert camera == Pinhole(500.0, 510.0, 1.5, 0.5, 2, 3)

@@ -1,4 +1,4 @@
-"""What a command says where an extra is not installed."""
+"""Message of a command whose extra is not installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -132,6 +132,8 @@ def _run(words: Sequence[str]) -> int:
 
 def _system_error(error: OSError) -> str:
     """A sentence for what the system refused and no room foresaw: the disk of the output, an endless name."""
+    if error.errno is None:  # not the system's: a fault of the program
+        raise error
     reason = (error.strerror or str(error)).lower()
     if error.filename is None:
         # The stream that a text went to: it would fail again when Python flushes it at its end.

@@ -132,7 +132,7 @@ def mono(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What is done to each image."""
+    """Work on each image of a command."""
 
     method: MonoMethod
     model: str

@@ -1,4 +1,4 @@
-"""What --source and --accept-licence mean for the networks of the zoo among the models of a command."""
+"""Options --source and --accept-licence of the zoo's networks among the models of a command."""
 
 from collections.abc import Sequence
 from pathlib import Path

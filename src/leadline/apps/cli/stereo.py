@@ -151,7 +151,7 @@ class _Methods:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What is done to each pair."""
+    """Work on each pair of a command."""
 
     methods: _Methods
     rigs: RigMaker
@@ -163,7 +163,7 @@ class _Job:
     said: set[str] = field(default_factory=set)
 
     def request(self, files: PairFiles) -> dict[str, Any]:
-        """What decides the result of a pair."""
+        """Request that decides the result of a pair."""
         return describe_request([files.left, files.right], self.asked)
 
     def read(self, files: PairFiles) -> ImagePair:

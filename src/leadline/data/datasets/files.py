@@ -1,4 +1,4 @@
-"""What the adapters share: finding files, and pairing an image with its truth."""
+"""Helpers of the adapters: finding files, and pairing an image with its truth."""
 
 import re
 from collections.abc import Iterable

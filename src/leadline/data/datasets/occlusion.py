@@ -1,4 +1,4 @@
-"""Which pixels the other view does not see, where a dataset does not publish it."""
+"""Occlusion of a pair, where a data set does not publish it."""
 
 import numpy as np
 from jaxtyping import Bool, Float32

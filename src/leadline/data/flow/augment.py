@@ -17,7 +17,7 @@ _PATCH_PX: Final = (16, 80)
 
 @dataclass(frozen=True)
 class FlowAugmentation:
-    """How far training samples may be changed.
+    """Limits of the changes to training samples.
 
     Args:
         crop: Height and width of what the network sees.

@@ -14,7 +14,7 @@ from leadline.samples import DepthSample
 
 @dataclass(frozen=True)
 class MonoAugmentation:
-    """How far training samples may be changed.
+    """Limits of the changes to training samples.
 
     Args:
         crop: Height and width of what the network sees.

@@ -16,7 +16,7 @@ from leadline.samples import DepthSample
 
 @dataclass(frozen=True)
 class FovAugmentation:
-    """How far training samples may be changed.
+    """Limits of the changes to training samples.
 
     Args:
         crop: Height and width of what the network sees.
@@ -95,7 +95,7 @@ def through_window(
     missing: Literal["nearest", "farthest"],
     rng: np.random.Generator,
 ) -> FovSample:
-    """What a window around the image's centre shows, at the crop's size.
+    """Part of a sample inside a window around the image's centre, at the crop's size.
 
     Args:
         sample: Metric, with its camera.

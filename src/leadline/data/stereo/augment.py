@@ -19,7 +19,7 @@ _BLUR_PX: Final = (0.6, 8.0)
 
 @dataclass(frozen=True)
 class StereoAugmentation:
-    """How far training samples may be changed.
+    """Limits of the changes to training samples.
 
     Args:
         crop: Height and width of what the network sees.

@@ -50,7 +50,7 @@ class FlowTruth:
 
 @dataclass(frozen=True)
 class FlowNotes:
-    """How a pair of frames was taken.
+    """Parameters with which a pair of frames was rendered.
 
     Attributes:
         seed: Seed of the scene.

@@ -1,4 +1,4 @@
-"""What stands in rooms: tables, seats, shelves, beds, lamps, plants."""
+"""Furniture of rooms: tables, seats, shelves, beds, lamps, plants."""
 
 import numpy as np
 

@@ -21,7 +21,7 @@ _FARTHEST_M = 900.0
 
 @dataclass(frozen=True)
 class RenderedView:
-    """How an image was taken.
+    """Parameters with which an image was rendered.
 
     Attributes:
         seed: Seed of the scene.

@@ -1,4 +1,4 @@
-"""What is true of the motion between two times of a moving scene: a point is moved with its body, not searched."""
+"""True motion between two times of a moving scene: a point is moved with its body, not searched."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _AHEAD = 1e-3
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the pixels of one frame go.
+    """Motion of the pixels of one frame.
 
     Attributes:
         flow: Motion (u, v) in px; 0 where not ``valid``.

@@ -60,7 +60,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays from one point meet the scene.
+    """Intersections of rays from one point with the scene.
 
     Attributes:
         origin: The rays' origin.
@@ -93,13 +93,13 @@ class Hits:
             yield part, Hits(self.origin, *(f[..., part] for f in fields))
 
     def points(self) -> Float32[np.ndarray, "3 n"]:
-        """Where the rays end, in the world."""
+        """End points of the rays, in the world."""
         return self.origin[:, None] + self.directions * self.depth
 
 
 @dataclass(frozen=True)
 class View:
-    """What a camera sees.
+    """Image of a camera, with its depth.
 
     Attributes:
         colour: Linear radiance, antialiased; clip and code it to show it.

@@ -205,7 +205,7 @@ def _wall(stage: MonoStage, plan: Plan, side: int, kind: str, look: Material, tr
 def _spread(
     rng: np.random.Generator, length: float, wide: float, gap: float, low: float, high: float
 ) -> list[tuple[float, float, float, float]]:
-    """As many openings along a wall as chance and length allow."""
+    """Openings along a wall, as many as chance and length allow."""
     most = int((length - 0.5) / (wide + gap))
     count = min(max(most, 1), int(rng.integers(1, 6)))
     wide = min(wide, length - 0.6)
@@ -329,7 +329,7 @@ def _shifted(x: float, z: float, yaw: float, a: float, b: float) -> tuple[float,
 
 
 def _outside(stage: MonoStage, plan: Plan) -> None:
-    """What the windows show: ground some storeys below, and sometimes a house opposite."""
+    """View from the windows: ground some storeys below, and sometimes a house opposite."""
     rng, (w, d) = stage.rng, (plan.width_m, plan.depth_m)
     drop = rng.choice([0.3, 0.6, 3.0, 6.0, 12.0])
     ground = stage.material("grass" if rng.random() < 0.6 else "pavement")

@@ -1,4 +1,4 @@
-"""What a rendered scene is: triangles, materials, lights and a camera, all drawn from one seed.
+"""Rendered scenes: triangles, materials, lights and a camera, all drawn from one seed.
 
 World axes: x right, y down, z forward, metres. The left camera stands at the origin.
 """
@@ -15,7 +15,7 @@ from leadline.data.synthetic.textures import TILE_PX, TextureBank
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks: two tiles of the bank mixed, recoloured, and lit.
+    """Appearance of a surface: two tiles of the bank mixed, recoloured, and lit.
 
     Attributes:
         entries: Bank entries of the two layers.
@@ -59,7 +59,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Air:
-    """What is between and beyond the things.
+    """Medium and background: fog between the things, and the sky beyond them.
 
     Attributes:
         ambient_up: Light from above, linear.

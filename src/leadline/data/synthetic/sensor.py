@@ -1,4 +1,4 @@
-"""What a camera does to a perfect image: exposure, colour, lens, noise, compression."""
+"""Model of a camera's sensor: exposure, colour, lens, noise, compression."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Where a world for one camera is laid out: the floor plan, what stands where, and the light."""
+"""Layout of a world for one camera: the floor plan, what stands where, and the light."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Viewpoint:
 
 @dataclass
 class MonoStage:
-    """What the layout functions share.
+    """State that the layout functions share.
 
     Attributes:
         rng: Where chance comes from.

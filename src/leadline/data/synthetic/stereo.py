@@ -24,7 +24,7 @@ _CODED_LIMIT_PX = 255.0
 
 @dataclass(frozen=True)
 class RenderedRig:
-    """How a pair was taken.
+    """Parameters with which a pair was rendered.
 
     Attributes:
         seed: Seed of the scene.

@@ -1,4 +1,4 @@
-"""What things are made of: named surfaces with patterns of a plausible size."""
+"""Surfaces by name, with patterns of a plausible size."""
 
 from collections.abc import Callable
 

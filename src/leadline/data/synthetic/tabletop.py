@@ -1,4 +1,4 @@
-"""What stands on tables and shelves: screens, keyboards, cups, books, bottles."""
+"""Things on tables and shelves: screens, keyboards, cups, books, bottles."""
 
 import itertools
 

@@ -22,7 +22,7 @@ DISPARITY_RANGE_PX = (8.0, 190.0)
 
 @dataclass(frozen=True)
 class Stage:
-    """What the layout functions share.
+    """State that the layout functions share.
 
     Attributes:
         rng: Where chance comes from.

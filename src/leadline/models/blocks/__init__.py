@@ -1,4 +1,4 @@
-"""What the networks are built of."""
+"""Building blocks of the networks."""
 
 from leadline.models.blocks.convolution import batch_conv, batch_conv3d, conv_relu, instance_conv
 from leadline.models.blocks.correlation import CorrelationLayer

@@ -1,4 +1,4 @@
-"""Where a network compares the two views instead of learning to."""
+"""Correlation layers: explicit comparison of the two views."""
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from leadline.ops import correlation_volume
 
 
 class CorrelationLayer(nn.Module):
-    """How well each left pixel matches its candidates, beside its own features through a 1x1 convolution.
+    """Similarity of each left pixel and its candidates, beside its own features through a 1x1 convolution.
 
     Args:
         inputs: Channels of the features.

@@ -1,4 +1,4 @@
-"""From coarse features back to fine ones."""
+"""Decoders: from coarse features back to fine ones."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""From an image to features at ever coarser resolutions."""
+"""Encoders: from an image to features at ever coarser resolutions."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

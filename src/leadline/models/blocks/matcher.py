@@ -1,4 +1,4 @@
-"""How alike are a left pixel and a few candidates of its own."""
+"""Similarity of a left pixel and a few candidates of its own."""
 
 from typing import final
 

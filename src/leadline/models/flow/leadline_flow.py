@@ -106,7 +106,7 @@ class Update(nn.Module):
         self.out = _quiet(nn.Conv2d(width, 2, 3, padding=1))
 
     def compare(self, features: Float[Tensor, "b2 c h w"]) -> LookupTable:
-        """What the look-ups of a level read."""
+        """Correlations that the look-ups of a level read."""
         with torch.autocast(features.device.type, enabled=False):
             first, second = unit(self.project(features.float())).chunk(2)
             return lookup_table(first, second, self.radius)
@@ -207,7 +207,7 @@ def _upsampled_to(features: Float[Tensor, "b c h w"], coarse: Float[Tensor, "b c
 
 
 def _read(map_: Float[Tensor, "b 2 h w"], flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
-    """What a map of the second frame holds where a flow leads, to whole pixels."""
+    """Values of a map of the second frame at the end points of a flow, to whole pixels."""
     batch, channels, height, width = map_.shape
     rows = map_.permute(0, 2, 3, 1).reshape(-1, channels)
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)

@@ -1,4 +1,4 @@
-"""What an optical-flow network returns, and the shape of one."""
+"""Prediction of an optical-flow network, and the protocol of such networks."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

@@ -93,7 +93,7 @@ def clean_from_velocity(
     velocity: Float[Tensor, "b 1 h w"],
     step: Int[Tensor, " b"],
 ) -> Float[Tensor, "b 1 h w"]:
-    """What the noise was added to: alpha z - sigma v.
+    """Clean signal from a noisy one and its velocity: alpha z - sigma v.
 
     Args:
         schedule: As `noise_schedule` gives it.

@@ -82,7 +82,7 @@ class MonoInference(nn.Module):
 
 
 def _mean_of_mirrored(layers: Float[Tensor, "2 1 h w"]) -> Float[Tensor, "1 1 h w"]:
-    """What is said of an image, and of its mirror image."""
+    """Mean of the predictions for an image and for its mirror image."""
     return 0.5 * (layers[:1] + layers[1:].flip(3))
 
 

@@ -85,7 +85,7 @@ class IntrinsicLora(nn.Module):
         return cast(Any, self.vae).encode(image).latent_dist.mode() * self.latent_scale
 
     def adapters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """What is learnt, by name."""
+        """Trained weights by name."""
         return ((name, weight) for name, weight in self.named_parameters() if _ADAPTER in name)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - torch's
@@ -128,7 +128,7 @@ def write_adapters(network: IntrinsicLora, path: Path, notes: Mapping[str, str])
 
 
 def read_notes(path: Path) -> dict[str, Any]:
-    """What `write_adapters` noted: rank, and whatever it was told.
+    """Notes of `write_adapters`: rank, and whatever it was given.
 
     Raises:
         InputError: If the file is not readable as adapters of ours.

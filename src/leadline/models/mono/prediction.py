@@ -1,4 +1,4 @@
-"""What a network for single images returns, and the shape of one."""
+"""Prediction of a network for single images, and the protocol of such networks."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

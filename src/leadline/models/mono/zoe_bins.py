@@ -142,7 +142,7 @@ class ZoeBins(nn.Module):
 
     @property
     def encoder(self) -> EfficientNetLite0:
-        """What ImageNet weights are for."""
+        """Encoder that ImageNet weights are for."""
         return self.backbone.encoder
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:

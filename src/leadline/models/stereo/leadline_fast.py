@@ -61,7 +61,7 @@ class FeaturePyramid(nn.Module):
 
 
 class Context(nn.Module):
-    """What the left view looks like tells which scores count, and what to expect where nothing matches.
+    """Context from the left view: which scores count, and what to expect where nothing matches.
 
     It begins as no change at all.
     """
@@ -159,7 +159,7 @@ class Guidance(nn.Module):
 
     @staticmethod
     def candidates(prior: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 3 h w"]:
-        """What may be chosen."""
+        """Candidates that may be chosen."""
         around = [-functional.max_pool2d(-prior, 5, 1, 2), functional.max_pool2d(prior, 5, 1, 2)]
         return torch.cat([prior, *around], dim=1)
 
@@ -350,7 +350,7 @@ class LeadlineFast(nn.Module):
         return StereoPrediction(disparity, confidence, scores, (4.0 * coarse, 2.0 * chosen))
 
     def _volume(self, match: Float[Tensor, "views c h w"]) -> Float[Tensor, "b g d h w"]:
-        """How alike is each left pixel and its candidates, by group of features."""
+        """Similarity of each left pixel and its candidates, by group of features."""
         views, channels, height, width = match.shape
         match = match.reshape(views * self.groups, channels // self.groups, height, width)
         match = unit(match) if self.similarity == "cosine" else match * match.shape[1] ** -0.5

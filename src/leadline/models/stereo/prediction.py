@@ -1,4 +1,4 @@
-"""What a stereo network returns, and the shape of one."""
+"""Prediction of a stereo network, and the protocol of such networks."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""What is known of the external depth networks: where they lie, what their numbers mean, what their licences allow."""
+"""Cards of the external depth networks: where they lie, what their numbers mean, what their licences allow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

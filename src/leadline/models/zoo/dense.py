@@ -74,7 +74,7 @@ def run_network(
     pixels: Float[Tensor, "b 3 h w"],
     prompt: Float[Tensor, "b 1 _ _"] | None,
 ) -> Any:  # noqa: ANN401 - as above
-    """What a dense network says of processed images.
+    """Prediction of a dense network for processed images.
 
     Args:
         network: As `load_parts` gives it.

@@ -1,4 +1,4 @@
-"""What the families hand to the code that they share."""
+"""Types that the families hand to the code that they share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Estimator: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray,
 
 @dataclass(frozen=True)
 class DiffusionOptions:
-    """How a diffusion network draws depth.
+    """Options with which a diffusion network draws depth.
 
     Args:
         steps: Of denoising; one is enough for a draft. The network's own number if absent.

@@ -50,7 +50,7 @@ class ZooDepth:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What ran and how, for a summary."""
+        """Description of the model and how it runs, for a summary."""
         return {"model": self.card.name, "licence": self.card.licence, "device": self._device}
 
     def __call__(

@@ -1,4 +1,4 @@
-"""From a card to a folder of files: the licence first, then the disk, then the network."""
+"""Files of a card's network: the licence first, then the disk, then the network."""
 
 from collections.abc import Sequence
 from pathlib import Path

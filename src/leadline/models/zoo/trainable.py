@@ -66,7 +66,7 @@ class ZooNetwork(nn.Module):
 
     @property
     def kind(self) -> DepthKind:
-        """What its numbers mean."""
+        """Meaning of its numbers."""
         return self.card.kind
 
     @property

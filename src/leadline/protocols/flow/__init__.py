@@ -1,1 +1,1 @@
-"""How optical flow is judged: scenes with truth, and one file per published protocol."""
+"""Evaluation of optical flow: scenes with truth, and one file per published protocol."""

@@ -19,7 +19,7 @@ _KITTI_IMAGES: Final = ("image_2", "colored_0", "image_0")
 
 @dataclass(frozen=True)
 class FlowFiles:
-    """Where a pair's files lie.
+    """Files of a pair.
 
     Attributes:
         group: Which benchmark's layout it has: middlebury, sintel or kitti.

@@ -71,7 +71,7 @@ def find_depth_scenes(root: Path, samples_per_m: float = MILLIMETRES) -> tuple[D
 
             - images in images, color or rgb, and depth in depth under the same name but for the suffix: grey 16-bit
               PNG or PGM, 0 where unknown, registered to the image; optionally K.txt, the nine numbers of the intrinsic
-              matrix. An image without depth is a scene without truth; or
+              matrix or its four (f_x, f_y, c_x, c_y). An image without depth is a scene without truth; or
             - data.npz with the arrays rgb (height, width, 3; uint8) and depth (height, width; metres; NaN, inf or not
               positive where unknown).
         samples_per_m: Samples of a depth image for one metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
@@ -167,4 +167,8 @@ def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.nd
 
 def _read_intrinsics(path: Path, size: ImageSize) -> Pinhole:
     text = read_bytes(path, "an intrinsic matrix").decode("utf-8", errors="replace")
-    return pinhole(np.reshape(numbers(text, str(path), (9,)), (3, 3)), size, str(path))
+    found = numbers(text, str(path), (4, 9))
+    if len(found) == 4:
+        focal_x, focal_y, center_x, center_y = found
+        found = [focal_x, 0.0, center_x, 0.0, focal_y, center_y, 0.0, 0.0, 1.0]
+    return pinhole(np.reshape(found, (3, 3)), size, str(path))

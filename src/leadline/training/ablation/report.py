@@ -1,4 +1,4 @@
-"""What a plan found: as JSON, as a Markdown table and as bars."""
+"""Report of an ablation: as JSON, as a Markdown table and as bars."""
 
 import json
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ _SAME_FLOP: Final = 0.05
 
 @dataclass(frozen=True)
 class Measured:
-    """What an entry came to.
+    """Result of an entry.
 
     Args:
         entry: Which one.
@@ -46,11 +46,11 @@ class Measured:
 
     @property
     def diverged(self) -> int:
-        """How many seeds gave numbers that are not finite."""
+        """Number of seeds whose numbers are not finite."""
         return sum(not run for run in self.runs)
 
     def values(self, score: str) -> list[float]:
-        """Of each seed that has it."""
+        """Values of a score, one for each seed that has it."""
         return [run[score] for run in self.runs if score in run]
 
     def differences(self, score: str, base: "Measured") -> list[float]:

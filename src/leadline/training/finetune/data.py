@@ -1,4 +1,4 @@
-"""What a network is fine-tuned on: our shards, or a user's own images with depth at some of their pixels."""
+"""Data of fine-tuning: our shards, or a user's own images with depth at some of their pixels."""
 
 from collections.abc import Sequence
 from dataclasses import replace

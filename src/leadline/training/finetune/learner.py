@@ -184,7 +184,7 @@ def start_network(recipe: FinetuneRecipe) -> ZooNetwork:
 
 
 def network_folder(recipe: FinetuneRecipe) -> Path:
-    """Where the files of the network lie that a fine-tuning starts from.
+    """Folder of the network that a fine-tuning starts from.
 
     Raises:
         InputError: If they are not to be had.

@@ -1,4 +1,4 @@
-"""What a network that takes a prompt is given while it learns: true depth as a coarse sensor would see it."""
+"""Prompts in training: true depth as a coarse sensor would measure it."""
 
 from typing import Final, NotRequired
 
@@ -59,7 +59,7 @@ def depth_with_truth(
     valid: Bool[np.ndarray, "h w"],
     grid: tuple[int, int],
 ) -> Float[Tensor, "h w"]:
-    """What a network says of an image whose truth is known: only a network that takes a prompt is given any of it.
+    """Prediction for an image whose truth is known: only a network that takes a prompt is given any of it.
 
     Args:
         network: Who is asked.

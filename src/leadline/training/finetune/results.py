@@ -1,4 +1,4 @@
-"""What a fine-tuning leaves behind: weights that others load, an ONNX file, and scores from before and after."""
+"""Results of a fine-tuning: weights that others load, an ONNX file, and scores from before and after."""
 
 import os
 import secrets
@@ -34,7 +34,7 @@ _GUARD: Final = "AbsRel"
 
 @dataclass(frozen=True, eq=False)
 class Finetuned:
-    """What came of it.
+    """Result of a fine-tuning.
 
     Args:
         report: Scores of the network "before" and "after" on the images that judge.

@@ -1,4 +1,4 @@
-"""What an optical-flow network is validated on while it trains."""
+"""Validation of an optical-flow network during its training."""
 
 import logging
 from pathlib import Path

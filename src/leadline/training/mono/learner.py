@@ -115,7 +115,7 @@ def pretrained(model: nn.Module, recipe: DepthData) -> Groups:
 
 
 def encoder_groups(model: nn.Module, rate: float) -> Sequence[dict[str, Any]]:
-    """What the optimiser learns: all but the encoder at its own rate, the encoder at another one.
+    """Parameter groups of the optimiser: all but the encoder at its own rate, the encoder at another one.
 
     Args:
         model: A network with an EfficientNet-Lite0 encoder.

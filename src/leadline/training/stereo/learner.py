@@ -42,12 +42,12 @@ class PairRecipe(Protocol):
 
     @property
     def augmentation(self) -> StereoAugmentation:
-        """How samples are changed."""
+        """Augmentation of samples."""
         ...
 
     @property
     def seed(self) -> int:
-        """Of order and augmentation."""
+        """Seed of order and augmentation."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a pair tells about its own disparity: the terms of learning without truth."""
+"""Photometric terms of a pair, for learning without truth."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -69,7 +69,7 @@ class PhotometricOptions:
             raise InputError(f"expected scales of at least 1 in photometric, got {self.scales}")
 
     def warmth(self, step: int) -> float:
-        """From 0 at the first step to 1 after the warm-up."""
+        """Share of the warm-up that is done: 0 at the first step, 1 after it."""
         return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
 
 
@@ -84,7 +84,7 @@ def both_ways(left: Float[Tensor, "b 3 h w"], right: Float[Tensor, "b 3 h w"]) -
 
 
 def other_view(layer: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Of a layer of `both_ways`: what each pair's other half says, as that pair sees it."""
+    """Other half of a layer of `both_ways`, mirrored into each pair's own view."""
     first, second = layer.chunk(2)
     return torch.cat([second, first]).flip(3)
 
@@ -174,7 +174,7 @@ def _nearest_seen(disparity: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
 def _difference(
     disparity: Tensor, target: Tensor, source: Tensor, seen: Tensor, options: PhotometricOptions
 ) -> Float[Tensor, ""]:
-    """How unlike are a view and the other one warped into it, at the disparity's own resolution."""
+    """Difference between a view and the other one warped into it, at the disparity's own resolution."""
     stride = target.shape[3] // disparity.shape[3]
     near, far = _shrunk(target, stride), _shrunk(source, stride)
     warped = warp_by_disparity(far, disparity.float() / stride)
