@@ -1,13 +1,16 @@
 """Recipes: what is not understood is refused."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS, DIFFUSION_BUILDERS, FLOW_BUILDERS, MONO_BUILDERS, REFINE_BUILDERS
-from leadline.training.recipe import load_recipe, recipe_names, resolved
+from leadline.training.recipe import METHODS, load_recipe, make_recipe, recipe_names, recipe_type, resolved
 
 MINIMAL = "model: leadline-fast\ndata: train\nvalidation: val\n"
 
@@ -86,3 +89,48 @@ def test_options_of_the_network_and_the_precision_are_checked(recipe):
         load_recipe(recipe(MINIMAL + "precision: 16-mixed\n"))
     with pytest.raises(InputError, match=r"for .*: model_options: norm, got \[1\]"):
         load_recipe(recipe(MINIMAL + "model_options: {norm: [1]}\n"))
+
+
+LEAF = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["2001-99-99", "1e-3", ".nan", "mypackage", "os:system", "a:b:c", ":", "leadline-fast", "l1", ""]),
+)
+ODD = st.recursive(
+    LEAF,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.text(max_size=5), st.integers()), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = sorted(
+    {entry.name for method in METHODS for entry in fields(recipe_type(method))} | {"method", "nothing", "steps "}
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(list(METHODS)), st.dictionaries(st.sampled_from(KEYS), ODD, max_size=4))
+def test_odd_values_are_a_recipe_or_one_line(method: str, values):
+    whole = {"method": method, "model": "leadline-fast", "data": "a", "validation": "b", **values}
+    told = ""
+    try:
+        read = make_recipe(whole, "r.yaml")
+    except InputError as refused:
+        told = str(refused)
+    if told:
+        assert len(told.splitlines()) == 1
+    else:
+        assert make_recipe(resolved(read), "itself") == read
+
+
+def test_a_recipe_of_version_0_1_is_read(recipe):
+    read = load_recipe(recipe("learning: refine\nmodel: leadline-refine\ndata: a\nvalidation: b\nmatched: c\n"))
+    assert (resolved(read)["method"], resolved(read)["prior_cache"]) == ("refine", "c")
+
+
+def test_no_warm_up_starts_with_the_full_rate(recipe):
+    read = load_recipe(recipe(MINIMAL + "warmup_steps: 0\n"))
+    assert read.warmup_steps == 0

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from leadline.errors import InputError
-from leadline.losses.reduce import masked_mean
+from leadline.losses.reduce import batch_mean, masked_mean
 from leadline.ops.filters import at_least_float32
 
 # Denominators are no smaller than this.
@@ -84,7 +84,7 @@ def low_rank(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"]) -
     """
     embedding, flat, _ = _normalised_embedding(flow, weight)
     norms = _svd(embedding * flat.unsqueeze(1))[1].sum(dim=1)
-    return (norms / flat.sum(dim=1).clamp_min(_SMALLEST)).mean().to(at_least_float32(flow).dtype)
+    return batch_mean(norms / flat.sum(dim=1).clamp_min(_SMALLEST)).to(at_least_float32(flow).dtype)
 
 
 def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], balance: float) -> Float[Tensor, ""]:
@@ -109,7 +109,7 @@ def subspace(flow: Float[Tensor, "b 2 h w"], weight: Float[Tensor, "b 1 h w"], b
     scaled = balance * _moments(embedding, flat)
     inverse = (scaled + torch.eye(9, dtype=scaled.dtype, device=scaled.device)).inverse()
     # The trace of a product of two symmetric matrices.
-    return 0.5 * (inverse * scaled).sum(dim=(1, 2)).mean().to(at_least_float32(flow).dtype)
+    return 0.5 * batch_mean((inverse * scaled).sum(dim=(1, 2))).to(at_least_float32(flow).dtype)
 
 
 def _matches(flow: Float[Tensor, "b 2 h w"]) -> tuple[Float64[Tensor, "b n 2"], Float64[Tensor, "b n 2"]]:

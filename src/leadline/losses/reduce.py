@@ -36,7 +36,14 @@ def image_means(values: Float[Tensor, "b *shape"], weight: Float[Tensor, "b *sha
         weight: Non-negative weights, 0 for pixels without truth.
     """
     sums = [_sums(*image) for image in zip(values, weight, strict=True)]
+    if not sums:  # empty as well, and still part of the graph
+        return at_least_float32(values).flatten(1).sum(dim=1)
     return torch.stack([total / count.clamp_min(1e-6) for total, count in sums])
+
+
+def batch_mean(values: Float[Tensor, "b *shape"]) -> Float[Tensor, ""]:
+    """Mean over the images of a batch; 0 for a batch without any."""
+    return values.sum() / max(1, values.numel())
 
 
 def _sums(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadline.errors import InputError
-from leadline.losses.reduce import image_means, masked_mean, multi_scale_sum
+from leadline.losses.reduce import batch_mean, image_means, masked_mean, multi_scale_sum
 from leadline.losses.robust import l2, masked_error
 from leadline.ops.filters import at_least_float32
 
@@ -30,7 +30,7 @@ def scale_invariant_log(
     Source: Eigen et al. 2014, equation 4.
     """
     spread, offset = _log_moments(prediction, truth, weight)
-    return (spread + (1.0 - balance) * offset.square()).mean()
+    return batch_mean(spread + (1.0 - balance) * offset.square())
 
 
 def root_scale_invariant_log(
@@ -61,6 +61,9 @@ def scale_and_shift_invariant(
     prediction: Float[Tensor, "b 1 h w"], truth: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
 ) -> Float[Tensor, ""]:
     """Mean absolute difference of both maps, each less its median and over its mean absolute deviation.
+
+    The paper's sum is over twice the number of pixels: its loss is half of this mean, and a gradient term of the
+    paper's weight alpha has the weight 2 alpha beside it.
 
     Args:
         prediction: Inverse depth up to scale and shift.
@@ -158,6 +161,9 @@ def gradient_matching(
 ) -> Float[Tensor, ""]:
     """Sum over scales of the mean absolute difference of both maps' gradients; halved by taking every other pixel.
 
+    Each mean is over the differences between two pixels with truth. The paper divides by the number of pixels with
+    truth instead, so that its term is smaller where the truth is sparse.
+
     Args:
         prediction: Aligned with the truth beforehand.
         truth: Anything where the weight is 0.
@@ -205,5 +211,5 @@ def standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h 
     medians = [
         v[w > 0].median() if bool((w > 0).any()) else v.new_zeros(()) for v, w in zip(values, weight, strict=True)
     ]
-    centred = values - torch.stack(medians).view(-1, 1, 1, 1)
+    centred = values - (torch.stack(medians) if medians else values.new_zeros(0)).view(-1, 1, 1, 1)
     return centred / _mean(centred.abs(), weight).clamp_min(1e-6)

@@ -31,17 +31,17 @@ def disparity_cross_entropy(
 
     Args:
         scores: Unnormalised log-probabilities of the disparities 0 .. d - 1.
-        truth: True disparity in bins; pixels beyond the last bin do not count.
+        truth: True disparity in bins; pixels beyond the last bin do not count. Anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth.
     """
     last = scores.shape[1] - 1
     weight = weight * (truth <= last)
-    position = truth.clamp(0, last)
-    lower = position.floor().clamp(max=last - 1)
+    position = truth.masked_fill(weight == 0, 0.0).clamp(0, last)
+    lower = position.floor().clamp(max=max(last - 1, 0))
     fraction = position - lower
     log_probability = scores.log_softmax(dim=1)
     index = lower.long()
-    nearest = log_probability.gather(1, index), log_probability.gather(1, index + 1)
+    nearest = log_probability.gather(1, index), log_probability.gather(1, (index + 1).clamp(max=last))
     return masked_mean(-(1.0 - fraction) * nearest[0] - fraction * nearest[1], weight)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from leadline.errors import InputError
 
 _AVERAGE = "average.module."
-_RENAMED = {"learning": "method", "matched": "prior_cache"}
+RENAMED_KEYS = {"learning": "method", "matched": "prior_cache"}
 """Keys of recipes of version 0.1 -> what they are called now."""
 _RENAMED_WEIGHTS = (".guidance.", ".sgbm_prior.")
 """Part of the names of weights of version 0.1, and what it is called now."""
@@ -35,7 +35,7 @@ def averaged_weights(checkpoint: Path) -> tuple[Mapping[str, Any], dict[str, Ten
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         recipe: Mapping[str, Any] = state["hyper_parameters"]["recipe"]
         named: Mapping[str, Tensor] = state["state_dict"]
-        recipe = {_RENAMED.get(key, key): value for key, value in recipe.items()}
+        recipe = {RENAMED_KEYS.get(key, key): value for key, value in recipe.items()}
         return recipe, {current_name(k.removeprefix(_AVERAGE)): v for k, v in named.items() if k.startswith(_AVERAGE)}
     except Exception as error:  # whatever torch raises on a foreign file
         reason = " ".join(str(error).split())[:120]

@@ -38,10 +38,20 @@ def box_ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) 
 
 
 def _ssim(first: Tensor, second: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
-    first, second = at_least_float32(first), at_least_float32(second)
+    kind = at_least_float32(first).dtype
+    first, second = _wide(first), _wide(second)
     first_mean, second_mean = mean(first), mean(second)
     first_variance = mean(first**2) - first_mean**2
     second_variance = mean(second**2) - second_mean**2
     covariance = mean(first * second) - first_mean * second_mean
     luminance = (2.0 * first_mean * second_mean + _LUMINANCE) / (first_mean**2 + second_mean**2 + _LUMINANCE)
-    return luminance * (2.0 * covariance + _CONTRAST) / (first_variance + second_variance + _CONTRAST)
+    structure = (2.0 * covariance + _CONTRAST) / (first_variance + second_variance + _CONTRAST)
+    return (luminance * structure).to(kind)
+
+
+def _wide(values: Tensor) -> Tensor:
+    """The values in float64: in float32 the variance of a bright flat window is lost, and SSIM comes out above 1.
+
+    Apple's GPUs have no float64.
+    """
+    return at_least_float32(values) if values.device.type == "mps" else values.double()

@@ -68,26 +68,36 @@ def difference_volume(
 
 
 def displacement_correlation_volume(
-    first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"], radius: int, stride: int = 1
+    first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"], radius: int, stride: int = 1, patch: int = 0
 ) -> Float[Tensor, "b {(2*radius+1)**2} h w"]:
     """Correlation over a square of displacements: V(y, x) = mean over channels of F(y, x) S(y + dy, x + dx).
+
+    With a patch, it is the sum of that over the pixels of the patch: V(y, x) = sum over o of mean over channels of
+    F((y, x) + o) S((y + dy, x + dx) + o).
 
     Args:
         first: Features of the first image.
         second: Features of the second image.
         radius: Displacements on each side of none.
         stride: Pixels of the features between neighbouring displacements.
+        patch: k, of patches of side 2 k + 1; offsets o are in [-k, k] x [-k, k].
     Returns:
-        The volume, displacements row by row from the upper left; 0 where the second image is left.
-    Source: Dosovitskiy et al. 2015 (FlowNetC), equation 1 with k = 0.
+        The volume, displacements row by row from the upper left; what lies outside an image adds 0.
+    Raises:
+        InputError: If the patch is negative.
+    Source: Dosovitskiy et al. 2015 (FlowNetC), equation 1, over channels as a mean.
     """
+    if patch < 0:
+        raise InputError(f"expected a patch of at least 0, got {patch}; 0 compares single pixels")
     height, width = first.shape[2:]
     reach = radius * stride
     padded = functional.pad(second, (reach, reach, reach, reach))
     steps = [stride * step for step in range(2 * radius + 1)]
-    return torch.stack(
+    volume = torch.stack(
         [(first * padded[:, :, y : y + height, x : x + width]).mean(dim=1) for y in steps for x in steps], dim=1
     )
+    side = 2 * patch + 1
+    return volume if patch == 0 else side**2 * functional.avg_pool2d(volume, side, stride=1, padding=patch)
 
 
 def _shifted_right(right: Float[Tensor, "b c h w"], disparities: int) -> Float[Tensor, "b c {disparities} h w"]:

@@ -5,6 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.ops.filters import at_least_float32
+
 
 def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c h w"]:
     """The right image as the left camera would see it: W(y, x) = R(y, x - d(y, x)), bilinear.
@@ -13,9 +15,11 @@ def warp_by_disparity(right: Float[Tensor, "b c h w"], disparity: Float[Tensor, 
         right: Image or features of the right view.
         disparity: Left-view disparity in pixels of these features.
     Returns:
-        The warped features; beyond the border the first or last column is repeated.
+        The warped features, at least float32: half precision has no columns beyond 256. Beyond the border the first
+        or last column is repeated.
     """
     batch, channels, height, width = right.shape
+    right, disparity = at_least_float32(right), at_least_float32(disparity)
     columns = torch.arange(width, device=right.device, dtype=disparity.dtype)
     position = (columns - disparity).clamp(0, width - 1)
     lower = position.detach().floor().clamp(max=max(width - 2, 0))

@@ -32,19 +32,19 @@ from typing import Any, Final, Literal, cast, final, get_args
 
 import cv2
 import numpy as np
-import yaml
 from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.files import read_bytes
+from leadline.io.yaml_text import parse_yaml
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import OnnxSession, reason_of
 
 Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["cubic", "linear", "area"]
-Side = Literal["shorter", "longer", "both", "native", "exact"]
+Side = Literal["shorter", "longer", "nearest", "both", "native", "exact"]
 
 _MOST_CARD_BYTES: Final = 1 << 20
 _EXTERNAL: Final = b"\x0a\x08location\x12"
@@ -61,7 +61,8 @@ class SizeRule:
     """The size at which a network sees an image.
 
     Args:
-        side: Which side gets the pixels: shorter, longer, both, native for none, or exact for a height and a width.
+        side: Which side gets the pixels: shorter, longer, nearest for the one that changes least (as in
+            transformers for DPT and Depth Anything), both, native for none, or exact for a height and a width.
         pixels: Of that side; 0 for native and exact.
         multiple_of: Each side is rounded to a multiple of it; 1 for exact.
         height: For exact only.
@@ -100,7 +101,10 @@ class SizeRule:
         """
         if self.side == "exact":
             return self.height, self.width
-        goal = {"shorter": min(height, width), "longer": max(height, width), "both": 0, "native": 0}[self.side]
+        shorter, longer = min(height, width), max(height, width)
+        # At equal change the height counts, as there.
+        nearest = width if abs(1.0 - self.pixels / width) < abs(1.0 - self.pixels / height) else height
+        goal = {"shorter": shorter, "longer": longer, "nearest": nearest, "both": 0, "native": 0}[self.side]
         if self.side == "both":
             sides: tuple[float, float] = float(self.pixels), float(self.pixels)
         else:
@@ -291,10 +295,7 @@ def read_onnx_card(path: Path | str) -> OnnxDepthCard:
     Raises:
         InputError: If it is missing, not YAML, or has an unknown, missing or wrong key.
     """
-    try:
-        content = yaml.safe_load(read_bytes(path, "a card in YAML", _MOST_CARD_BYTES))
-    except yaml.YAMLError as error:
-        raise InputError(f"expected a card in YAML, could not read {path}: {' '.join(str(error).split())}") from None
+    content = parse_yaml(read_bytes(path, "a card in YAML", _MOST_CARD_BYTES), "a card", str(path))
     keys = _checked(content, OnnxDepthCard, f"the card {path}")
     keys["size"] = SizeRule(**_checked(keys["size"], SizeRule, f"size on the card {path}"))
     return OnnxDepthCard(**keys)

@@ -8,10 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from leadline.data.catalog import DatasetSpec
 from leadline.errors import InputError
+from leadline.io.files import read_bytes
+from leadline.io.yaml_text import MOST_BYTES, parse_yaml
+from leadline.models.checkpoint import RENAMED_KEYS
 from leadline.models.places import imported
 
 
@@ -99,7 +100,8 @@ class DataShare:
     def __post_init__(self) -> None:
         """Refuses what cannot be drawn."""
         if not 0.0 < self.weight < math.inf:
-            raise InputError(f"expected a positive weight of {self.data} in the recipe's mix, got {self.weight}")
+            place = _one_line(self.data)
+            raise InputError(f"expected a positive weight of {place} in the recipe's mix, got {self.weight}")
 
 
 def require_range(recipe: object, name: str, *, least: int | float = -math.inf, most: int | float = math.inf) -> None:
@@ -167,6 +169,8 @@ METHODS: Mapping[str, tuple[str, str]] = {
     ),
 }
 _DEFAULT_METHOD = "stereo"
+_LARGEST = 10**300
+"""Whole numbers beyond it have no float."""
 _LARGEST_SEED = 2**32 - 1
 """Largest seed that numpy takes."""
 _FOLDERS = {"recipe": "leadline.training.recipes", "plan": "leadline.training.ablation.plans"}
@@ -200,11 +204,16 @@ def make_recipe(values: Mapping[str, object], where: str) -> Recipe:
     Raises:
         InputError: If a key is unknown, missing or of the wrong type.
     """
-    values = dict(values)
+    values = {RENAMED_KEYS.get(str(key), str(key)): value for key, value in values.items()}
     method = values.pop("method", _DEFAULT_METHOD)
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"expected method to be one of {', '.join(METHODS)} in {where}, got {method!r}")
-    return _build(imported(METHODS[method][0], "a recipe"), values, where)
+    return _build(recipe_type(method), values, where)
+
+
+def recipe_type(method: str) -> type[Recipe]:
+    """The class of a method's recipes."""
+    return imported(METHODS[method][0], "a recipe")
 
 
 def read_yaml(place: str | Path, kind: Literal["recipe", "plan"]) -> dict[str, Any]:
@@ -217,10 +226,10 @@ def read_yaml(place: str | Path, kind: Literal["recipe", "plan"]) -> dict[str, A
         InputError: If there is no such file, or it holds something else.
     """
     path = Path(place)
-    try:
-        values = yaml.safe_load(path.read_text() if path.exists() else _bundled(str(place), kind))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"expected a {kind} in YAML, could not read {place}: {' '.join(str(error).split())}") from None
+    if _exists(path) and not path.is_file():
+        raise InputError(f"expected a {kind} in YAML, could not read {place}: it is no plain file")
+    content = read_bytes(path, f"a {kind} in YAML", MOST_BYTES) if _exists(path) else _bundled(str(place), kind)
+    values = parse_yaml(content, f"a {kind}", str(place))
     if not isinstance(values, dict):
         raise InputError(f"expected a {kind} of keys and values, got {type(values).__name__} in {place}")
     return values
@@ -268,6 +277,13 @@ def method_of(recipe: object) -> str:
     return next(name for name, (place, _) in METHODS.items() if place.endswith(f":{type(recipe).__name__}"))
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
+
+
 def _bundled_names(kind: str) -> list[str]:
     entries = files(_FOLDERS[kind]).iterdir()
     return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
@@ -292,21 +308,27 @@ def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa
 def _convert(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation
     """The value as the annotation wants it: lists become tuples, ints floats; anything else is refused."""
     if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
-        return _build(hint, value, where)
+        return _build(hint, {str(key): part for key, part in value.items()}, where)
     if get_origin(hint) in (types.UnionType, Union, Literal):
         return _convert_choice(hint, value, where)
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
-        return {str(key): _convert(get_args(hint)[1], part, f"{where}: {key}") for key, part in value.items()}
+        return {
+            str(key): _convert(get_args(hint)[1], part, f"{where}: {_one_line(key)}") for key, part in value.items()
+        }
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         items = get_args(hint)
         items = (items[0],) * len(value) if items[-1] is Ellipsis else items
         if len(items) == len(value):
             return tuple(_convert(item, part, where) for item, part in zip(items, value, strict=True))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
         return float(value)
     if not isinstance(hint, type) or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise InputError(f"expected {getattr(hint, '__name__', hint)} for {where}, got {value!r}")
     return value
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def _convert_choice(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation

@@ -13,14 +13,16 @@ import pytest
 import torch
 
 from leadline.apps.cli.main import main
-from leadline.data.mono.augment import MonoAugmentation
+from leadline.data.mono.augment import MonoAugmentation, augment_mono
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.stream import Stream
 from leadline.errors import InputError, MissingExtraError
 from leadline.export import zoo as export
+from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
 from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo import zoo_card
+from leadline.models.zoo.dense import load_parts
 from leadline.samples import DepthSample
 from leadline.training.finetune.data import DepthPart, open_depth, split
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
@@ -224,7 +226,58 @@ def test_views_are_those_that_the_network_will_see(save, data):
     relative = zoo.load_trainable(save("depth_anything"), zoo_card(NAMES["depth_anything"]))
     assert usual_augmentation(relative, part) == MonoAugmentation((56, 84))
     metric = zoo.load_trainable(save("metric_depth_anything"), zoo_card(NAMES["metric_depth_anything"]))
-    assert usual_augmentation(metric, part) == MonoAugmentation((56, 84), (1.0, 1.0), 0.0)
+    # A square of the shorter side, in which portraits and landscapes of one camera have one focal length.
+    assert usual_augmentation(metric, part) == MonoAugmentation((56, 56), scale=(1.0, 1.0), log2_stretch=0.0)
+
+
+class Images:
+    """Images of some sizes, taken by a camera of 500 px, with everything at 2 m."""
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def key(self, index: int, /) -> str:
+        return f"image {index}"
+
+    def __getitem__(self, index: int, /) -> DepthSample:
+        height, width = self.sizes[index]
+        camera = Pinhole(500.0, 500.0, (width - 1) / 2, (height - 1) / 2, height, width)
+        truth = DepthMap(np.full((height, width), 2.0, np.float32), np.ones((height, width), bool), "metric")
+        return DepthSample(self.key(index), np.zeros((height, width, 3), np.uint8), truth, camera)
+
+
+@pytest.mark.parametrize("first", [(480, 640), (640, 480)])
+@pytest.mark.parametrize("size", [(480, 640), (640, 480), (360, 640), (40, 64)])
+def test_metres_are_learned_at_the_focal_length_at_which_they_are_used(save, first, size):
+    network = zoo.load_trainable(save("metric_depth_anything"), zoo_card(NAMES["metric_depth_anything"]))
+    first = size if size == (40, 64) else first  # such small images are never enlarged as much as others
+    images = Images(first, size)
+    options = usual_augmentation(network, DepthPart(images, [0, 1]))
+    learned = augment_mono(images[1], options, np.random.default_rng(0)).camera
+    used = images[1].camera.scaled(*network.size.applied(*size))
+    ratio = (learned.focal_x_px * learned.focal_y_px / used.focal_x_px / used.focal_y_px) ** 0.5
+    # The sides that the network sees are multiples of 14, the square's too.
+    assert ratio == pytest.approx(1.0, abs=0.1 if size != (40, 64) else 0.25)
+
+
+def test_images_of_several_sizes_are_refused_where_the_network_keeps_them(save):
+    network = zoo.load_trainable(save("glpn"), zoo_card(NAMES["glpn"]))
+    with pytest.raises(InputError, match=r"one size for the metres of glpn-nyu, got 64x32 and 32x64 \(image 1\)"):
+        usual_augmentation(network, DepthPart(Images((32, 64), (64, 32)), [0, 1]))
+    assert usual_augmentation(network, DepthPart(Images((32, 64), (32, 64)), [0, 1])).crop == (32, 64)
+
+
+@pytest.mark.parametrize("build", ["depth_anything", "dpt"])
+def test_the_network_s_size_is_that_of_its_processor(save, build):
+    folder = save(build)
+    rule = zoo.load_trainable(folder, zoo_card(NAMES[build])).size
+    _, processor = load_parts(folder, zoo_card(NAMES[build]), "cpu")
+    for height, width in [(40, 64), (60, 90), (64, 40), (50, 58), (58, 50), (30, 30), (200, 90), (120, 120), (40, 200)]:
+        pixels = processor(np.zeros((height, width, 3), np.uint8), return_tensors="pt")["pixel_values"]
+        assert rule.applied(height, width) == tuple(pixels.shape[2:]), (height, width)
 
 
 def test_data_comes_from_shards_and_from_images(data, tmp_path):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from leadline.data.augmentation import require_between
 from leadline.data.tone import apply_tone, random_tone
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
@@ -39,6 +40,12 @@ class MonoAugmentation:
     blur: float = 0.25
     noise: float = 0.35
     jpeg: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Refuses changes that give no image."""
+        require_between(self, 1e-3, 1.0, "scale")
+        require_between(self, 0.0, 5.0, "log2_stretch")
+        require_between(self, 0.0, 1.0, "flip", "tone", "grey", "saturation", "blur", "noise", "jpeg")
 
 
 def augment_mono(sample: DepthSample, options: MonoAugmentation, rng: np.random.Generator) -> DepthSample:

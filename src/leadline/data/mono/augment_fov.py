@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from leadline.data.augmentation import require_between
 from leadline.data.mono.shards import FARTHEST_M
 from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
@@ -38,6 +39,8 @@ class FovAugmentation:
         """Refuses what gives no image."""
         if not 0.0 < self.window[0] <= self.window[1]:
             raise InputError(f"expected a window of 0 < least <= most in the recipe, got {self.window}")
+        require_between(self, 0.0, 10.0, "window")
+        require_between(self, 0.0, 1.0, "flip", "tone")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from leadline.data.augmentation import require_between
 from leadline.data.tone import apply_tone, random_tone
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
@@ -15,6 +16,10 @@ from leadline.samples import StereoSample
 
 #: Least and largest spread of the blur.
 _BLUR_PX: Final = (0.6, 8.0)
+
+
+_MOST_LOG2 = 5.0
+"""Images are not shrunk or enlarged by more than 2 to the power of this."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,13 @@ class StereoAugmentation:
     photometric: float = 0.7
     asymmetric: float = 0.3
     erase: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Refuses changes that give no image."""
+        require_between(self, -_MOST_LOG2, _MOST_LOG2, "log2_scale")
+        require_between(self, 0.0, _MOST_LOG2, "log2_stretch")
+        require_between(self, 0.0, 1.0, "flip_views", "flip_rows", "photometric", "asymmetric", "erase")
+
     blur: float = 0.0
 
 

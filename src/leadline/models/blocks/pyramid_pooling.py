@@ -17,7 +17,8 @@ class SpatialPyramidPooling(nn.Module):
         channels: Channels that come in.
         branch: Channels of each size.
         sizes: Sides of the squares in pixels of the features, whose sides they divide.
-    Source: He et al. 2014 (SPP); the fixed squares as in Chang and Chen 2018 (PSMNet), section 3.2.
+    Source: He et al. 2014 (SPP); with fixed squares Chang and Chen 2018 (PSMNet), section 3.2, whose sides are 64, 32,
+        16 and 8 pixels of the features.
     """
 
     def __init__(self, channels: int, branch: int, sizes: Sequence[int]) -> None:

@@ -22,7 +22,10 @@ from leadline.ops import concatenation_volume, soft_argmin
 
 
 class PyramidFeatures(nn.Module):
-    """Features of one view at 1/4, with the context of squares of 8 to 64 pixels.
+    """Features of one view at 1/4, with the context of squares of 8 to 64 pixels of the image.
+
+    The paper's squares are four times as large on each side, 32 to 256 pixels: the images that this network is for are
+    smaller, and their sides would have to be multiples of 256.
 
     Args:
         outputs: Channels that go out.

@@ -190,7 +190,9 @@ def _size_rule(processor: Any, card: ZooCard) -> SizeRule:  # noqa: ANN401 - as 
     if card.family == "glpn":
         return SizeRule("native", 0, int(processor.size_divisor))
     pixels = min(int(processor.size["height"]), int(processor.size["width"]))
-    return SizeRule("shorter", pixels, int(processor.ensure_multiple_of))
+    # ZoeDepth's pads the image first, so that there is no one rule.
+    side = "shorter" if card.family == "zoedepth" else "nearest"
+    return SizeRule(side, pixels, int(processor.ensure_multiple_of))
 
 
 def with_lora(network: ZooNetwork, rank: int) -> ZooNetwork:

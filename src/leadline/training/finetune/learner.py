@@ -46,6 +46,8 @@ _LEAST_PIXELS: Final = 16
 _MAY_CHANGE: Final = frozenset(
     {"steps", "warmup_steps", "decay_steps", "epoch_steps", "validate_epochs", "workers", "accept_licence"}
 )
+_MOST_LOOKED_AT: Final = 200
+"""Images whose size is looked at, evenly spaced ones if there are more."""
 _NEAREST_M: Final = 1e-3
 _FARTHEST_INVERSE: Final = 1e-6
 
@@ -230,19 +232,38 @@ def chosen_loss(card: ZooCard, wanted: FinetuneLoss | None) -> FinetuneLoss:
 
 
 def usual_augmentation(network: ZooNetwork, part: DepthPart) -> MonoAugmentation:
-    """Views of the size and shape at which the network will see the first image; for metres with its focal length.
+    """Views as the network will see the images; for metres with the focal length that they have there.
 
-    A network that squeezes all images into one size is given whole ones, which it squeezes itself.
+    For metres the views are squares with the shorter side that the network will see: a portrait and a landscape of one
+    camera then have one focal length in them, which views of one of the two shapes would change. A network that
+    squeezes all images into one size is given whole ones, which it squeezes itself.
 
     Args:
-        network: Who learns.
-        part: What from.
+        network: The network that learns.
+        part: The images.
+    Raises:
+        InputError: If the images have several sizes, and the network takes metres from images of their own size.
     """
     height, width = part[0].image.shape[:2]
     crop = (height, width) if network.size.side == "exact" else network.size.applied(height, width)
-    if network.kind == "metric":
-        return MonoAugmentation(crop, scale=(1.0, 1.0), log2_stretch=0.0)
-    return MonoAugmentation(crop)
+    if network.kind != "metric":
+        return MonoAugmentation(crop)
+    if network.size.side == "native":
+        _require_one_size(part, network.card.name)
+    elif network.size.side != "exact":
+        crop = (min(crop), min(crop))
+    return MonoAugmentation(crop, scale=(1.0, 1.0), log2_stretch=0.0)
+
+
+def _require_one_size(part: DepthPart, name: str) -> None:
+    """Refuses images of several sizes: views of one size would have another focal length than the network will see."""
+    first = part[0].image.shape[:2]
+    for index in range(0, len(part), max(1, len(part) // _MOST_LOOKED_AT)):
+        if (size := part[index].image.shape[:2]) != first:
+            raise InputError(
+                f"expected images of one size for the metres of {name}, got {first[1]}x{first[0]} and "
+                f"{size[1]}x{size[0]} ({part.key(index)}); bring them to one size, or learn from one size at a time"
+            )
 
 
 def finetune_terms(
