@@ -11,7 +11,7 @@ from leadline.export import onnx
 @pytest.mark.parametrize(("words", "guided"), [([], True), (["--unguided"], False)])
 def test_a_checkpoint_is_exported(words, guided, tmp_path, monkeypatch, capsys):
     def export_checkpoint(checkpoint, output, *how):
-        assert how == (1.5, guided)
+        assert how == (1.5, guided, None)
         output.write_bytes(bytes(2_000_000))
         return "0.00051 px"
 
