@@ -64,6 +64,8 @@ class OnnxGraph:
     ) -> list[Float32[np.ndarray, "..."]]:
         """The named outputs for the named inputs, each of the (height, width) of the first input.
 
+        Flow has two channels besides.
+
         Raises:
             InputError: If the graph does not take the inputs, or answers with something else.
             MemoryError: If there is not enough memory.
@@ -77,7 +79,7 @@ class OnnxGraph:
             raise InputError(f"expected {_EXPECTED}, {self.path} failed: {reason_of(error)}; export it again") from None
         size = next(iter(arrays.values())).shape[:2]
         for name, layer in zip(names, found, strict=True):
-            if layer.dtype != np.float32 or layer.shape != size:
+            if layer.dtype != np.float32 or layer.shape[:2] != size or layer.shape[2:] not in ((), (2,)):
                 kind = "" if layer.dtype == np.float32 else f" of {layer.dtype}"
                 raise InputError(
                     f"expected {name} of {self.path} in float32 and the image's (height, width) {size}, got "

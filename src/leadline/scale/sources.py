@@ -81,8 +81,8 @@ class ScaleSource:
         """
         if self.needs_camera and camera is None:
             raise InputError(
-                f"expected a known focal length for the scale from {self.text}, got none; give focal_px, fov_deg or "
-                "a calibration"
+                f"expected a known focal length for the scale from {self.text}, got none; "
+                "give focal_px, fov_deg or a calibration"
             )
         if self.form == "height":
             assert camera is not None

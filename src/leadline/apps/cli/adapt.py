@@ -59,8 +59,8 @@ def adapt(
         else [(pair.left, pair.right) for pair in find_pairs(pairs, right)]
     )
     network = load_trainable(model)
+    adapted = fine_tune(network, files, options, output)
     with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)) as place:
-        adapted = fine_tune(network, files, options, output)
         parity_px = export_network(adapted.inference, "stereo", place / _MODEL_FILE)
         summary: Mapping[str, Any] = {
             "model": model,
