@@ -14,7 +14,7 @@ def masked_mean(values: Float[Tensor, "*shape"], weight: Float[Tensor, "*shape"]
     """Weighted mean over the pixels that count: sum(w v) / sum(w); 0 with zero gradient where no pixel counts.
 
     Where several processes share a batch and gradients are recorded, both sums are over the whole batch: the mean of
-    the processes' means would weigh a pixel by how few others its process has. So every process must call it likewise;
+    the processes' means would weigh a pixel by how few others its process has. So every process must call it, too;
     a statistic of one image is `image_means`.
 
     Args:

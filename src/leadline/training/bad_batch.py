@@ -29,7 +29,7 @@ def _arrays(part: object, name: str) -> Iterator[tuple[str, np.ndarray]]:
     elif isinstance(part, list | tuple):
         parts = enumerate(part)
     elif isinstance(part, Tensor):
-        # numpy knows no bfloat16.
+        # numpy has no bfloat16.
         yield name, (part.float() if part.dtype == torch.bfloat16 else part).detach().cpu().numpy()
         return
     else:

@@ -16,7 +16,7 @@ def process_rank() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this process speaks for all, before they have met too."""
+    """Whether this process is the first of all; known before they are connected, too."""
     names = ("RANK",) if "RANK" in os.environ else ("LOCAL_RANK", "NODE_RANK")
     return all(int(os.environ.get(name, "0")) == 0 for name in names) and process_rank() == 0
 

@@ -26,7 +26,7 @@ class Entry:
 
     Args:
         name: Names its folder.
-        theme: What it is about; empty for the base.
+        theme: Its group; empty for the base.
         change: What differs from the base, in words of the recipe.
         recipe: All of it.
     """
@@ -64,7 +64,7 @@ class Plan:
 
 
 def load_plan(plan: str | Path, overrides: Mapping[str, object] | None = None) -> Plan:
-    """Read a plan and check that each entry is a recipe, differs from the base by one key, and sees as many samples.
+    """Read a plan and check that each entry is a recipe, differs from the base by one key, and has as many samples.
 
     Args:
         plan: Name of a bundled plan or path of a YAML file: `title`, `recipe` (keys of a supervised stereo recipe)

@@ -32,7 +32,7 @@ class Measured:
     """Result of an entry.
 
     Args:
-        entry: Which one.
+        entry: The entry.
         gflop: 10^9 floating-point operations of one pair of the crop's size, forward: convolutions and matrix products.
         parameters: Learnt values.
         runs: Of each seed, score -> its value; empty if its numbers were not finite. EPE in px, bad-2 in percent;
@@ -60,7 +60,7 @@ class Measured:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """None without any."""
+    """Mean of some values; None without any."""
     return statistics.fmean(values) if values else None
 
 

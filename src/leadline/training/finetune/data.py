@@ -21,7 +21,7 @@ from leadline.training.mono.validation import MonoValidationItem
 from leadline.training.sources import depth_source
 
 _HELD_BACK: Final = 10
-"""Where nothing else is given to validate on, one of so many images is held back."""
+"""Images of which one is held back for validation where no other images are given."""
 _SHOWN: Final = 4
 
 
@@ -113,7 +113,7 @@ def open_depth(place: str | DatasetSpec) -> Source[DepthSample]:
 def split(
     data: str | DatasetSpec, validation: str | DatasetSpec, farthest_m: float | None
 ) -> tuple[DepthPart, DepthPart]:
-    """Samples to learn from, and samples to judge by.
+    """Samples to learn from, and samples to validate on.
 
     Args:
         data: As for `open_depth`.
@@ -149,7 +149,7 @@ def _require_truth(part: DepthPart, data: str | DatasetSpec, farthest_m: float |
 
 @final
 class FinetuneValidation(Dataset[MonoValidationItem]):
-    """Whole images to judge by, evenly spaced ones if there are many.
+    """Whole images to validate on, evenly spaced ones if there are many.
 
     Args:
         part: Where they lie.

@@ -62,7 +62,7 @@ def depth_with_truth(
     """Prediction for an image whose truth is known: only a network that takes a prompt is given any of it.
 
     Args:
-        network: Who is asked.
+        network: The network.
         image: RGB.
         depth: Metres.
         valid: Where it is known.

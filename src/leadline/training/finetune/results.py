@@ -37,7 +37,7 @@ class Finetuned:
     """Result of a fine-tuning.
 
     Args:
-        report: Scores of the network "before" and "after" on the images that judge.
+        report: Scores of the network "before" and "after" on the validation images.
         learned: How many images it learned from.
         parity: Largest difference between torch and ONNX Runtime as a share of the range; None without an ONNX file.
         no_onnx: Why there is none.
@@ -49,7 +49,7 @@ class Finetuned:
     no_onnx: str | None
 
     def scores(self, method: str) -> Mapping[str, float]:
-        """Means over the images that judge, by metric.
+        """Means over the validation images, by metric.
 
         Args:
             method: before or after.
@@ -64,7 +64,7 @@ class Finetuned:
 
 
 def write_finetuned(recipe: FinetuneRecipe, checkpoint: Path, output: Path) -> Finetuned:
-    """Judges the averaged network of a run, and writes it: model/, adapter/ for LoRA, model.onnx and model.yaml.
+    """Scores the averaged network of a run, and writes it: model/, adapter/ for LoRA, model.onnx and model.yaml.
 
     Each of them is whole or absent.
 
@@ -98,7 +98,7 @@ def write_finetuned(recipe: FinetuneRecipe, checkpoint: Path, output: Path) -> F
 
 
 def remove_results(output: Path) -> None:
-    """Removes what an earlier run left, its checkpoint too, lest any of it be taken for new.
+    """Removes the results of an earlier run, its checkpoint too, so that none of them is taken for new.
 
     Args:
         output: The folder, which may be absent.

@@ -24,7 +24,7 @@ from leadline.ops.filters import box_mean
 
 _CENSUS_RADIUS: Final = 2
 _EDGE_BETA: Final = 10.0
-"""How firmly an edge of the image stops the smoothing."""
+"""Strength with which an edge of the image stops the smoothing."""
 _VOLUME_TEMPERATURE: Final = 0.05
 """Census difference by which one disparity explains a pixel e times worse than another."""
 _AGGREGATED_PX: Final = 1

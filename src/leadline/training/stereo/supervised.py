@@ -29,7 +29,7 @@ _ENCODER: Final = "features.encoder."
 _EDGES_SHARE: Final = 0.5
 _SMOOTHNESS_SHARE: Final = 0.05
 _EDGE_BETA: Final = 10.0
-"""How firmly a sure edge stops the smoothing: to nearly nothing."""
+"""Strength with which a sure edge stops the smoothing: to nearly nothing."""
 
 
 @final
