@@ -38,6 +38,7 @@ class DatasetSpec:
         matcher_range_px: Largest disparity that the matcher looks for.
         behind_screen_px: How far behind the screen things of WSVD lie at most.
         max_difference_s: How far apart image and depth of TUM RGB-D may be in time.
+        distance: Of kitti-lidar's points: scanner, the published truth, or camera, along the optical axis.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class DatasetSpec:
     matcher_range_px: int | None = None
     behind_screen_px: int | None = None
     max_difference_s: float | None = None
+    distance: str | None = None
 
     def options(self) -> dict[str, str | int | float]:
         """The options that are given."""

@@ -77,7 +77,7 @@ def test_a_paper_score(name, dataset, metric, value, where) -> None:
 @pytest.mark.parametrize("name", [name for name, card in ZOO.items() if card.restriction is not None])
 def test_a_licence_with_restrictions_must_be_accepted(name, tmp_path) -> None:
     card = ZOO[name]
-    with pytest.raises(InputError, match=rf"{card.licence} {card.restriction}; .*--accept-licence"):
+    with pytest.raises(InputError, match=rf"{card.licence} {card.restriction}; .*accept_licence=True"):
         load_zoo(name, tmp_path)
 
 
