@@ -20,6 +20,9 @@ from leadline.models.stereo.edgestereo import EdgeStereo
 from leadline.runtime.graph import StereoGraph
 from leadline.training.stereo.supervised import stereo_terms
 
+#: Of the networks whose graph is compared, those that are traced in less than 20 s.
+QUICKLY_EXPORTED = ("plain", "unet")
+
 
 def random_pair(batch: int, height: int, width: int) -> torch.Tensor:
     return torch.rand((2, batch, 3, height, width), generator=torch.Generator().manual_seed(1))
@@ -62,7 +65,14 @@ def test_two_processor_cores_can_train_it(name):
     assert counter.get_total_flops() * 50 < 15e9
 
 
-@pytest.mark.parametrize("name", [name for name in BUILDERS if name != "leadline-fast"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICKLY_EXPORTED else pytest.param(name, marks=pytest.mark.slow)
+        for name in BUILDERS
+        if name != "leadline-fast"
+    ],
+)
 def test_the_exported_graph_does_what_torch_does(name, tmp_path: Path):
     path = tmp_path / "network.onnx"
     # In a process of its own: tracing a network whose every call is type-checked takes minutes.

@@ -15,6 +15,10 @@ def require_between(options: object, least: float, most: float, *names: str) -> 
         names: Names of the options.
     Raises:
         InputError: If one is outside, not finite, or a pair in the wrong order.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> require_between(SimpleNamespace(gamma=(0.8, 1.2)), 0.5, 2.0, "gamma")
     """
     for name in names:
         value = getattr(options, name)

@@ -50,6 +50,10 @@ def parse_yaml(content: bytes | str, expected: str, where: str) -> Any:  # noqa:
         where: Where it comes from, for the message.
     Raises:
         InputError: If it is not YAML, has an alias or a key twice, or is larger than 1 MiB.
+
+    Example:
+        >>> parse_yaml("{steps: 100, model: plain}", "a recipe", "small.yaml")
+        {'steps': 100, 'model': 'plain'}
     """
     if len(content) > MOST_BYTES:
         raise InputError(f"expected {expected} of at most {MOST_BYTES} bytes, got {len(content)} in {where}")
