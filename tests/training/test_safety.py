@@ -58,7 +58,12 @@ def different(one: Path, other: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "code"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+    ],
 )
 def test_a_process_that_dies_within_an_epoch_goes_on_exactly(toy_recipe, tmp_path, one_thread, number, code):
     straight = train(toy_recipe, tmp_path / "straight")

@@ -170,6 +170,7 @@ def test_absent_adapters_are_missed(network: IntrinsicLora):
         network.load_state_dict(state)
 
 
+@pytest.mark.slow
 def test_learning_lowers_the_loss_and_leaves_the_generator_alone(
     recipe: IntrinsicLoraRecipe, tmp_path: Path, monkeypatch
 ):
