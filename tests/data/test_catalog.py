@@ -371,7 +371,8 @@ def test_a_recipe_with_a_data_set_survives_its_checkpoint(tmp_path: Path):
 def test_a_recipe_trains_from_a_data_set(tree, name: str, method: str, model: str):
     spec = {"dataset": name, "root": str(tree.root), **TREES[name](tree)}
     own = {"imagenet": False, "sky_weight": 0.0} if method == "mono" else {}
-    values = {"method": method, "model": model, "data": spec, "validation": spec, **COMMON, **own, "validate_epochs": 1}
+    values = {"method": method, "model": model, "data": spec, "validation": dict(spec), **COMMON, **own}
+    values["validate_epochs"] = 1
     tree.text("recipe.yaml", yaml.safe_dump(values))
     assert load_recipe(tree.root / "recipe.yaml").data == DatasetSpec(**spec)
     assert main(["train", str(tree.root / "recipe.yaml"), "--output", str(tree.root / "run")]) == 0
