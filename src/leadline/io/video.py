@@ -1,12 +1,358 @@
-"""Single frames of video files."""
+"""Frames of films, of folders and of patterns, one at a time and with their times."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.errors import InputError
+from leadline.errors import InputError, MissingExtraError
+from leadline.io.files import read_bytes
+from leadline.io.images import decode_image, to_8bit
+from leadline.io.pair_files import IMAGE_SUFFIXES, is_many, left_out, list_images, short_names
+
+VIDEO_SUFFIXES: Final = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".flv", ".3gp", ".ogv", ".mjpeg", ".mjpg", ".gif", ".h264", ".h265", ".hevc"),
+)
+"""Files that are taken for films, in lower case."""
+_SEEK_FROM: Final = 32
+"""Frames ahead up to which decoding on is simpler than looking for the next key frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a sequence.
+
+    Args:
+        name: Short, unique in its sequence, in the order of time: an image's name, or a number of six digits.
+        pixels: RGB, upright.
+        time_s: When it was taken, seconds, as the film says; of images only where the caller gave frames a second.
+        notes: What was changed on the way, one line each, for the user.
+    """
+
+    name: str
+    pixels: UInt8[np.ndarray, "h w 3"]
+    time_s: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class FrameSequence(Protocol):
+    """Frames in the order of time. Only those of the last call are held in memory."""
+
+    @property
+    def source(self) -> str:
+        """The film, folder or pattern."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A short name for each frame."""
+        ...
+
+    @property
+    def times_s(self) -> tuple[float, ...] | None:
+        """Time of each frame, seconds, if known; they rise, but not always by the same step."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or assumed, one line each, for the user."""
+        ...
+
+    def files(self, *indices: int) -> tuple[Path, ...]:
+        """The files that these frames come from."""
+        ...
+
+    def load(self, *indices: int) -> tuple[Frame, ...]:
+        """Frames by their numbers from 0, brought to 8 bits together; cheapest if numbers rise from call to call.
+
+        Raises:
+            InputError: If one cannot be read.
+        """
+        ...
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames, one in memory at a time."""
+        ...
+
+
+def is_film(source: str | Path) -> bool:
+    """Whether a name is one of a film.
+
+    >>> is_film("street.MP4"), is_film("street.png")
+    (True, False)
+    """
+    return Path(source).suffix.lower() in VIDEO_SUFFIXES and not Path(source).is_dir()
+
+
+def is_sequence(source: str | Path) -> bool:
+    """Whether a name stands for many frames: a film, a folder or a pattern.
+
+    >>> is_sequence("street.mp4"), is_sequence("frames/*.png"), is_sequence("street.png")
+    (True, True, False)
+    """
+    return is_film(source) or is_many(str(source))
+
+
+def open_frames(source: str | Path, fps: float | None = None) -> FrameSequence:
+    """The frames of a film, of a folder of images, or of a pattern such as "frames/*.png".
+
+    Args:
+        source: A film needs PyAV: `pip install "leadline[video]"`. Images are taken in natural order: 2 before 10.
+        fps: Frames a second of images, if known. A film's own times are taken as they are.
+    Raises:
+        InputError: If there is nothing, the film cannot be decoded or has no frame, or fps is not above 0 or is given
+            for a film.
+        MissingExtraError: If PyAV is not installed.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.images import write_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for number in (10, 2):
+        ...         write_image(f"{folder}/{number}.png", np.full((2, 3), number, np.uint8))
+        ...     frames = open_frames(folder, fps=2.0)
+        ...     [(frame.name, frame.time_s, int(frame.pixels.max())) for frame in frames]
+        [('2', 0.0, 2), ('10', 0.5, 10)]
+    """
+    if fps is not None and not fps > 0:
+        raise InputError(f"expected frames a second above 0, got {fps}")
+    if not is_film(source):
+        text = str(source)
+        if not is_many(text):
+            raise InputError(
+                f"expected a film, a folder of images or a pattern, got {text}; films end in "
+                f"{', '.join(VIDEO_SUFFIXES[:8])} ..."
+            )
+        return ImageFrames(list_images(text), fps, text, left_out(text, suffixes=IMAGE_SUFFIXES))
+    if fps is not None:
+        raise InputError(f"expected no frames a second for a film, got {fps}; {source} has times of its own")
+    return FilmFrames(source)
+
+
+@final
+class ImageFrames:
+    """Images as frames.
+
+    Args:
+        paths: In the order of time.
+        fps: Frames a second, if known.
+        source: The folder or pattern, for messages.
+        notes: What was left out.
+    Raises:
+        InputError: If two would have one name.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], fps: float | None = None, source: str = "", notes: tuple[str, ...] = ()
+    ) -> None:
+        self.paths = tuple(paths)
+        self.names = tuple(short_names(list(paths)))
+        self.source = source or str(self.paths[0].parent)
+        self.times_s = None if fps is None else tuple(index / fps for index in range(len(self.paths)))
+        self.notes = notes
+
+    def files(self, *indices: int) -> tuple[Path, ...]:
+        """The images."""
+        return tuple(self.paths[index] for index in indices)
+
+    def load(self, *indices: int) -> tuple[Frame, ...]:
+        """Reads images; those of 16 bits share one white, so that they keep their relative brightness.
+
+        Raises:
+            InputError: If one cannot be read.
+        """
+        decoded = [decode_image(read_bytes(path, "an image"), str(path)) for path in self.files(*indices)]
+        times = self.times_s
+        return tuple(
+            Frame(self.names[index], image.pixels, None if times is None else times[index], image.notes)
+            for index, image in zip(indices, to_8bit(decoded), strict=True)
+        )
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All of them, each brought to 8 bits by itself."""
+        return (self.load(index)[0] for index in range(len(self)))
+
+
+@final
+class FilmFrames:
+    """The frames of a film, upright, with the times that it states for them.
+
+    The file is read through once, without decoding, to know the number and the times of its frames.
+
+    Args:
+        path: A file that FFmpeg decodes.
+    Raises:
+        InputError: If it is missing, no film, or has no frame.
+        MissingExtraError: If PyAV is not installed.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path, self.source = Path(path), str(path)
+        if not self.path.is_file():
+            raise InputError(f"expected a film at {path}, got no such file; check the name")
+        stamps, unit, rate = self._stamps()
+        self._stamped = stamps if rate is None else []
+        self._order = {stamp: index for index, stamp in enumerate(self._stamped)}
+        self.names = tuple(f"{index:06d}" for index in range(len(stamps)))
+        self.times_s = tuple(float(stamp * unit) for stamp in stamps)
+        self.notes = () if rate is None else (f"{path}: it states no times; {float(rate):g} frames a second are taken",)
+        self._kept: dict[int, Frame] = {}
+        self._running: Iterator[tuple[int, Any]] = iter(())
+        self._at = len(stamps)
+
+    def files(self, *_: int) -> tuple[Path, ...]:
+        """The film."""
+        return (self.path,)
+
+    def load(self, *indices: int) -> tuple[Frame, ...]:
+        """Decodes frames; those of the call before are still at hand.
+
+        Raises:
+            InputError: If one cannot be decoded.
+        """
+        found = {index: self._kept[index] for index in indices if index in self._kept}
+        for index in sorted(set(indices) - set(found)):
+            found[index] = self._decoded(index)
+        self._kept = found
+        return tuple(found[index] for index in indices)
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All of them."""
+        return (self.load(index)[0] for index in range(len(self)))
+
+    def _open(self) -> tuple[Any, Any]:
+        """PyAV's container and video stream."""
+        av = _pyav(self.path)
+        try:
+            container = av.open(self.source)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._undecodable(str(getattr(error, "strerror", None) or error).lower()) from error
+        # A cover is stored as a film of one image.
+        streams = [stream for stream in container.streams.video if not _is_cover(av, stream)]
+        if not streams:
+            raise self._undecodable("a file without moving images")
+        streams[0].thread_type = "AUTO"
+        return container, streams[0]
+
+    def _undecodable(self, found: str) -> InputError:
+        return InputError(f"expected a film that FFmpeg decodes at {self.path}, got {found}; convert it to MP4 (H.264)")
+
+    def _stamps(self) -> tuple[list[int], Fraction, Fraction | None]:
+        """Time stamps in rising order, their unit in seconds, and the frames a second if the film has no stamps."""
+        container, stream = self._open()
+        with container:
+            stamps = _shown(container, stream)
+            unit: Fraction = stream.time_base or Fraction(1)
+            rate: Fraction = stream.average_rate or stream.guessed_rate or Fraction(25)
+        if not stamps:
+            raise self._undecodable("no frame in it")
+        known = sorted({stamp for stamp in stamps if stamp is not None})
+        return (known, unit, None) if len(known) == len(stamps) else (list(range(len(stamps))), 1 / rate, rate)
+
+    def _decoded(self, index: int) -> Frame:
+        if not 0 <= index < len(self):
+            raise InputError(f"expected a frame from 0 to {len(self) - 1} of {self.path}, got {index}")
+        if not self._at < index <= self._at + _SEEK_FROM:
+            self._running = self._from(index if index > _SEEK_FROM and self._stamped else 0)
+        for attempt in (1, 2):
+            for number, frame in self._running:
+                self._at = number
+                if number == index:
+                    return Frame(self.names[index], _pixels(frame), self.times_s[index])
+                if number > index:
+                    break
+            if attempt == 1:
+                # Some forms have no exact places to go to.
+                self._running = self._from(0)
+        self._at = len(self)
+        raise InputError(
+            f"expected frame {index} of {len(self)} in {self.path}, got data that cannot be decoded there; it is "
+            "damaged or cut off: fetch it again"
+        )
+
+    def _from(self, index: int) -> Iterator[tuple[int, Any]]:
+        """Frames with their numbers, from a key frame at or before a number on; what is damaged is passed over."""
+        container, stream = self._open()
+        if index > 0:
+            container.seek(self._stamped[index], stream=stream, backward=True)
+        number = -1
+        with container:
+            for packet in container.demux(stream):
+                try:
+                    frames = packet.decode()
+                except (OSError, ValueError):  # PyAV's errors are both
+                    continue
+                for frame in frames:
+                    number = self._order.get(frame.pts if frame.pts is not None else -1, number + 1)
+                    if not frame.is_corrupt:
+                        yield number, frame
+
+
+def _pyav(path: Path) -> Any:  # noqa: ANN401 - a module of an extra
+    try:
+        return import_module("av")
+    except ModuleNotFoundError as error:
+        if error.name != "av":
+            raise
+        raise MissingExtraError(
+            f'expected the package av to read {path}, found none; install it with pip install "leadline[video]", or '
+            "give a folder of images"
+        ) from error
+
+
+def _is_cover(av: Any, stream: Any) -> bool:  # noqa: ANN401 - PyAV's
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _shown(container: Any, stream: Any) -> list[int | None]:  # noqa: ANN401 - PyAV's
+    """Time stamp of each packet that is shown; of a file that is cut off, of those before."""
+    found: list[int | None] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                found.append(packet.dts if packet.pts is None else packet.pts)
+    except (OSError, ValueError):  # PyAV's errors are both
+        return found
+    return found
+
+
+def _pixels(frame: Any) -> UInt8[np.ndarray, "h w 3"]:  # noqa: ANN401 - PyAV's
+    """RGB, turned upright by the frame's display matrix.
+
+    Source: ISO/IEC 14496-12, 6.2.2: (p, q) of the stored image is shown at (a p + c q, b p + d q).
+    """
+    pixels: np.ndarray = frame.to_ndarray(format="rgb24")
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return np.ascontiguousarray(pixels, np.uint8)
+    a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(side), np.int32)[:5])
+    turned = abs(b) > abs(a)
+    if turned:
+        pixels = pixels.transpose(1, 0, 2)
+    if (c if turned else a) < 0:
+        pixels = pixels[:, ::-1]
+    if (b if turned else d) < 0:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels, np.uint8)
 
 
 def read_frame(path: Path, number: int) -> UInt8[np.ndarray, "h w 3"]:
