@@ -94,10 +94,19 @@ def assert_recovers(found: StereoCalibration, truth: UnrectifiedRig) -> None:
     assert found.error_px < 0.3
 
 
+def rig_errors(found: StereoCalibration, truth: UnrectifiedRig) -> tuple[float, float]:
+    """Relative error of the baseline, and degrees between the found and the true turn of the right camera."""
+    turn = found.rig.right_from_left[:3, :3] @ truth.right_from_left[:3, :3].T
+    return found.rig.baseline_m / truth.baseline_m - 1.0, np.rad2deg(np.linalg.norm(cv2.Rodrigues(turn)[0]))
+
+
 def test_chessboard_recovers_the_rig(chessboard_images: Images) -> None:
     """And each used view has its error."""
     found = calibrate_stereo(*chessboard_images, CHESSBOARD)
     assert_recovers(found, RADTAN_RIG)
+    baseline, degrees = rig_errors(found, RADTAN_RIG)
+    assert abs(baseline) < 0.002
+    assert degrees < 0.05
     assert [view.index for view in found.views] == list(range(8))
     assert all(view.used and view.corners == 48 and view.left_error_px < 0.3 for view in found.views)
 
@@ -134,6 +143,25 @@ def test_fisheye_recovers_the_rig(render: Render) -> None:
     views = poses(0.28, 10)
     found = calibrate_stereo(*shoot(render, *chessboard_texture(), FISHEYE_RIG, views), CHESSBOARD, "equidistant")
     assert_recovers(found, FISHEYE_RIG)
+    baseline, degrees = rig_errors(found, FISHEYE_RIG)
+    assert abs(baseline) < 0.002
+    assert degrees < 0.05
+
+
+def test_corners_lie_where_the_camera_sees_them(render: Render) -> None:
+    """The detector alone is off by 0.1 px; windows around corners hold no other corner."""
+    texture, texel_m = chessboard_texture()
+    rows, columns = np.indices((6, 8)).reshape(2, -1)
+    board = np.stack([60 + 30 * columns, 60 + 30 * rows, 0 * rows], axis=1) * texel_m
+    for distance_m in (0.55, 1.2):
+        views, squared = poses(distance_m, 4), []
+        images = shoot(render, texture, texel_m, RADTAN_RIG, views)
+        found = calibrate_stereo(*images, CHESSBOARD)
+        for pose, corners in zip(views, found.left_corners, strict=True):
+            turn, lens = cv2.Rodrigues(pose[:3, :3])[0], RADTAN_RIG.left
+            seen = cv2.projectPoints(board, turn, pose[:3, 3], lens.camera.matrix, np.array(lens.distortion))[0]
+            squared.append(min(np.mean(np.sum((way - seen[:, 0]) ** 2, axis=1)) for way in (corners, corners[::-1])))
+        assert np.sqrt(np.mean(squared)) < 0.075
 
 
 def test_too_few_images_are_refused(chessboard_images: Images) -> None:
