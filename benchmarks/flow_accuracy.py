@@ -23,7 +23,8 @@ from leadline.classical.flow import FLOW_METHODS, ClassicalFlow
 from leadline.errors import InputError
 from leadline.loading import load_model
 from leadline.maps import FlowMap
-from leadline.metrics.flow import endpoint_error, epe, fl, speed_band
+from leadline.metrics.flow import FL_ABSOLUTE_PX, endpoint_error, epe, fl, speed_band
+from leadline.metrics.uncertainty import roc_auc
 from leadline.protocols.flow.scenes import FlowFiles, find_flow_scenes
 from leadline.results.stereo import write_json
 from leadline.samples import FlowSample
@@ -121,22 +122,10 @@ def scores(scene: FlowSample, found: FlowMap) -> dict[str, float]:
     if scene.occluded is not None:
         masks["EPE noc"] = scene.valid & ~scene.occluded
     values |= {name: epe(error, mask) for name, mask in masks.items() if mask.any()}
-    right = error[scene.valid] <= 3.0
-    if found.confidence is not None and 0 < right.sum() < right.size:
-        values["AUC"] = roc_area(found.confidence[scene.valid], right)
+    wrong = error > FL_ABSOLUTE_PX
+    if found.confidence is not None and 0 < wrong[scene.valid].sum() < scene.valid.sum():
+        values["AUC"] = roc_auc(wrong, found.confidence, scene.valid)
     return values
-
-
-def roc_area(score: np.ndarray, positive: np.ndarray) -> float:
-    """Chance that a random positive has a higher score than a random negative; ties count half.
-
-    Source: Hanley and McNeil 1982.
-    """
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - 0.5 * (counts - 1)
-    positives = int(positive.sum())
-    total = float(ranks[inverse][positive].sum())
-    return (total - positives * (positives + 1) / 2) / (positives * (len(positive) - positives))
 
 
 def group_table(group: str, rows: Sequence[Row]) -> Table:

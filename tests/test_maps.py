@@ -247,3 +247,18 @@ def test_flow_is_finite_where_valid_and_of_one_size() -> None:
     layers = SimpleNamespace(flow=np.zeros((3, 4, 2), np.float32), valid=everywhere().T, confidence=None)
     with pytest.raises(InputError, match="valid of the flow's shape"):
         FlowMap.__post_init__(layers)  # type: ignore[arg-type]
+
+
+def test_flow_back_must_be_of_the_same_size() -> None:
+    flow = FlowMap(np.zeros((3, 4, 2), np.float32), everywhere())
+    with pytest.raises(InputError, match="expected backward flow of"):
+        flow.forward_backward(FlowMap(np.zeros((3, 5, 2), np.float32), np.ones((3, 5), bool)))
+
+
+def test_flow_back_from_where_nothing_is_known_confirms_nothing() -> None:
+    flow = FlowMap(np.zeros((3, 4, 2), np.float32), everywhere())
+    known = everywhere()
+    known[:, 2:] = False
+    checked = flow.forward_backward(FlowMap(np.zeros((3, 4, 2), np.float32), known))
+    assert checked.valid[:, 0].all()
+    assert not checked.valid[:, 2:].any()

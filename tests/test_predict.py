@@ -123,3 +123,16 @@ def test_the_package_is_a_command():
     done = subprocess.run([sys.executable, "-m", "leadline", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == leadline.__version__
     assert (Path(leadline.__file__).parent / "py.typed").is_file()
+
+
+def test_flow_takes_files_and_arrays(files):
+    smooth = [cv2.GaussianBlur(image, (0, 0), 1.5) for image in (LEFT, RIGHT)]
+    found = leadline.flow(*smooth)
+    np.testing.assert_allclose(np.median(found.flow[12:-12, 12:-12].reshape(-1, 2), axis=0), [-7.0, 0.0], atol=0.2)
+    assert isinstance(found, leadline.FlowMap)
+    np.testing.assert_array_equal(leadline.flow(*files).flow, leadline.flow(LEFT, RIGHT).flow)
+    assert not leadline.flow(LEFT, LEFT).flow.any()
+    with pytest.raises(InputError, match="as the second frame, got None"):
+        leadline.flow(LEFT, None)
+    with pytest.raises(InputError, match="expected one of dis, "):
+        leadline.flow(LEFT, RIGHT, model="nothing")

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from leadline.geometry.rig import StereoRig
     from leadline.io.calib import read_calibration
     from leadline.loading import load_model
-    from leadline.maps import DepthMap, DisparityMap
-    from leadline.predict import imread, mono, stereo
+    from leadline.maps import DepthMap, DisparityMap, FlowMap
+    from leadline.predict import flow, imread, mono, stereo
+    from leadline.runtime.flow import FlowSession
     from leadline.runtime.mono import MonoSession
     from leadline.runtime.refine import RefineSession
     from leadline.runtime.stereo import StereoSession
@@ -35,6 +36,8 @@ _LAZY = {
     "CalibrationError": "leadline.errors",
     "DepthMap": "leadline.maps",
     "DisparityMap": "leadline.maps",
+    "FlowMap": "leadline.maps",
+    "FlowSession": "leadline.runtime.flow",
     "InputError": "leadline.errors",
     "LeadlineError": "leadline.errors",
     "MissingExtraError": "leadline.errors",
@@ -44,6 +47,7 @@ _LAZY = {
     "RefineSession": "leadline.runtime.refine",
     "StereoRig": "leadline.geometry.rig",
     "StereoSession": "leadline.runtime.stereo",
+    "flow": "leadline.predict",
     "imread": "leadline.predict",
     "load_model": "leadline.loading",
     "mono": "leadline.predict",
@@ -55,6 +59,8 @@ __all__ = [
     "CalibrationError",
     "DepthMap",
     "DisparityMap",
+    "FlowMap",
+    "FlowSession",
     "InputError",
     "LeadlineError",
     "MissingExtraError",
@@ -65,6 +71,7 @@ __all__ = [
     "StereoRig",
     "StereoSession",
     "__version__",
+    "flow",
     "imread",
     "load_model",
     "mono",

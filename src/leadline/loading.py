@@ -3,7 +3,8 @@
 A name is looked up in this order:
 
 1. a bundled network, such as leadline-fast;
-2. a classical matcher: bm, sgbm, sgbm-3way, sgbm-hh;
+2. a classical matcher: bm, sgbm, sgbm-3way, sgbm-hh; or classical flow: dis, dis-ultrafast, dis-fast, dis-medium,
+   farneback;
 3. a network of the zoo, such as depth-anything-v2-small (leadline[zoo]);
 4. the card (.yaml) of another ONNX network, or the ONNX file that such a card lies beside under the same name;
 5. an ONNX file (.onnx) that `leadline export` wrote;
@@ -12,7 +13,8 @@ A name is looked up in this order:
 
 Of 6 and 7, a class is called to make a method, and so is a function of no positional argument; where the caller gives
 max_disparity or threads, they must take it. Any other function is the method itself. A method for stereo takes
-(left, right) and returns a `DisparityMap`, one for single images takes (image) and returns a `DepthMap`.
+(left, right) and returns a `DisparityMap`, one for single images takes (image) and returns a `DepthMap`, one for flow
+takes (first, second) and returns a `FlowMap`.
 
 >>> load_model("leadline-mono", threads=1).kind
 'affine_inverse'
@@ -30,10 +32,12 @@ from typing import Any, Final, Literal, overload
 import cv2
 
 from leadline.classical import MATCHERS, ClassicalStereo
+from leadline.classical.flow import FLOW_NAMES, ClassicalFlow
 from leadline.errors import InputError
 from leadline.lazy import load_attribute
 from leadline.models.zoo import ZOO, DiffusionOptions, load_zoo
 from leadline.runtime.card import bundled_cards
+from leadline.runtime.flow import FlowMethod
 from leadline.runtime.graph import task_of_graph
 from leadline.runtime.mono import MonoMethod
 from leadline.runtime.onnx_card import load_onnx_card
@@ -143,18 +147,22 @@ def load_model(
     name: str | Path, task: Literal["refine"], *, threads: int | None = None, provider: Provider = "cpu"
 ) -> RefineSession: ...
 @overload
+def load_model(
+    name: str | Path, task: Literal["flow"], *, threads: int | None = None, provider: Provider = "cpu"
+) -> FlowMethod: ...
+@overload
 def load_model(name: str | Path, task: str | None = None, **options: Any) -> Any: ...  # noqa: ANN401
 def load_model(name: str | Path, task: str | None = None, **options: Any) -> Any:
     """A model by its name, ready to be called.
 
     Args:
         name: As this module's text says.
-        task: What it must be for: stereo, mono or refine. leadline-refine mends a given disparity for refine, and that
+        task: What it must be for: stereo, mono, refine or flow. leadline-refine mends a given disparity for refine, and that
             of SGBM-3WAY for stereo. The model's own task if absent.
         **options: Those of `ModelOptions`.
     Returns:
         For stereo, `method(left, right)` gives a `DisparityMap`; for mono, `method(image)` a `DepthMap`; for refine,
-        `method(left, right, prior)` a `DisparityMap`.
+        `method(left, right, prior)` a `DisparityMap`; for flow, `method(first, second)` a `FlowMap`.
     Raises:
         InputError: If there is no such model, it is for another task, its files are missing or damaged, or an option
             does not go with it.
@@ -182,7 +190,7 @@ def known_models(task: str) -> tuple[str, ...]:
     ('leadline-accurate', 'leadline-fast', 'leadline-refine')
     """
     bundled = [name for name, card in bundled_cards().items() if task in _tasks_of_network(card.task)]
-    others = {"stereo": MATCHERS, "mono": tuple(ZOO)}.get(task, ())
+    others = {"stereo": MATCHERS, "mono": tuple(ZOO), "flow": FLOW_NAMES}.get(task, ())
     return (*bundled, *others, *registered_models())
 
 
@@ -232,6 +240,8 @@ def _find(name: str, task: str | None) -> _Found:
         return _Found(_tasks_of_network(cards[name].task), partial(_session, name, cards[name].task), providers=True)
     if name in MATCHERS:
         return _Found(("stereo",), partial(_classical, name))
+    if name in FLOW_NAMES:
+        return _Found(("flow",), partial(_classical_flow, name))
     if name in ZOO:
         return _Found(("mono",), partial(_external, name), zoo=True)
     own = task_of_graph(read_metadata(path)) if path.suffix == ".onnx" and path.is_file() else None
@@ -283,6 +293,12 @@ def _classical(name: str, _: Task, options: ModelOptions) -> ClassicalStereo:
     if options.threads is not None:
         cv2.setNumThreads(options.threads)
     return matcher
+
+
+def _classical_flow(name: str, _: Task, options: ModelOptions) -> ClassicalFlow:
+    if options.threads is not None:
+        cv2.setNumThreads(options.threads)
+    return ClassicalFlow(name)
 
 
 def _external(name: str, _: Task, options: ModelOptions) -> Method:

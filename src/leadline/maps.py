@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import Pinhole
+from leadline.geometry.flow import agreeing
 from leadline.geometry.rig import StereoRig
 from leadline.geometry.unproject import PointCloud, depth_from_disparity, points_from_depth
 
@@ -254,6 +255,30 @@ class FlowMap:
     def speed(self) -> Float32[np.ndarray, "h w"]:
         """Length of the motion, pixels."""
         return np.hypot(self.flow[..., 0], self.flow[..., 1])
+
+    def forward_backward(self, backward: "FlowMap") -> "FlowMap":
+        """The same, valid only where the flow back from the next frame ends near where it began.
+
+        Near is within 1 px plus 5 % of the way's length; pixels that leave the frame become invalid.
+
+        Args:
+            backward: Flow of the next frame's pixels towards this one.
+        Raises:
+            InputError: If it has another size.
+
+        Example:
+            >>> there, sure = np.full((1, 4, 2), [2.0, 0.0], np.float32), np.ones((1, 4), bool)
+            >>> FlowMap(there, sure).forward_backward(FlowMap(-there, sure)).valid.tolist()
+            [[True, True, False, False]]
+        """
+        if backward.valid.shape != self.valid.shape:
+            raise InputError(
+                f"expected backward flow of (height, width) {self.valid.shape}, got {backward.valid.shape}; both are "
+                "of frames of one size"
+            )
+        known = np.where(backward.valid[..., None], backward.flow, np.float32(np.nan))
+        agree = agreeing(np.where(self.valid[..., None], self.flow, np.float32(0.0)), known)
+        return replace(self, valid=self.valid & agree)
 
     def to_disparity(self, largest_vertical_px: float = 1.0) -> DisparityMap:
         """The flow from the left to the right view of a rectified pair, as disparity: d = -u.

@@ -7,6 +7,8 @@
 7.0
 >>> mono(texture).kind
 'affine_inverse'
+>>> flow(texture, texture).speed.max().item()
+0.0
 """
 
 import sys
@@ -21,11 +23,12 @@ from leadline.errors import InputError
 from leadline.io.images import read_image
 from leadline.io.pairs import read_pair
 from leadline.loading import load_model
-from leadline.maps import DepthMap, DisparityMap
+from leadline.maps import DepthMap, DisparityMap, FlowMap
+from leadline.runtime.flow import DEFAULT_FLOW_MODEL
 from leadline.runtime.images import require_8bit
 from leadline.runtime.mono import DEFAULT_MONO_MODEL
 from leadline.runtime.stereo import DEFAULT_MODEL
-from leadline.runtime.validity import judged
+from leadline.runtime.validity import judged, judged_flow
 
 _PILLOW_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
 """Modes of 8 bits a sample, or fewer."""
@@ -111,11 +114,7 @@ def stereo(
     Raises:
         InputError: If the images cannot be read or do not fit, or there is no such model.
     """
-    if isinstance(left, str | Path) and isinstance(right, str | Path):
-        pair = read_pair(left, right)  # 16-bit views are brought to 8 bits by one rule
-        images = pair.left, pair.right
-    else:
-        images = as_image(left, "the left image"), as_image(right, "the right image")
+    images = _images(left, right, ("the left image", "the right image"))
     options = {"max_disparity": max_disparity, "min_disparity": min_disparity, "threads": threads}
     found = _kept(str(model), _stamp(model), "stereo", tuple(options.items()))(*images)
     return judged(found, *images)
@@ -139,6 +138,39 @@ def mono(
     """
     pixels = as_image(image, "the image")
     return _kept(str(model), _stamp(model), "mono", (("threads", threads),))(pixels)
+
+
+def flow(
+    first: UInt8[np.ndarray, "h w *c"] | Path | str | object,
+    second: UInt8[np.ndarray, "h w *c"] | Path | str | object,
+    model: str | Path = DEFAULT_FLOW_MODEL,
+    threads: int | None = None,
+) -> FlowMap:
+    """Optical flow from one frame to the next; a network is loaded at the first call and kept.
+
+    Of one image twice it is 0. Where no camera looked (black borders) the flow is invalid and its confidence 0, and
+    where there is nothing to match confidence is low, as `leadline.runtime.validity.judged_flow` says.
+
+    Args:
+        first: First frame: a path, an image of Pillow, or an 8-bit array, RGB (height, width, 3) or grey (height,
+            width).
+        second: The next frame, of the same size.
+        model: As for `load_model`.
+        threads: Threads to use; all processors if absent.
+    Raises:
+        InputError: If the frames cannot be read or do not fit, or there is no such model.
+    """
+    images = _images(first, second, ("the first frame", "the second frame"))
+    found = _kept(str(model), _stamp(model), "flow", (("threads", threads),))(*images)
+    return judged_flow(found, *images)
+
+
+def _images(first: object, second: object, names: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Both images of a pair; files of 16 bits are brought to 8 bits by one rule."""
+    if isinstance(first, str | Path) and isinstance(second, str | Path):
+        pair = read_pair(first, second)
+        return pair.left, pair.right
+    return as_image(first, names[0]), as_image(second, names[1])
 
 
 def _stamp(model: str | Path) -> tuple[int, int] | None:

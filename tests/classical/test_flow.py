@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from leadline.classical.flow import FLOW_METHODS, ClassicalFlow, confirmed, filled
+from leadline.classical.flow import FLOW_METHODS, ClassicalFlow, filled
 from leadline.errors import InputError
+from leadline.geometry.flow import agreeing
 from leadline.metrics.flow import endpoint_error, epe
 from leadline.protocols.flow.scenes import find_flow_scenes
 
@@ -28,7 +29,8 @@ def test_a_shift_by_whole_pixels_is_found(name, colour):
     assert found.valid[12:-12, 12:-12].mean() > 0.95
     # The last five columns leave the frame.
     assert not found.valid[12:-12, -3:].any()
-    assert found.confidence is None
+    assert found.confidence is not None
+    assert found.confidence[12:-12, 12:-12].mean() > found.confidence[12:-12, -3:].mean() + 0.1
 
 
 def test_there_and_back_must_end_where_it_began():
@@ -36,7 +38,7 @@ def test_there_and_back_must_end_where_it_began():
     forward[..., 0] = 4.0
     backward = -forward
     backward[:, 15:] = 3.0
-    sure = confirmed(forward, backward)
+    sure = agreeing(forward, backward)
     assert sure[:, :11].all()
     assert not sure[:, 11:].any()
 
@@ -58,7 +60,7 @@ def test_filling_takes_what_surrounds_a_hole():
 
 
 def test_what_cannot_be_matched_is_refused():
-    with pytest.raises(InputError, match="expected one of dis-ultrafast"):
+    with pytest.raises(InputError, match="expected one of dis, dis-ultrafast"):
         ClassicalFlow("raft")
     blank = np.zeros((40, 40), np.uint8)
     with pytest.raises(InputError, match="of one size"):

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from leadline.maps import DisparityMap
-from leadline.runtime.validity import judged, unseen_border, untextured
+from leadline.maps import DisparityMap, FlowMap
+from leadline.runtime.validity import judged, judged_flow, unseen_border, untextured
 
 NOISE = cv2.normalize(
     cv2.GaussianBlur(np.random.default_rng(1).normal(size=(240, 320, 3)), (0, 0), 1.5), None, 20, 230, cv2.NORM_MINMAX
@@ -113,3 +113,36 @@ def test_large_images_are_judged_alike():
     image[60:180, 80:240] = 128
     large = cv2.resize(image, (3200, 2400), interpolation=cv2.INTER_NEAREST)
     assert untextured(np.asarray(large, np.uint8))[1000:1400, 1200:2000].mean() > 0.95
+
+
+def test_flow_from_or_into_a_black_border_is_invalid():
+    """The border is 40 columns wide at the left; what moves 5 px to the left lands in it from the next 5 on."""
+    image, seen = bordered()
+    flow = np.zeros((*seen.shape, 2), np.float32)
+    flow[..., 0] = -5.0
+    sure = np.full(seen.shape, np.float32(0.9))
+    moved = FlowMap(flow, np.ones(seen.shape, bool), sure)
+    result = judged_flow(moved, NOISE, image)
+    # The first 5 columns leave the frame, of which the border knows nothing.
+    assert not result.valid[30:, 5:45].any()
+    assert not result.confidence[30:, 5:45].any()
+    assert result.valid[30:, 45:].all()
+    np.testing.assert_array_equal(result.flow, flow)
+    from_border = judged_flow(moved, image, NOISE)
+    np.testing.assert_array_equal(from_border.valid, seen)
+
+
+def test_flow_of_one_image_twice_is_zero():
+    moved = FlowMap(np.ones((*NOISE.shape[:2], 2), np.float32), np.zeros(NOISE.shape[:2], bool))
+    result = judged_flow(moved, NOISE, NOISE.copy())
+    assert not result.flow.any()
+    assert result.valid.all()
+
+
+def test_flow_of_a_blank_area_is_distrusted():
+    image = NOISE.copy()
+    image[60:180, 60:240] = 90
+    flow = FlowMap(np.zeros((*NOISE.shape[:2], 2), np.float32), np.ones(NOISE.shape[:2], bool))
+    assert not judged_flow(flow, image, NOISE).valid[110:130, 140:160].any()
+    sure = FlowMap(flow.flow, flow.valid, np.ones(NOISE.shape[:2], np.float32))
+    assert judged_flow(sure, image, NOISE).confidence[120, 150] == np.float32(0.2)

@@ -7,12 +7,17 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from leadline.classical.flow_confidence import flow_confidence
 from leadline.errors import InputError
+from leadline.geometry.flow import agreeing
 from leadline.geometry.image import require_8bit
 from leadline.maps import FlowMap
 
 FLOW_METHODS: Final = ("dis-ultrafast", "dis-fast", "dis-medium", "farneback")
-"""Names that `ClassicalFlow` takes."""
+"""Methods that `ClassicalFlow` has."""
+
+FLOW_NAMES: Final = ("dis", *FLOW_METHODS)
+"""Names that it takes: dis is its best preset, dis-medium."""
 
 _PRESETS: Final = {
     "dis-ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -21,8 +26,6 @@ _PRESETS: Final = {
 }
 _SMALLEST: Final = 16
 """Below this side DIS has no level to work on."""
-_TOLERANCE_PX: Final = 1.0
-_TOLERANCE_SHARE: Final = 0.05
 _FEWEST: Final = 0.02
 """With fewer pixels confirmed there is nothing to fill from."""
 
@@ -42,8 +45,8 @@ class ClassicalFlow:
     [3.0, 0.0]
 
     Args:
-        name: `dis-ultrafast`, `dis-fast`, `dis-medium` (dense inverse search, by preset) or `farneback` (polynomial
-            expansion).
+        name: `dis-ultrafast`, `dis-fast`, `dis-medium` (dense inverse search, by preset; `dis` is the last) or
+            `farneback` (polynomial expansion).
         fill: Whether pixels that fail the check take the flow of what surrounds them; if not, they keep what the method
             says.
     Raises:
@@ -56,8 +59,13 @@ class ClassicalFlow:
 
     def __post_init__(self) -> None:
         """Refuses other names."""
-        if self.name not in FLOW_METHODS:
-            raise InputError(f"expected one of {', '.join(FLOW_METHODS)}, got {self.name!r}; choose one of them")
+        if self.name not in FLOW_NAMES:
+            raise InputError(f"expected one of {', '.join(FLOW_NAMES)}, got {self.name!r}; choose one of them")
+
+    @property
+    def method(self) -> str:
+        """One of `FLOW_METHODS`."""
+        return "dis-medium" if self.name == "dis" else self.name
 
     def __call__(self, first: _Image, second: _Image) -> FlowMap:
         """Flow between two frames.
@@ -66,8 +74,8 @@ class ClassicalFlow:
             first: RGB or grey.
             second: The next frame, of the same size.
         Returns:
-            Dense flow; `valid` where the way there and back ends within 1 px + 5 % of its length of where it began.
-            No confidence: the method knows no probability.
+            Dense flow; `valid` where the way there and back ends within 1 px + 5 % of its length of where it began;
+            and a confidence, as of `flow_confidence`.
         Raises:
             InputError: If a frame is not 8-bit RGB or grey, or too small, or the sizes differ.
         """
@@ -82,8 +90,9 @@ class ClassicalFlow:
             raise InputError(f"expected frames of at least {_SMALLEST}x{_SMALLEST} px, got {first.shape[:2]}")
         frames = _grey(first), _grey(second)
         forward, backward = self.one_way(*frames), self.one_way(*frames[::-1])
-        valid = confirmed(forward, backward)
-        return FlowMap(filled(forward, valid) if self.fill else forward, valid)
+        valid = agreeing(forward, backward)
+        confidence = flow_confidence(self.method, *frames, forward, backward)
+        return FlowMap(filled(forward, valid) if self.fill else forward, valid, confidence)
 
     def one_way(self, first: _Grey, second: _Grey) -> Float32[np.ndarray, "h w 2"]:
         """Flow of the first frame's pixels by OpenCV, unchecked: half of the work of a call.
@@ -92,26 +101,10 @@ class ClassicalFlow:
             first: Grey.
             second: The next frame, likewise.
         """
-        if self.name == "farneback":
+        if self.method == "farneback":
             start = np.zeros((*first.shape, 2), np.float32)
             return np.asarray(cv2.calcOpticalFlowFarneback(first, second, start, 0.5, 5, 15, 3, 7, 1.5, 0))
-        return np.asarray(cv2.DISOpticalFlow_create(_PRESETS[self.name]).calc(first, second, None))  # pyright: ignore
-
-
-def confirmed(forward: Float32[np.ndarray, "h w 2"], backward: Float32[np.ndarray, "h w 2"]) -> Bool[np.ndarray, "h w"]:
-    """Pixels of the first frame that stay within the second, and whose way there and back ends near where it began.
-
-    Args:
-        forward: Flow of the first frame's pixels.
-        backward: Flow of the second frame's pixels towards the first.
-    """
-    height, width = forward.shape[:2]
-    x = forward[..., 0] + np.arange(width, dtype=np.float32)
-    y = forward[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    returned = forward + cv2.remap(backward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    length = np.hypot(forward[..., 0], forward[..., 1])
-    return inside & (np.hypot(returned[..., 0], returned[..., 1]) < _TOLERANCE_PX + _TOLERANCE_SHARE * length)
+        return np.asarray(cv2.DISOpticalFlow_create(_PRESETS[self.method]).calc(first, second, None))  # pyright: ignore
 
 
 def filled(flow: Float32[np.ndarray, "h w 2"], valid: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 2"]:

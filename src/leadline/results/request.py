@@ -30,6 +30,19 @@ def describe_request(inputs: Sequence[Path | None], options: Mapping[str, object
     return {_KEY: {"inputs": seen, "options": told, "leadline": version("leadline")}}
 
 
+def part_of(request: Mapping[str, Any], part: Sequence[int]) -> dict[str, Any]:
+    """The request for some frames of an input that holds many; the input is read once for all of them.
+
+    Args:
+        request: As `describe_request` gives it.
+        part: Numbers of the frames.
+    Example:
+        >>> part_of(describe_request([], {"model": "dis"}), [3, 4])["request"]["frames"]
+        [3, 4]
+    """
+    return {**request, _KEY: {**request[_KEY], "frames": list(part)}}
+
+
 def is_finished(folder: Path, request: Mapping[str, Any]) -> bool:
     """Whether a folder holds the result of this very request.
 

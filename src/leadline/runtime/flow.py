@@ -14,6 +14,8 @@ from leadline.runtime.graph import OnnxGraph
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import Provider
 
+DEFAULT_FLOW_MODEL: Final = "dis"
+"""No network for flow is bundled yet."""
 _LARGEST_PIXELS: Final = 1920 * 1088
 """What a network sees at once: it compares all pairs of coarse pixels, and their number grows with the square."""
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from leadline.maps import DisparityMap
+from leadline.geometry.flow import landing
+from leadline.maps import DisparityMap, FlowMap
 
 _BLACK: Final = 8
 """Largest sample of a border without content; JPEG's rounding makes up to this much of black."""
@@ -105,6 +106,31 @@ def judged(found: DisparityMap, left: Image, right: Image, seen: tuple[Mask, Mas
         return DisparityMap(result.disparity, result.valid & ~blank)
     confidence = np.where(blank, np.minimum(result.confidence, _DISTRUST), result.confidence)
     return DisparityMap(result.disparity, result.valid, confidence)
+
+
+def judged_flow(found: FlowMap, first: Image, second: Image) -> FlowMap:
+    """Flow of a method, invalid where no camera looked, distrusted where there is nothing to match.
+
+    Of one image twice the flow is 0. Otherwise the flow stays as it is; pixels in black borders, or that land in one,
+    are invalid and have confidence 0. Without confidences `valid` shows the distrust.
+
+    Args:
+        found: What the method says.
+        first: The first frame.
+        second: The second frame.
+    """
+    flow, valid, confidence = found.flow, found.valid, found.confidence
+    if np.array_equal(first, second):
+        flow, valid = np.zeros_like(flow), np.ones_like(valid)
+    hidden = unseen_border(first)
+    if (border := unseen_border(second)).any():
+        x, y, _ = landing(np.where(np.isfinite(flow), flow, np.float32(0.0)))
+        hidden |= np.asarray(cv2.remap(border.view(np.uint8), x, y, cv2.INTER_NEAREST)) > 0
+    blank = untextured(first)
+    if confidence is None:
+        return FlowMap(flow, valid & ~hidden & ~blank)
+    confidence = np.where(blank, np.minimum(confidence, _DISTRUST), confidence)
+    return FlowMap(flow, valid & ~hidden, np.where(hidden, np.float32(0.0), confidence))
 
 
 def _pointing_into(found: DisparityMap, mask: Mask) -> Mask:

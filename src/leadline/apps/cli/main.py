@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     ("stereo",): ("stereo:stereo", "Disparity, depth and confidence of rectified pairs."),
     ("mono",): ("mono:mono", "Depth from single images; metric where something gives the scale."),
     ("refine",): ("refine:refine", "Mend the disparity of another matcher or a sensor."),
+    ("flow",): ("flow:flow", "Optical flow of two frames, a film or a folder of frames."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
