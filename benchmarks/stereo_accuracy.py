@@ -66,8 +66,9 @@ def main(
     """Scores methods on groups of scenes.
 
     Args:
-        models: Bundled networks, ONNX files of ours, bm, sgbm, sgbm-3way, sgbm-hh; separated by commas. SGBM in 3
-            directions is the reference and always among them, and so is OpenCV's sample.
+        models: Bundled networks, ONNX files of ours, those of other people as FILE.onnx@CARD, bm, sgbm, sgbm-3way,
+            sgbm-hh; separated by commas. SGBM in 3 directions is the reference and always among them, and so is
+            OpenCV's sample.
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
         rendered: Folder of shards that `leadline render` wrote.
         pairs: How many rendered pairs to score.

@@ -66,6 +66,61 @@ def mono_graph(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
+def foreign_stereo(tmp_path_factory: pytest.TempPathFactory):
+    """Makes a stereo network of other people: an offset, and all its input channels times weights.
+
+    Inputs of fewer rows than the last one of three channels or more count by the mean of each channel. Of two output
+    channels the second is something else.
+    """
+    from onnx import TensorProto, helper
+
+    folder = tmp_path_factory.mktemp("foreign")
+    types = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
+
+    def constant(name, values):
+        array = np.asarray(values)
+        kind = TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
+        return helper.make_tensor(name, kind, array.shape, array.ravel())
+
+    def write(inputs, output, weights, offset=40.0, kind="float", shape="bchw", sign=1.0, name="net.onnx"):
+        rows = {label: size[2] for label, size in inputs.items()}
+        whole = max(rows.values()) if all(isinstance(count, int) for count in rows.values()) else None
+        constants = [constant("plane", [2, 3]), constant("channel", [1]), constant("sum", offset)]
+        constants += [constant("sign", sign), constant("junk", -7.0)]
+        nodes, total, first = [], "sum", 0
+        for label, size in inputs.items():
+            names = [f"{label} {step}" for step in ("float", "mean", "weighted", "term", "total", "weights")]
+            nodes.append(helper.make_node("Cast", [label], [names[0]], to=TensorProto.FLOAT))
+            if whole not in (None, rows[label]):
+                nodes.append(helper.make_node("ReduceMean", [names[0], "plane"], [names[1]], keepdims=1))
+            constants.append(constant(names[5], np.reshape(weights[first : first + size[1]], (1, -1, 1, 1))))
+            seen = names[0] if whole in (None, rows[label]) else names[1]
+            nodes.append(helper.make_node("Mul", [seen, names[5]], [names[2]]))
+            nodes.append(helper.make_node("ReduceSum", [names[2], "channel"], [names[3]], keepdims=1))
+            nodes.append(helper.make_node("Add", [total, names[3]], [names[4]]))
+            total, first = names[4], first + size[1]
+        nodes.append(helper.make_node("Mul", [total, "sign"], ["signed"]))
+        nodes.append(helper.make_node("Mul", ["signed", "junk"], ["other"]))
+        nodes.append(
+            {
+                "bchw": helper.make_node("Identity", ["signed"], [output]),
+                "bhw": helper.make_node("Squeeze", ["signed", "channel"], [output]),
+                "bhwc": helper.make_node("Transpose", ["signed"], [output], perm=[0, 2, 3, 1]),
+                "b2hw": helper.make_node("Concat", ["signed", "other"], [output], axis=1),
+            }[shape]
+        )
+        layers = [helper.make_tensor_value_info(label, types[kind], size) for label, size in inputs.items()]
+        found = [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)]
+        graph = helper.make_graph(nodes, "foreign", layers, found, constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        path = folder / name
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middlebury Motorcycle: left and right image (RGB, uint8), left disparity (px, float32, NaN unknown)."""
     from skimage.data import stereo_motorcycle

@@ -13,6 +13,7 @@ from leadline.classical import ClassicalStereo
 from leadline.errors import InputError
 from leadline.loading import is_model, is_own, known_models, load_model
 from leadline.runtime.mono import MonoSession
+from leadline.runtime.onnx_stereo_card import find_stereo_card
 from leadline.runtime.own import CheckedMethod
 from leadline.runtime.refine import RefinedMatcher, RefineSession
 from leadline.runtime.stereo import StereoSession, WithNegative
@@ -202,3 +203,33 @@ def test_a_graph_of_ours_is_not_mistaken_for_the_yaml_file_beside_it(tmp_path):
     (tmp_path / "toy.onnx").write_bytes(bundled.read_bytes())
     (tmp_path / "toy.yaml").write_text("model: plain\n")
     assert isinstance(load_model(str(tmp_path / "toy.onnx"), "stereo"), StereoSession)
+
+
+FOREIGN = {"left": [1, 3, 32, 48], "right": [1, 3, 32, 48]}
+
+
+def test_a_stereo_network_of_other_people_with_its_card(foreign_stereo, tmp_path):
+    view = np.full((32, 48, 3), 9, np.uint8)
+    path = foreign_stereo(FOREIGN, "disp", np.zeros(6), offset=5.0)
+    method = load_model(f"{path}@foundation-stereo", "stereo", max_disparity=20, threads=1)
+    assert (method(view, view).disparity == 5.0).all()
+    assert is_model(f"{path}@foundation-stereo")
+    assert (leadline.stereo(view, view, model=f"{path}@foundation-stereo").disparity == 5.0).all()
+    with pytest.raises(InputError, match="which is a stereo network"):
+        load_model(f"{path}@foundation-stereo", "mono")
+    with pytest.raises(InputError, match="one of cgi-stereo"):
+        load_model(f"{path}@nonsense")
+    # A card beside the file is found; the card's name alone stands for the file beside it.
+    (tmp_path / "net.onnx").write_bytes(path.read_bytes())
+    (tmp_path / "net.yaml").write_text(find_stereo_card("foundation-stereo").read_text())
+    for name in ("net.onnx", "net.yaml"):
+        assert (load_model(tmp_path / name, "stereo")(view, view).disparity == 5.0).all()
+
+
+def test_a_network_without_a_card_is_told_which_one_it_fits(foreign_stereo):
+    path = foreign_stereo(FOREIGN, "disp", np.zeros(6))
+    with pytest.raises(InputError, match=r"@CARD; it has the inputs and outputs of foundation-stereo$"):
+        load_model(path)
+    path = foreign_stereo(FOREIGN, "depth", np.zeros(6))
+    with pytest.raises(InputError, match=r"@CARD; the cards are cgi-stereo, .*, or a file \(.yaml\)$"):
+        load_model(path, "stereo")

@@ -6,12 +6,14 @@ A name is looked up in this order:
 2. a classical matcher: bm, sgbm, sgbm-3way, sgbm-hh; or classical flow: dis, dis-ultrafast, dis-fast, dis-medium,
    farneback;
 3. a network of the zoo, such as depth-anything-v2-small (leadline[zoo]);
-4. the card (.yaml) of another ONNX network, or the ONNX file that such a card lies beside under the same name;
-5. an ONNX file (.onnx) that `leadline export` wrote;
-6. a name in the entry-point group `leadline.models`, which any installed package can add to;
-7. "package.module:attribute": a class, or a function.
+4. FILE.onnx@CARD: a stereo network of other people, and the card that describes it: a file (.yaml), or the name of a
+   card that comes with leadline, such as hitnet-middlebury;
+5. the card (.yaml) of another ONNX network, or the ONNX file that such a card lies beside under the same name;
+6. an ONNX file (.onnx) that `leadline export` wrote;
+7. a name in the entry-point group `leadline.models`, which any installed package can add to;
+8. "package.module:attribute": a class, or a function.
 
-Of 6 and 7, a class is called to make a method, and so is a function of no positional argument; where the caller gives
+Of 7 and 8, a class is called to make a method, and so is a function of no positional argument; where the caller gives
 max_disparity or threads, they must take it. Any other function is the method itself. A method for stereo takes
 (left, right) and returns a `DisparityMap`, one for single images takes (image) and returns a `DepthMap`, one for flow
 takes (first, second) and returns a `FlowMap`.
@@ -37,11 +39,14 @@ from leadline.errors import InputError
 from leadline.lazy import load_attribute
 from leadline.models.zoo import ZOO, DiffusionOptions, load_zoo
 from leadline.runtime.card import bundled_cards
+from leadline.runtime.card_keys import read_card_text
 from leadline.runtime.flow import FlowMethod
 from leadline.runtime.graph import task_of_graph
 from leadline.runtime.mono import MonoMethod
 from leadline.runtime.onnx_card import load_onnx_card
 from leadline.runtime.onnx_session import Provider, read_metadata, require_threads
+from leadline.runtime.onnx_stereo import OnnxStereo, fitting_cards, load_onnx_stereo
+from leadline.runtime.onnx_stereo_card import bundled_stereo_cards, is_stereo_card
 from leadline.runtime.own import make_own, own_tasks
 from leadline.runtime.refine import RefineSession
 from leadline.runtime.stereo import StereoMethod, WithNegative
@@ -51,6 +56,9 @@ ENTRY_POINTS: Final = "leadline.models"
 """Entry-point group in which packages register models: name -> package.module:attribute."""
 _MATCHER_RANGE_PX: Final = 192
 """Largest disparity that a classical matcher searches where the caller names none."""
+
+_CARD_MARK: Final = ".onnx@"
+"""Between an ONNX file and the card that describes it."""
 
 Method = Callable[..., Any]
 
@@ -214,7 +222,12 @@ def is_model(name: str) -> bool:
     >>> is_model("leadline-fast"), is_model("predictions/")
     (True, False)
     """
-    return name.endswith((".onnx", ".yaml")) or _is_attribute(name) or any(name in known_models(task) for task in TASKS)
+    return (
+        name.endswith((".onnx", ".yaml"))
+        or _CARD_MARK in name
+        or _is_attribute(name)
+        or any(name in known_models(task) for task in TASKS)
+    )
 
 
 def _load(name: str, task: str | None, options: ModelOptions) -> Method:
@@ -235,27 +248,42 @@ def _load(name: str, task: str | None, options: ModelOptions) -> Method:
 def _find(name: str, task: str | None) -> _Found:
     """Looks a name up in the order of the module's text."""
     path, cards = Path(name), bundled_cards()
-    beside = path.with_suffix(".yaml")
     if name in cards:
         return _Found(_tasks_of_network(cards[name].task), partial(_session, name, cards[name].task), providers=True)
+    if _CARD_MARK in name:
+        file, _, card = name.rpartition(_CARD_MARK)
+        return _Found(("stereo",), partial(_foreign_stereo, card, f"{file}.onnx"), providers=True)
     if name in MATCHERS:
         return _Found(("stereo",), partial(_classical, name))
     if name in FLOW_NAMES:
         return _Found(("flow",), partial(_classical_flow, name))
     if name in ZOO:
         return _Found(("mono",), partial(_external, name), zoo=True)
-    own = task_of_graph(read_metadata(path)) if path.suffix == ".onnx" and path.is_file() else None
-    # A graph of ours needs no card: what lies beside it may be the recipe that it was trained by.
-    if path.suffix == ".yaml" or (path.suffix == ".onnx" and own is None and beside.is_file()):
-        return _Found(("mono",), lambda _, options: load_onnx_card(beside, options.threads))
-    if path.suffix == ".onnx" and path.is_file():
-        # The session says what is wrong with a graph that is not ours.
-        return _Found(_tasks_of_network(own or task or "stereo"), partial(_session, name, own), providers=True)
+    if (found := _find_file(path, task)) is not None:
+        return found
     if name in (registered := registered_models()):
         return _own(name, load_attribute(registered[name]))
     if _is_attribute(name):
         return _own(name, load_attribute(name))
     raise InputError(_unknown(name, task))
+
+
+def _find_file(path: Path, task: str | None) -> _Found | None:
+    """The model that a card or an ONNX file is; None if it is neither."""
+    beside, name = path.with_suffix(".yaml"), str(path)
+    own = task_of_graph(read_metadata(path)) if path.suffix == ".onnx" and path.is_file() else None
+    # A graph of ours needs no card: what lies beside it may be the recipe that it was trained by.
+    if path.suffix == ".yaml" or (path.suffix == ".onnx" and own is None and beside.is_file()):
+        if _is_for_stereo(beside):
+            weights = None if path.suffix == ".yaml" else name
+            return _Found(("stereo",), partial(_foreign_stereo, str(beside), weights), providers=True)
+        return _Found(("mono",), lambda _, options: load_onnx_card(beside, options.threads))
+    if path.suffix == ".onnx" and path.is_file():
+        if own is None and task in (None, "stereo"):
+            raise InputError(_without_card(path))
+        # The session says what is wrong with a graph that is not ours.
+        return _Found(_tasks_of_network(own or task or "stereo"), partial(_session, name, own), providers=True)
+    return None
 
 
 def _unknown(name: str, task: str | None) -> str:
@@ -286,6 +314,29 @@ def _session(name: str, own: str | None, wanted: Task, options: ModelOptions) ->
     if wanted.has_max_disparity and options.reach is not None:
         given["max_disparity"] = options.reach
     return load_attribute(place)(**given)
+
+
+def _foreign_stereo(card: str, weights: str | None, _: Task, options: ModelOptions) -> OnnxStereo:
+    return load_onnx_stereo(card, weights, options.reach, options.threads, options.provider)
+
+
+def _is_for_stereo(card: Path) -> bool:
+    """Whether a card is for stereo; a card that cannot be read is refused when it is loaded."""
+    try:
+        return is_stereo_card(read_card_text(card))
+    except InputError:
+        return False
+
+
+def _without_card(path: Path) -> str:
+    """A sentence for a graph that is not ours and that no card describes."""
+    fitting = fitting_cards(path)
+    names = ", ".join(fitting or bundled_stereo_cards())
+    which = f"it has the inputs and outputs of {names}" if fitting else f"the cards are {names}, or a file (.yaml)"
+    return (
+        f"expected an ONNX file from `leadline export`, got another network in {path}; say what it is with a card: "
+        f"{path}@CARD; {which}"
+    )
 
 
 def _classical(name: str, _: Task, options: ModelOptions) -> ClassicalStereo:

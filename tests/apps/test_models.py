@@ -102,3 +102,12 @@ def test_the_zoo_in_the_overview_and_as_json(toys, capsys):
 def test_an_unknown_name_is_refused(toys, capsys):
     assert main(["models", "nonsense"]) == 2
     assert "expected one of toy" in capsys.readouterr().err
+
+
+def test_cards_of_other_peoples_networks(capsys):
+    assert main(["models"]) == 0
+    assert "hitnet-eth3d" in capsys.readouterr().out
+    assert main(["models", "hitnet-eth3d"]) == 0
+    assert "colour: grey" in capsys.readouterr().out
+    assert main(["models", "hitnet-eth3d", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["max_disparity"] == 128

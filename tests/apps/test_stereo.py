@@ -576,3 +576,31 @@ def test_a_batch_that_is_asked_for_more_is_done_again(leadline, folders, calibra
     assert summary(tmp_path / "out" / "a")["model"] == "sgbm"
     assert (tmp_path / "out" / "a" / "depth.pfm").exists()
     assert "3 of 3 pairs are finished and skipped" in leadline(*words, *more).err
+
+
+def test_a_network_of_other_people(leadline, pair, foreign_stereo, tmp_path):
+    # 7 px at the size of the images, whose half the network sees.
+    path = foreign_stereo({"left": [1, 3, 60, 80], "right": [1, 3, 60, 80]}, "disp", np.zeros(6), offset=3.5)
+    words = ("stereo", *pair, "--model", path, "--output", tmp_path / "out")
+    done = leadline(*words, "--card", "foundation-stereo")
+    assert (done.code, done.err) == (0, "")
+    assert (read_pfm(tmp_path / "out" / "disparity.pfm") == DISPARITY_PX).all()
+    found = summary(tmp_path / "out")
+    assert (found["licence"], found["weights"]) == ("LicenseRef-NVIDIA-research-only", str(path))
+    done = leadline(*words, "--overwrite")
+    assert done.code == 2
+    assert f"--card CARD, or as {path}@CARD; it has the inputs and outputs of foundation-stereo" in done.err
+    done = leadline("stereo", *pair, "--model", "sgbm", "--card", "raft-stereo", "--output", tmp_path / "no")
+    assert done.code == 2
+    assert "expected an ONNX file as --model for --card raft-stereo, got 'sgbm'" in done.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_network_of_other_people_is_scored_and_timed(leadline, foreign_stereo, real_dir, tmp_path):
+    path = foreign_stereo({"left": [1, 3, 60, 80], "right": [1, 3, 60, 80]}, "disp", np.zeros(6), offset=3.5)
+    name = f"{path}@foundation-stereo"
+    done = leadline("eval", "stereo", real_dir / "stereo" / "cones", "--models", name, "--json", tmp_path / "r.json")
+    assert done.code == 0
+    assert {row["method"] for row in json.loads((tmp_path / "r.json").read_text())["rows"]} == {name}
+    done = leadline("bench", "stereo", "--models", name, "--sizes", "80x60", "--repeats", "1", "--threads", "1")
+    assert done.code == 0

@@ -28,6 +28,7 @@ from leadline.metrics.disparity import has_prediction
 from leadline.results.request import SUMMARY_FILE
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.onnx_session import RUNTIME_VERSION
+from leadline.runtime.onnx_stereo import OnnxStereo
 from leadline.runtime.refine import RefinedMatcher
 from leadline.runtime.stereo import StereoMethod, StereoSession, WithNegative
 from leadline.visual.colormap import confidence_grey, plasma
@@ -273,6 +274,12 @@ def describe_method(method: StereoMethod, name: str, width: int | None = None) -
         if largest is None and width is not None and isinstance(method, StereoSession):
             largest = method.searched_px(width)
         return {**method.description, "model_sha256": card and card.sha256, "max_disparity_px": largest}
+    if isinstance(method, OnnxStereo):
+        return {
+            **method.description,
+            "model_sha256": method.card.sha256 or None,
+            "max_disparity_px": method.max_disparity,
+        }
     largest = method.max_disparity if isinstance(method, ClassicalStereo) else None
     threads = cv2.getNumThreads()
     return {

@@ -24,11 +24,10 @@ is squeezed into it:
     size: {side: exact, height: 384, width: 512}
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast, final, get_args
+from typing import Any, Final, Literal, final
 
 import cv2
 import numpy as np
@@ -36,9 +35,8 @@ from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.io.files import read_bytes
-from leadline.io.yaml_text import parse_yaml
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.runtime.card_keys import checked_keys, read_card_text, require_checksum
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import OnnxSession, reason_of
 
@@ -46,14 +44,12 @@ Layout = Literal["NCHW", "NHWC"]
 Interpolation = Literal["cubic", "linear", "area"]
 Side = Literal["shorter", "longer", "nearest", "both", "native", "exact"]
 
-_MOST_CARD_BYTES: Final = 1 << 20
-_EXTERNAL: Final = b"\x0a\x08location\x12"
-"""How an ONNX file names another one that holds weights: the key of an entry of external_data."""
-_MODES: Final[Mapping[Interpolation, int]] = {
+MODES: Final[Mapping[Interpolation, int]] = {
     "cubic": cv2.INTER_CUBIC,
     "linear": cv2.INTER_LINEAR,
     "area": cv2.INTER_AREA,
 }
+"""How OpenCV names the interpolations."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +233,7 @@ class OnnxDepth:
         rows, columns = self.card.size.applied(*image.shape[:2])
         shares = image.astype(np.float32) / np.float32(255.0)
         if (rows, columns) != image.shape[:2]:
-            mode = _MODES[self.card.interpolation]
+            mode = MODES[self.card.interpolation]
             shares = np.asarray(cv2.resize(shares, (columns, rows), interpolation=mode), dtype=np.float32)
         mean, deviation = (np.asarray(numbers, dtype=np.float32) for numbers in (self.card.mean, self.card.std))
         normal = (shares - mean) / deviation
@@ -273,17 +269,7 @@ def load_onnx_card(path: Path | str, threads: int | None = None) -> OnnxDepth:
     """
     card = read_onnx_card(path)
     weights = Path(path).parent / card.path
-    content = read_bytes(weights, f"the network of the card {path}")
-    if _EXTERNAL in content:
-        raise InputError(
-            f"expected a network in one file, got weights outside of {weights}, which the card's sha256 does not "
-            "cover; save it with its weights inside"
-        )
-    found = hashlib.sha256(content).hexdigest()
-    if found != card.sha256.lower():
-        raise InputError(
-            f"expected {weights} with sha256 {card.sha256[:12]}, got {found[:12]}; fetch it again or correct the card"
-        )
+    require_checksum(weights, card.sha256, path)
     return OnnxDepth(card, weights, threads)
 
 
@@ -295,44 +281,6 @@ def read_onnx_card(path: Path | str) -> OnnxDepthCard:
     Raises:
         InputError: If it is missing, not YAML, or has an unknown, missing or wrong key.
     """
-    content = parse_yaml(read_bytes(path, "a card in YAML", _MOST_CARD_BYTES), "a card", str(path))
-    keys = _checked(content, OnnxDepthCard, f"the card {path}")
-    keys["size"] = SizeRule(**_checked(keys["size"], SizeRule, f"size on the card {path}"))
+    keys = checked_keys(read_card_text(path), OnnxDepthCard, f"the card {path}")
+    keys["size"] = SizeRule(**checked_keys(keys["size"], SizeRule, f"size on the card {path}"))
     return OnnxDepthCard(**keys)
-
-
-def _checked(content: object, kind: type[OnnxDepthCard] | type[SizeRule], where: str) -> dict[str, Any]:
-    """The keys of a card or a part of it, each as its field wants it."""
-    if not isinstance(content, dict):
-        raise InputError(f"expected keys and values for {where}, got {type(content).__name__}")
-    keys = {str(key): value for key, value in cast("dict[object, object]", content).items()}
-    known = {field.name: field for field in fields(kind)}
-    if unknown := sorted(set(keys) - set(known)):
-        raise InputError(f"expected the keys {', '.join(known)} for {where}, got {unknown[0]!r}")
-    required = [name for name, field in known.items() if field.default is MISSING]
-    if absent := [name for name in required if name not in keys]:
-        raise InputError(f"expected the keys {', '.join(required)} for {where}, {absent[0]} is missing")
-    return {name: _value(value, known[name].type, f"{name} of {where}") for name, value in keys.items()}
-
-
-def _value(value: object, hint: Any, where: str) -> object:  # noqa: ANN401 - any annotation of the two classes
-    if hint is SizeRule:
-        return value
-    if choices := get_args(hint):
-        if float in choices:
-            return _three(value, where)
-        if value not in choices:
-            raise InputError(f"expected one of {', '.join(map(str, choices))} for {where}, got {value!r}")
-        return value
-    if hint is float and type(value) is int:
-        return float(value)
-    if not isinstance(value, hint) or isinstance(value, bool):
-        raise InputError(f"expected {hint.__name__} for {where}, got {value!r}; quote it if it is text")
-    return value
-
-
-def _three(value: object, where: str) -> tuple[float, ...]:
-    numbers = cast("list[object]", value) if isinstance(value, list) else []
-    if len(numbers) != 3 or not all(type(number) in (int, float) for number in numbers):
-        raise InputError(f"expected three numbers for {where}, got {value!r}")
-    return tuple(float(cast(float, number)) for number in numbers)

@@ -117,6 +117,10 @@ class OnnxSession:
             raise InputError(f"expected {provider} to take the network, got {self._session.get_providers()[0]}")
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.inputs: list[str] = [layer.name for layer in self._session.get_inputs()]
+        self.shapes: dict[str, list[int | str | None]] = {
+            layer.name: list(layer.shape) for layer in self._session.get_inputs()
+        }
+        self.types: dict[str, str] = {layer.name: layer.type for layer in self._session.get_inputs()}
         self.outputs: list[str] = [layer.name for layer in self._session.get_outputs()]
 
     def run(self, names: list[str], inputs: dict[str, Any]) -> list[Any]:

@@ -124,7 +124,8 @@ def stereo_bench(
 
     Args:
         sizes: WIDTHxHEIGHT of the pair (Middlebury's Motorcycle, resized); several are separated by commas.
-        models: Methods, separated by commas; every bundled network and classical matcher if absent.
+        models: Methods, separated by commas, FILE.onnx@CARD for a network of other people; every bundled network and
+            classical matcher if absent.
         max_disparity: Largest disparity to look for, px; 96 if absent, or the choice of a method of yours.
         threads: Threads to use; all processors if absent.
         repeats: Timed runs of each method.

@@ -62,8 +62,9 @@ def stereo_eval(
         scenes: Folder of scene folders in Middlebury's layout (im0.png, im1.png, disp0.pfm, mask0nocc.png), one such
             folder, or a folder in the layout of KITTI's development kits.
         data: A data set instead of a folder of scenes; `leadline data list` names them.
-        models: Bundled networks, bm, sgbm, sgbm-3way, sgbm-hh, ONNX files of ours, your own class or function as
-            package.module:attribute, folders of predictions; separated by commas.
+        models: Bundled networks, bm, sgbm, sgbm-3way, sgbm-hh, ONNX files of ours, those of other people as
+            FILE.onnx@CARD, your own class or function as package.module:attribute, folders of predictions; separated by
+            commas.
         protocol: middlebury2014, eth3d, kitti2012, kitti2015 or confidence.
         density: Score only the pixels that each method is most confident of, at the same density for all: a share of
             the pixels with truth, such as 0.85, or match:METHOD for the share that METHOD, one of the models, is valid

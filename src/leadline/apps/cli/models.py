@@ -1,4 +1,4 @@
-"""`leadline models`: what the bundled networks and those of the zoo are."""
+"""`leadline models`: what the bundled networks, those of the zoo and the cards of other people's exports are."""
 
 import json as json_module
 from collections.abc import Mapping, Sequence
@@ -11,36 +11,37 @@ from leadline.errors import InputError
 from leadline.loading import registered_models
 from leadline.models.zoo import ZOO, ZooCard
 from leadline.runtime.card import ModelCard, bundled_cards
+from leadline.runtime.onnx_stereo_card import StereoCard, bundled_stereo_cards, find_stereo_card
 from leadline.tasks import find_task
 
 
 def models(name: str | None = None, /, *, json: bool = False) -> None:
-    """The bundled networks and those of the zoo: origin, licence, scores, limits.
+    """The bundled networks, those of the zoo, and cards for stereo networks of other people: origin, licence, limits.
 
     Args:
-        name: One network, in full; a line for each if absent.
+        name: One network or card, in full; a line for each if absent.
         json: Print the whole card, or the list of all bundled cards, as JSON.
     """
-    cards = bundled_cards()
-    if name is not None and name not in cards and name not in ZOO:
-        raise InputError(f"expected one of {', '.join((*cards, *ZOO))} as the model, got {name!r}")
+    cards, foreign = bundled_cards(), bundled_stereo_cards()
+    known: dict[str, ModelCard | ZooCard | StereoCard] = {**cards, **ZOO, **foreign}
+    if name is not None and name not in known:
+        raise InputError(f"expected one of {', '.join(known)} as the model, got {name!r}")
     if json:
-        shown = [asdict(card) for card in cards.values()] if name is None else asdict(_card(name, cards))
+        shown = [asdict(card) for card in cards.values()] if name is None else asdict(known[name])
         print(json_module.dumps(shown, indent=1))
     elif name is None:
         console = Console()
         console.print(_overview(list(cards.values())))
         console.print(_zoo_overview(list(ZOO.values())))
+        console.print(_foreign_overview(list(foreign.values())))
         if registered := registered_models():
             console.print(_registered_overview(registered))
     elif name in cards:
         _print_card(cards[name])
+    elif name in foreign:
+        print(find_stereo_card(name).read_text(), end="")
     else:
         _print_zoo_card(ZOO[name])
-
-
-def _card(name: str, cards: dict[str, ModelCard]) -> ModelCard | ZooCard:
-    return cards[name] if name in cards else ZOO[name]
 
 
 def _overview(cards: list[ModelCard]) -> Table:
@@ -65,6 +66,20 @@ def _zoo_overview(cards: Sequence[ZooCard]) -> Table:
     table.add_column("parameters", justify="right")
     for card in cards:
         table.add_row(card.name, card.kind, card.licence, f"{card.parameters_m} M")
+    return table
+
+
+def _foreign_overview(cards: Sequence[StereoCard]) -> Table:
+    table = Table(
+        title="cards for stereo networks of others: --model FILE.onnx --card CARD, or FILE.onnx@CARD",
+        title_justify="left",
+    )
+    table.add_column("card", no_wrap=True)
+    for label in ("licence of the weights", "origin"):
+        table.add_column(label, overflow="fold")
+    table.add_column("largest disparity px", justify="right")
+    for card in cards:
+        table.add_row(card.name, card.licence, card.origin, str(card.max_disparity or "-"))
     return table
 
 

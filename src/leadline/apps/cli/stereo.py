@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.cli.words import with_options
+from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
@@ -31,6 +32,7 @@ def stereo(
     fov: float | None = None,
     baseline_m: float | None = None,
     model: str = DEFAULT_MODEL,
+    card: str | None = None,
     max_disparity: int | None = None,
     min_disparity: int | None = None,
     min_confidence: float = CloudLimits.min_confidence,
@@ -59,7 +61,10 @@ def stereo(
         focal_px: Focal length of rectified images, px; instead of a calibration, with --baseline-m.
         fov: Field of view of rectified images across their width, degrees; instead of --focal-px.
         baseline_m: Distance between the cameras, metres.
-        model: Bundled network, ONNX file of ours, or bm, sgbm, sgbm-3way, sgbm-hh; leadline-refine mends sgbm-3way.
+        model: Bundled network, ONNX file of ours or, with a card, of other people, or bm, sgbm, sgbm-3way, sgbm-hh;
+            leadline-refine mends sgbm-3way.
+        card: What the ONNX file of other people in --model takes and gives: a card's name out of `leadline models`, or
+            a file (.yaml). Not needed where the file lies beside a card of its name.
         max_disparity: Largest disparity to look for, px. If absent, the calibration's ndisp; else networks choose it
             from the width, matchers take 192.
         min_disparity: Smallest disparity to look for, px: below 0 where the cameras toe in or the images are cropped;
@@ -74,6 +79,7 @@ def stereo(
         layout: How two views lie in one image.
         max_pixels: Largest image that is read.
     """
+    model = model if card is None else _with_card(model, card)
     unit = length_unit(translation_unit, square_mm)
     rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m))
     limits = CloudLimits(min_confidence, max_depth)
@@ -93,6 +99,13 @@ def stereo(
     say(lines)
     print(report)
     return 0
+
+
+def _with_card(model: str, card: str) -> str:
+    """The name of a network with its card, as `load_model` takes it."""
+    if not model.endswith(".onnx"):
+        raise InputError(f"expected an ONNX file as --model for --card {card}, got {model!r}; leave the card out")
+    return f"{model}@{card}"
 
 
 def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:

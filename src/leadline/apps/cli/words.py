@@ -14,6 +14,7 @@ _OPTIONS: Final = (
     ("'translation_unit: mm'", "'translation_unit: mm' in the file, or as --translation-unit mm"),
     ("(translation_unit)", "(else --translation-unit cm or mm, or --square-mm if the unit is a square of the board)"),
     ("give the layout ", "give --layout "),
+    ("say what it is with a card: ", "say what it is by --card CARD, or as "),
     ("name both views' files", "name both views' files, or say how the two views lie by --layout"),
 )
 
