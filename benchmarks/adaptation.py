@@ -16,8 +16,8 @@ from groups import REMARKS, SceneLoader, find_groups, scene_progress
 from rich.console import Console
 from rich.table import Table
 
-from leadline.data.stereo.pairs import find_stereo_pairs
 from leadline.io.images import write_image
+from leadline.io.pair_files import search_pairs
 from leadline.models.stereo import StereoInference
 from leadline.training.stereo.adapt import AdaptOptions, adapt, load_trainable
 
@@ -52,7 +52,7 @@ def main(
             if not group.startswith("KITTI"):
                 write_pairs(folder, loaders)
         options = AdaptOptions(steps=steps, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
-        adapted = adapt(old, find_stereo_pairs(folder), options, folder)
+        adapted = adapt(old, search_pairs(folder).pairs, options, folder)
     print(f"unexplained: {adapted.before:.4f} before, {min(adapted.scores.values()):.4f} at best; {ABOUT}")
     table = Table("group", "EPE before", "after", "change", "bad-2 before", "after", "change")
     with scene_progress() as progress:

@@ -239,7 +239,7 @@ def mono_recipe(data: DatasetSpec) -> MonoRecipe:
         imagenet=False,
         sky_weight=0.0,
         compile=False,
-        augmentation=MonoAugmentation(SIZE),
+        augmentation=MonoAugmentation(crop=SIZE),
     )
 
 
@@ -256,7 +256,7 @@ def stepped(model: torch.nn.Module, loss: torch.Tensor) -> bool:
 @pytest.mark.parametrize("name", STEREO)
 def test_stereo_is_learned_from_each(tree, name: str):
     recipe = StereoRecipe(
-        model="leadline-fast", data=spec_of(tree, name), validation="", augmentation=StereoAugmentation(SIZE)
+        model="leadline-fast", data=spec_of(tree, name), validation="", augmentation=StereoAugmentation(crop=SIZE)
     )
     stream = training_stream(recipe, 0, 2)
     batch, model = default_collate([stream[0], stream[1]]), network("stereo")

@@ -48,7 +48,7 @@ def test_vertical_offset_is_measured(motorcycle: Motorcycle, pixels: float) -> N
     assert check.median_offset_px == pytest.approx(pixels, abs=0.15)
     assert (check.status, check.rectified) == ("not_fine", False)
     assert "not rectified" in check.verdict
-    assert "leadline rectify" in check.mend
+    assert "rectify them" in check.mend
 
 
 @pytest.mark.parametrize("degrees", [0.2, -0.5])

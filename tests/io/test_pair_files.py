@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from leadline.errors import InputError
-from leadline.io.pair_files import find_pairs, left_out, list_images, match_files, search_pairs
+from leadline.io.pair_files import left_out, list_images, match_files, search_pairs
 
 
 def files(folder: Path, *names: str) -> list[Path]:
@@ -116,6 +116,6 @@ def test_random_drops_never_shift_a_pair(tmp_path: Path):
         assert all(abs(int(left.stem) - int(right.stem)) <= 4 for left, right in pairs)
 
 
-def test_find_pairs_of_two_files(tmp_path: Path):
-    pairs = find_pairs(str(tmp_path / "a.png"), str(tmp_path / "b.png"))
+def test_two_files_are_one_pair(tmp_path: Path):
+    pairs = search_pairs(tmp_path / "a.png", tmp_path / "b.png").pairs
     assert (pairs[0].name, pairs[0].right) == ("a", tmp_path / "b.png")

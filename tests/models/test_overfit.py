@@ -92,7 +92,7 @@ def test_a_recipe_trains_it_and_validates_it(name, shards: Path, recipe: StereoR
         validate_epochs=1,
         compile=False,
         workers=0,
-        augmentation=StereoAugmentation((64, 64)),
+        augmentation=StereoAugmentation(crop=(64, 64)),
     )
     checkpoint = train(toy, tmp_path / "run")
     model = build_model(name)

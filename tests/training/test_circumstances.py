@@ -32,7 +32,7 @@ from leadline.training.stereo.recipe import StereoRecipe
 @pytest.fixture(scope="module")
 def small(toy_recipe: StereoRecipe) -> StereoRecipe:
     """A run whose steps take milliseconds."""
-    return replace(toy_recipe, model="dispnet-s", precision="32-true", augmentation=StereoAugmentation((64, 64)))
+    return replace(toy_recipe, model="dispnet-s", precision="32-true", augmentation=StereoAugmentation(crop=(64, 64)))
 
 
 def write(recipe: Recipe, path: Path) -> Path:

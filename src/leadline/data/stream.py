@@ -1,10 +1,11 @@
 """The endless, seeded stream of training samples: source, augmentation, tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -71,6 +72,11 @@ def draw_fov(seed: int, number: int, lengths: Sequence[int], shares: Sequence[fl
     """Seeds of training from one source of images with a known field of view."""
     assert len(lengths) == len(shares) == 1, "only one source has seeds"
     return Drawn(0, shuffled_place(lengths[0], number, (seed, 2)), np.random.default_rng((seed, 1, number)))
+
+
+def as_tensors(layers: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """Arrays of a sample as tensors under the same names."""
+    return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}
 
 
 @final

@@ -279,7 +279,7 @@ def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str,
             (
                 f"not rectified: vertical offset median {check.median_abs_offset_px:.2f} px, "
                 f"95th percentile {check.p95_abs_offset_px:.2f} px, rotation {check.rotation_deg:.2f} degrees",
-                "run `leadline rectify` with the calibration, or with --uncalibrated",
+                "rectify them with the calibration, or without one",
             )
         )
     if negative > MAX_NEGATIVE_SHARE and not swapped:
@@ -288,9 +288,7 @@ def _faults(check: PairCheck, rectified: bool, swapped: bool) -> list[tuple[str,
                 f"{negative:.0%} of the disparities are negative, down to {lowest:.1f} px: the cameras are turned "
                 "inwards or the images were shifted",
                 # Rectification shifts, too.
-                f"shift the right image left by {int(np.ceil(-lowest)) + 1} px, or run `leadline rectify`"
-                if rectified
-                else "",
+                f"shift the right image left by {int(np.ceil(-lowest)) + 1} px, or rectify them" if rectified else "",
             )
         )
     gap = check.exposure_gap_stops

@@ -1,4 +1,4 @@
-"""Finding of pairs: two files, two folders, two patterns, or files that hold both views."""
+"""Finding of pairs: two files, two folders, two patterns, one folder of both, or files that hold both views."""
 
 import glob
 import os
@@ -33,6 +33,14 @@ _LEAST_COMMON: Final = 0.5
 _TIME_SHARE: Final = 0.25
 """Time stamps match if they differ by less than this share of the time between two frames."""
 _MOST_NAMED: Final = 3
+_SIDE_FOLDERS: Final = (
+    ("left", "right"),
+    ("image_2", "image_3"),
+    ("image_0", "image_1"),
+    ("image_02/data", "image_03/data"),
+)
+"""Left and right within one folder: the plain names, then KITTI's."""
+_SCENE: Final = ("im0.png", "im1.png")
 
 
 @dataclass(frozen=True)
@@ -122,36 +130,67 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def find_pairs(left: str, right: str | None) -> list[PairFiles]:
-    """The pairs of `search_pairs`, without its notes."""
-    return list(search_pairs(left, right).pairs)
-
-
-def search_pairs(left: str, right: str | None) -> FoundPairs:
-    """The pairs that two arguments stand for; `is_many(left)` says whether they are a batch.
+def search_pairs(left: str | Path, right: str | Path | None = None) -> FoundPairs:
+    """The pairs that one or two arguments stand for; `is_many(left)` says whether they are a batch.
 
     Args:
         left: An image, a folder, or a pattern.
-        right: The same kind of thing; None where each left file holds both views.
+        right: The same kind of thing. Without it, LEFT is a folder that holds the folders left and right (or KITTI's
+            image_2 and image_3, image_0 and image_1, image_02/data and image_03/data); a folder with im0.png and
+            im1.png, or a folder of such folders; or files that hold both views.
     Returns:
         Pairs in natural order of their names, matched as `match_files` does, and notes.
     Raises:
         InputError: If nothing is found, one is a file and the other is not, files cannot be matched, or two pairs would
             have one name.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for side in ("left", "right"):
+        ...         Path(folder, side).mkdir()
+        ...         Path(folder, side, "1.png").touch()
+        ...     [(pair.left.parent.name, pair.right.parent.name) for pair in search_pairs(folder).pairs]
+        [('left', 'right')]
     """
+    left, right = str(left), None if right is None else str(right)
     if right is not None and is_many(left) != is_many(right):
         raise InputError(f"expected two files, two folders or two patterns, got {left} and {right}; give both alike")
     if not is_many(left):
         return FoundPairs((PairFiles(Path(left).stem, Path(left), None if right is None else Path(right)),))
     if right is None:
-        files = list_images(left, BOTH_VIEWS_SUFFIXES)
-        pairs = [PairFiles(name, path, None) for name, path in zip(short_names(files), files, strict=True)]
-        return FoundPairs(tuple(pairs), left_out(left))
-    lefts, rights = list_images(left), list_images(right)
-    matched, notes = match_files(lefts, rights, f"{left} and {right}")
-    names = short_names([pair[0] for pair in matched])
-    pairs = [PairFiles(name, *pair) for name, pair in zip(names, matched, strict=True)]
-    return FoundPairs(tuple(pairs), (*left_out(left, right, suffixes=IMAGE_SUFFIXES), *notes))
+        return _pairs_within(left)
+    matched, notes = match_files(list_images(left), list_images(right), f"{left} and {right}")
+    return FoundPairs(_named(matched), (*left_out(left, right, suffixes=IMAGE_SUFFIXES), *notes))
+
+
+def _pairs_within(source: str) -> FoundPairs:
+    """The pairs of a single folder or pattern."""
+    folder = Path(source)
+    for sides in _SIDE_FOLDERS:
+        left, right = (folder / side for side in sides)
+        if left.is_dir() and right.is_dir():
+            return search_pairs(left, right)
+    views = [folder / name for name in _SCENE]
+    scenes = (
+        [folder]
+        if views[0].is_file()
+        else sorted((path.parent for path in folder.glob(f"*/{_SCENE[0]}")), key=natural_key)
+    )
+    if scenes:
+        for scene in scenes:
+            if not (scene / _SCENE[1]).is_file():
+                raise InputError(
+                    f"expected a right image {scene / _SCENE[1]}, found none; add it or remove its left one"
+                )
+        pairs = [PairFiles(scene.resolve().name, *(scene / name for name in _SCENE)) for scene in scenes]
+        return FoundPairs(tuple(pairs))
+    files = list_images(source, BOTH_VIEWS_SUFFIXES)
+    return FoundPairs(_named([(path, None) for path in files]), left_out(source))
+
+
+def _named(files: Sequence[tuple[Path, Path | None]]) -> tuple[PairFiles, ...]:
+    names = short_names([left for left, _ in files])
+    return tuple(PairFiles(name, *views) for name, views in zip(names, files, strict=True))
 
 
 def match_files(

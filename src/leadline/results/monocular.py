@@ -36,7 +36,7 @@ class CameraSource:
     Example:
         >>> found = CameraSource(fov_deg=90.0).camera(Path("a.png"), height=480, width=640)
         >>> round(found.camera.focal_x_px, 6), found.source
-        (320.0, '--fov 90 degrees across the width')
+        (320.0, 'a field of view of 90 degrees across the width')
     """
 
     focal_px: float | None = None
@@ -47,7 +47,7 @@ class CameraSource:
         """Refuses what contradicts itself before any image is read."""
         given = [value for value in (self.focal_px, self.fov_deg, self.calibration) if value is not None]
         if len(given) > 1:
-            raise InputError("expected one of --focal-px, --fov and --calibration, got several; leave the others out")
+            raise InputError("expected one of focal_px, fov_deg and calibration, got several; leave the others out")
         if self.focal_px is not None and not (np.isfinite(self.focal_px) and self.focal_px > 0):
             raise InputError(f"expected a focal length above 0 px, got {self.focal_px:g}")
         if self.fov_deg is not None and not NARROWEST_DEG <= self.fov_deg <= WIDEST_DEG:
@@ -76,10 +76,12 @@ class CameraSource:
                     f"expected a focal length in pixels of the image, got {self.focal_px:g} px: a field of view of "
                     f"{angle:.1f} degrees in {width}x{height}; it is not in mm"
                 )
-            return FoundCamera(_centred(self.focal_px, height, width), f"--focal-px {self.focal_px:g}")
+            return FoundCamera(_centred(self.focal_px, height, width), f"a focal length of {self.focal_px:g} px")
         if self.fov_deg is not None:
             focal_px = width / (2.0 * tan(radians(self.fov_deg) / 2.0))
-            return FoundCamera(_centred(focal_px, height, width), f"--fov {self.fov_deg:g} degrees across the width")
+            return FoundCamera(
+                _centred(focal_px, height, width), f"a field of view of {self.fov_deg:g} degrees across the width"
+            )
         found = read_exif_focal(path, height, width)
         if found.focal_px is None:
             return FoundCamera(None, found.source, (found.source,) if found.refused else ())
@@ -163,15 +165,15 @@ def estimate_depth(
         depth = to_metric(relative, fit, found.camera)
         if not depth.valid.any():
             raise InputError(
-                f"expected depth within 1000 m, got none from --scale-from {scale.text}; check its numbers"
+                f"expected depth within 1000 m, got none by the scale from {scale.text}; check its numbers"
             )
     notes += () if fit is None else _fit_notes(fit)
     if depth.kind == "affine_inverse":
-        notes += ("no cloud.ply: inverse depth of unknown scale and shift; --scale-from makes it metric",)
+        notes += ("no cloud.ply: inverse depth of unknown scale and shift; a source of scale makes it metric",)
     elif depth.kind == "affine_depth":
-        notes += ("no cloud.ply: depth of unknown scale and shift; --scale-from makes it metric",)
+        notes += ("no cloud.ply: depth of unknown scale and shift; a source of scale makes it metric",)
     elif found.camera is None:
-        notes += (f"no cloud.ply: {found.source}; give --focal-px, --fov or --calibration",)
+        notes += (f"no cloud.ply: {found.source}; give focal_px, fov_deg or a calibration",)
     return MonoDepth(depth, relative.kind, seconds, found, fit, notes)
 
 

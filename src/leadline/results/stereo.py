@@ -113,8 +113,8 @@ def refuse_existing(folder: Path, names: Iterable[str], overwrite: bool) -> None
     found = [] if overwrite else [name for name in names if (folder / name).exists()]
     if found:
         raise OutputError(
-            f"expected an output folder without earlier results, got {folder / found[0]}; choose another --output, or "
-            "pass --overwrite"
+            f"expected an output folder without earlier results, got {folder / found[0]}; choose another output "
+            "folder, or overwrite them"
         )
 
 
@@ -129,7 +129,8 @@ def remove_files(folder: Path, names: Iterable[str]) -> None:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(
-                f"expected to replace {folder / name}, got {(error.strerror or '').lower()}; choose another --output"
+                f"expected to replace {folder / name}, got {(error.strerror or '').lower()}; choose another output "
+                "folder"
             ) from error
 
 

@@ -15,7 +15,16 @@ from leadline.maps import DepthMap
 from leadline.samples import DepthSample
 
 STILL = MonoAugmentation(
-    (48, 64), (1.0, 1.0), log2_stretch=0.0, flip=0.0, tone=0.0, grey=0.0, saturation=0.0, blur=0.0, noise=0.0, jpeg=0.0
+    crop=(48, 64),
+    scale=(1.0, 1.0),
+    log2_stretch=0.0,
+    flip=0.0,
+    tone=0.0,
+    grey=0.0,
+    saturation=0.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
 )
 
 
@@ -90,8 +99,8 @@ def test_one_source_is_read_whole_before_it_comes_again(sources):
 
 
 def test_a_sample_depends_on_its_number_alone(sources):
-    whole = mono_stream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 0, 8)
-    rest = mono_stream(sources, [1.0, 2.0], MonoAugmentation((48, 64)), 5, 5, 3)
+    whole = mono_stream(sources, [1.0, 2.0], MonoAugmentation(crop=(48, 64)), 5, 0, 8)
+    rest = mono_stream(sources, [1.0, 2.0], MonoAugmentation(crop=(48, 64)), 5, 5, 3)
     for index in range(3):
         for name, value in rest[index].items():
             assert torch.equal(whole[5 + index][name], value)

@@ -13,7 +13,16 @@ from leadline.maps import DepthMap
 from leadline.samples import DepthSample
 
 STILL = MonoAugmentation(
-    (48, 64), (1.0, 1.0), log2_stretch=0.0, flip=0.0, tone=0.0, grey=0.0, saturation=0.0, blur=0.0, noise=0.0, jpeg=0.0
+    crop=(48, 64),
+    scale=(1.0, 1.0),
+    log2_stretch=0.0,
+    flip=0.0,
+    tone=0.0,
+    grey=0.0,
+    saturation=0.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
 )
 CAMERA = Pinhole(80.0, 90.0, 30.0, 20.0, 48, 64)
 

@@ -11,7 +11,7 @@ from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
-GEOMETRY_ONLY = StereoAugmentation((48, 80), flip_rows=0.5, photometric=0.0, asymmetric=0.0, erase=0.0)
+GEOMETRY_ONLY = StereoAugmentation(crop=(48, 80), flip_rows=0.5, photometric=0.0, asymmetric=0.0, erase=0.0)
 
 
 def smooth_pair(shift: int = 6) -> StereoSample:
@@ -87,7 +87,7 @@ def test_a_small_image_is_enlarged_to_the_crop():
 
 
 def test_the_same_generator_gives_the_same_sample():
-    options = StereoAugmentation((48, 80), photometric=1.0, asymmetric=1.0, erase=1.0)
+    options = StereoAugmentation(crop=(48, 80), photometric=1.0, asymmetric=1.0, erase=1.0)
     first, second, other = (augment_stereo(smooth_pair(), options, np.random.default_rng(s)) for s in (3, 3, 4))
     require_alike(first, second)
     assert not np.array_equal(first.left, other.left)

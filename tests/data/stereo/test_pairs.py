@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from leadline.data.stereo.pairs import StereoPairs, find_stereo_pairs, open_stereo
+from leadline.data.stereo.pairs import StereoPairs, open_stereo
 from leadline.data.stereo.shards import StereoShards
 from leadline.errors import InputError
+from leadline.io.pair_files import PairFiles, search_pairs
 from leadline.io.shards import write_shard
 
 
@@ -23,8 +24,8 @@ def test_two_folders_are_paired_in_the_order_of_names(tmp_path: Path, names: tup
     for side, other in zip(names, ((1, 2), (3, 4)), strict=True):
         for name, grey in zip(("b.png", "a.png"), other, strict=True):
             write(tmp_path / side / name, grey)
-    found = find_stereo_pairs(tmp_path)
-    assert [(left.name, right and right.parent.name) for left, right in found] == [
+    found = search_pairs(tmp_path).pairs
+    assert [(pair.left.name, pair.right and pair.right.parent.name) for pair in found] == [
         ("a.png", names[1]),
         ("b.png", names[1]),
     ]
@@ -41,41 +42,41 @@ def test_scene_folders_are_pairs_and_so_is_one_of_them(tmp_path: Path):
     for scene in ("x", "y"):
         write(tmp_path / scene / "im0.png", 1)
         write(tmp_path / scene / "im1.png", 2)
-    assert [left.parent.name for left, _ in find_stereo_pairs(tmp_path)] == ["x", "y"]
-    assert find_stereo_pairs(tmp_path / "y") == [(tmp_path / "y" / "im0.png", tmp_path / "y" / "im1.png")]
+    assert [pair.name for pair in search_pairs(tmp_path).pairs] == ["x", "y"]
+    assert search_pairs(tmp_path / "y").pairs == (
+        PairFiles("y", tmp_path / "y" / "im0.png", tmp_path / "y" / "im1.png"),
+    )
     (tmp_path / "x" / "im1.png").unlink()
     with pytest.raises(InputError, match=r"right image .*x/im1.png, found none"):
-        find_stereo_pairs(tmp_path)
+        search_pairs(tmp_path)
 
 
 def test_files_that_hold_both_views_are_pairs(tmp_path: Path):
     both = np.hstack([np.full((8, 10, 3), 200, np.uint8), np.full((8, 10, 3), 50, np.uint8)])
     assert cv2.imwrite(str(tmp_path / "a.jpg"), both)
     (tmp_path / "a.jpg").rename(tmp_path / "a.jps")
-    sample = StereoPairs(find_stereo_pairs(tmp_path))[0]
+    sample = StereoPairs(search_pairs(tmp_path).pairs)[0]
     # A .jps without its own header is right eye first.
     assert (sample.left.shape, sample.left.mean() < 60, sample.right.mean() > 190) == ((8, 10, 3), True, True)
 
 
 def test_wide_pairs_are_shrunk(tmp_path: Path):
-    files = [(write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2))]
+    files = [PairFiles("l", write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2))]
     assert StereoPairs(files, max_width=15)[0].left.shape == (10, 15, 3)
     assert StereoPairs(files, max_width=30)[0].right.shape == (20, 30, 3)
 
 
 def test_no_pairs_and_lonely_images_are_refused(tmp_path: Path):
-    with pytest.raises(InputError, match="expected stereo pairs in"):
-        find_stereo_pairs(tmp_path)
-    with pytest.raises(InputError, match="expected stereo pairs in"):
-        find_stereo_pairs(tmp_path / "absent")
+    with pytest.raises(InputError, match=r"expected images in .* got none"):
+        search_pairs(tmp_path)
     write(tmp_path / "left" / "a.png", 1)
     (tmp_path / "right").mkdir()
-    with pytest.raises(InputError, match="as many right images as left ones, and some, got 0 and 1"):
-        find_stereo_pairs(tmp_path)
+    with pytest.raises(InputError, match=r"expected images in .*right .*got none"):
+        search_pairs(tmp_path)
 
 
 def test_views_of_two_sizes_are_refused(tmp_path: Path):
-    pairs = StereoPairs([(write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2, (20, 28)))])
+    pairs = StereoPairs([PairFiles("l", write(tmp_path / "l.png", 1), write(tmp_path / "r.png", 2, (20, 28)))])
     with pytest.raises(InputError, match=r"one size in .*l.png, got \(20, 30\) and \(20, 28\)"):
         pairs[0]
 

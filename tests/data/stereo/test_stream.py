@@ -16,7 +16,16 @@ from leadline.maps import DisparityMap
 from leadline.runtime.prior import sgbm_prior
 from leadline.samples import StereoSample
 
-PLAIN = StereoAugmentation((32, 48), (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = StereoAugmentation(
+    crop=(32, 48),
+    log2_scale=(0.0, 0.0),
+    log2_stretch=0.0,
+    flip_views=0.0,
+    flip_rows=0.0,
+    photometric=0.0,
+    asymmetric=0.0,
+    erase=0.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +52,7 @@ def test_every_sample_comes_once_a_turn_in_a_new_order(shards: StereoShards):
 
 
 def test_resumed_epoch_yields_the_samples_of_the_uninterrupted_stream(shards: StereoShards):
-    options = StereoAugmentation((24, 32))
+    options = StereoAugmentation(crop=(24, 32))
     whole = stereo_stream([shards], [1.0], options, 7, 0, 9)
     later = stereo_stream([shards], [1.0], options, 7, 6, 3)
     for index in range(3):

@@ -38,7 +38,18 @@ NAMES = {
     "zoedepth": "zoedepth-nyu-kitti",
     "glpn": "glpn-nyu",
 }
-PLAIN = MonoAugmentation((56, 84), (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = MonoAugmentation(
+    crop=(56, 84),
+    scale=(1.0, 1.0),
+    log2_stretch=0.0,
+    flip=0.0,
+    tone=0.0,
+    grey=0.0,
+    saturation=0.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+)
 
 
 def example_image(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -224,10 +235,10 @@ def test_views_are_those_that_the_network_will_see(save, data):
     part = split(str(data), "", None)[0]
     # 60 x 92 with the shorter side at 56: 56 x 85.9, in multiples of 14.
     relative = zoo.load_trainable(save("depth_anything"), zoo_card(NAMES["depth_anything"]))
-    assert usual_augmentation(relative, part) == MonoAugmentation((56, 84))
+    assert usual_augmentation(relative, part) == MonoAugmentation(crop=(56, 84))
     metric = zoo.load_trainable(save("metric_depth_anything"), zoo_card(NAMES["metric_depth_anything"]))
     # A square of the shorter side, in which portraits and landscapes of one camera have one focal length.
-    assert usual_augmentation(metric, part) == MonoAugmentation((56, 56), scale=(1.0, 1.0), log2_stretch=0.0)
+    assert usual_augmentation(metric, part) == MonoAugmentation(crop=(56, 56), scale=(1.0, 1.0), log2_stretch=0.0)
 
 
 class Images:
@@ -313,10 +324,10 @@ def test_data_without_truth_is_refused(data, tmp_path):
 
 def test_what_cannot_be_learned_is_refused(recipe, save, tmp_path):
     with pytest.raises(InputError, match="multiples of 14 for depth-anything-v2-small"):
-        FinetunedZoo(replace(recipe, augmentation=MonoAugmentation((60, 84))))
+        FinetunedZoo(replace(recipe, augmentation=MonoAugmentation(crop=(60, 84))))
     metric = replace(recipe, model=NAMES["metric_depth_anything"], source=str(save("metric_depth_anything")))
     with pytest.raises(InputError, match=r"scale \[1, 1\] and log2_stretch 0"):
-        FinetunedZoo(replace(metric, augmentation=MonoAugmentation((56, 84))))
+        FinetunedZoo(replace(metric, augmentation=MonoAugmentation(crop=(56, 84))))
     with pytest.raises(InputError, match="expected a rank of at least 0"):
         replace(recipe, lora=-1)
     folder = save("depth_anything")

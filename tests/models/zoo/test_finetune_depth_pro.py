@@ -99,7 +99,7 @@ def test_it_learns_depth_and_keeps_its_field_of_view(save, tmp_path, rank):
 def test_views_are_whole_images(save):
     network = zoo.load_trainable(save("depth_pro"), CARD)
     part = DepthPart(Source(), [0])
-    assert usual_augmentation(network, part) == MonoAugmentation((40, 56), (1.0, 1.0), 0.0)
+    assert usual_augmentation(network, part) == MonoAugmentation(crop=(40, 56), scale=(1.0, 1.0), log2_stretch=0.0)
     pixels = torch.from_numpy(part[0].image).permute(2, 0, 1)[None] / 255.0
     with torch.no_grad():
         assert network(pixels).shape == (1, 40, 56)
@@ -111,7 +111,7 @@ def test_as_a_learner_its_encoders_learn_slower(save, tmp_path):
     recipe = FinetuneRecipe(
         model="depth-pro", data=str(tmp_path), validation="", source=str(save("depth_pro")), accept_licence=True
     )
-    recipe = replace(recipe, augmentation=MonoAugmentation((40, 56), (1.0, 1.0), 0.0))
+    recipe = replace(recipe, augmentation=MonoAugmentation(crop=(40, 56), scale=(1.0, 1.0), log2_stretch=0.0))
     learner = FinetunedZoo(recipe)
     rest, slow = learner.parameter_groups()
     assert {id(weight) for weight in slow["params"]} == set(

@@ -36,7 +36,7 @@ def shifted(seed: int) -> FlowSample:
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory) -> FlowRecipe:
+def recipe(tmp_path_factory, short_run) -> FlowRecipe:
     folder = tmp_path_factory.mktemp("flow")
     write_flow_shard(folder / "flow.tar", ((shifted(seed), {}) for seed in range(4)))
     quick = FlowAugmentation(crop=(64, 96), log2_scale=(0.0, 0.0), log2_stretch=0.0, flip_columns=0.0, flip_rows=0.0)
@@ -44,15 +44,7 @@ def recipe(tmp_path_factory) -> FlowRecipe:
         model="leadline-flow",
         data=str(folder),
         validation=str(folder),
-        validation_pairs=1,
-        steps=4,
-        batch_size=2,
-        warmup_steps=1,
-        decay_steps=1,
-        epoch_steps=2,
-        validate_epochs=100,
-        compile=False,
-        workers=0,
+        **short_run,
         precision="32-true",
         augmentation=quick,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,22 +43,14 @@ def sample(key: str = "s", camera: Pinhole | None = CAMERA) -> DepthSample:
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> DiffusionRecipe:
+def recipe(tmp_path_factory: pytest.TempPathFactory, short_run: dict[str, Any]) -> DiffusionRecipe:
     folder = tmp_path_factory.mktemp("rendered")
     write_depth_shard(folder / "a.tar", [(sample(), {})])
     return DiffusionRecipe(
         model="diffusion-depth",
         data=str(folder),
         validation=str(folder),
-        validation_pairs=1,
-        steps=4,
-        batch_size=2,
-        warmup_steps=1,
-        decay_steps=1,
-        epoch_steps=2,
-        validate_epochs=100,
-        compile=False,
-        workers=0,
+        **short_run,
         precision="32-true",
         model_options={"width": 8, "levels": 2},
         depth_range=LogDepthRange(1.0, 16.0),

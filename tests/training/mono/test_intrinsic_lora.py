@@ -35,7 +35,18 @@ transformers = pytest.importorskip("transformers", reason=REASON)
 diffusers = pytest.importorskip("diffusers", reason=REASON)
 peft = pytest.importorskip("peft", reason=REASON)
 
-UNCHANGED = MonoAugmentation((16, 24), (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+UNCHANGED = MonoAugmentation(
+    crop=(16, 24),
+    scale=(1.0, 1.0),
+    log2_stretch=0.0,
+    flip=0.0,
+    tone=0.0,
+    grey=0.0,
+    saturation=0.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+)
 
 
 def unet(**changes: object) -> Any:
@@ -104,7 +115,7 @@ def stirred(network: IntrinsicLora) -> IntrinsicLora:
 
 
 @pytest.fixture(scope="module")
-def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IntrinsicLoraRecipe:
+def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory, short_run: dict[str, Any]) -> IntrinsicLoraRecipe:
     rendered = tmp_path_factory.mktemp("rendered")
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:16, :24]
@@ -116,15 +127,7 @@ def recipe(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> IntrinsicL
         model="intrinsic-lora",
         data=str(rendered),
         validation=str(rendered),
-        validation_pairs=1,
-        steps=4,
-        batch_size=1,
-        warmup_steps=1,
-        decay_steps=1,
-        epoch_steps=2,
-        validate_epochs=1,
-        compile=False,
-        workers=0,
+        **short_run | {"batch_size": 1, "validate_epochs": 1},
         precision="32-true",
         weight_decay=0.0,
         labels=1,
@@ -217,7 +220,7 @@ def test_training_itself_does_not_touch_what_is_frozen(recipe: IntrinsicLoraReci
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_adapters(recipe: IntrinsicLoraRecipe, tmp_path: Path, monkeypatch):
-    varied = replace(recipe, validate_epochs=100, augmentation=MonoAugmentation((16, 24)))
+    varied = replace(recipe, validate_epochs=100, augmentation=MonoAugmentation(crop=(16, 24)))
 
     def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
         return torch.load(checkpoint, weights_only=True)["state_dict"]
@@ -284,7 +287,7 @@ def test_what_cannot_be_trained_is_refused(recipe: IntrinsicLoraRecipe, folder: 
     with pytest.raises(InputError, match="labels of at least 1"):
         replace(recipe, labels=0)
     with pytest.raises(InputError, match=r"multiples of 4 in the recipe, got \(18, 24\)"):
-        IntrinsicLoraLearner(replace(recipe, augmentation=MonoAugmentation((18, 24))))
+        IntrinsicLoraLearner(replace(recipe, augmentation=MonoAugmentation(crop=(18, 24))))
     with pytest.raises(InputError, match="the model intrinsic-lora for this method, got plain"):
         IntrinsicLoraLearner(replace(recipe, model="plain", model_options={}))
     with pytest.raises(InputError, match="rank of at least 1"):

@@ -148,4 +148,4 @@ def test_the_bundled_recipe_starts_from_imagenet():
     assert isinstance(recipe, MonoRecipe)
     assert recipe.imagenet
     assert replace(recipe, scenes=()) == recipe
-    assert recipe.augmentation == MonoAugmentation((192, 256))
+    assert recipe.augmentation == MonoAugmentation(crop=(192, 256))

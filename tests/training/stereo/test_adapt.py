@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from leadline.data.stereo.pairs import PairPaths, StereoPairs
+from leadline.data.stereo.pairs import StereoPairs
 from leadline.errors import InputError
+from leadline.io.pair_files import PairFiles
 from leadline.models.stereo import StereoInference, StereoPrediction
 from leadline.training.stereo.adapt import AdaptOptions, _split, adapt, guard_score, load_trainable
 
@@ -31,10 +32,10 @@ class Everywhere(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[PairPaths]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[PairFiles]:
     """Five pairs at a disparity of 7 px."""
     folder = tmp_path_factory.mktemp("pairs")
-    found: list[PairPaths] = []
+    found: list[PairFiles] = []
     for index in range(5):
         noise = np.random.default_rng(index).normal(size=(48, 80 + SHIFT_PX, 3))
         smooth = sum(s * cv2.GaussianBlur(noise, (0, 0), s) for s in (1.0, 3.0))
@@ -42,21 +43,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[PairPaths]:
         left, right = folder / f"l{index}.png", folder / f"r{index}.png"
         assert cv2.imwrite(str(left), texture[:, :80])
         assert cv2.imwrite(str(right), texture[:, SHIFT_PX:])
-        found.append((left, right))
+        found.append(PairFiles(left.stem, left, right))
     return found
 
 
-def test_the_guard_knows_the_right_disparity(files: list[PairPaths]):
+def test_the_guard_knows_the_right_disparity(files: list[PairFiles]):
     pairs = StereoPairs(files)
     right, near, off = (guard_score(StereoInference(Everywhere(px)), pairs) for px in (7.0, 6.0, 2.0))
     assert right < near < off
 
 
-def test_hiding_everything_is_no_way_past_the_guard(files: list[PairPaths]):
+def test_hiding_everything_is_no_way_past_the_guard(files: list[PairFiles]):
     assert guard_score(StereoInference(Everywhere(500.0)), StereoPairs(files)) == pytest.approx(0.5)
 
 
-def test_a_network_that_is_off_is_mended(files: list[PairPaths], tmp_path: Path):
+def test_a_network_that_is_off_is_mended(files: list[PairFiles], tmp_path: Path):
     old = StereoInference(Everywhere(9.0))  # which says 6 px, near enough, where it sees an image 1.5 times larger
     adapted = adapt(old, files, AdaptOptions(steps=60, learning_rate=0.1, checks=2, rehearsed=0), tmp_path)
     assert adapted.improved
@@ -64,10 +65,10 @@ def test_a_network_that_is_off_is_mended(files: list[PairPaths], tmp_path: Path)
     assert min(adapted.scores.values()) < adapted.before
     assert float(adapted.inference.model.get_parameter("px").detach()) == pytest.approx(SHIFT_PX, abs=0.5)
     assert float(old.model.get_parameter("px").detach()) == 9.0
-    assert (len(adapted.learned), adapted.held_back) == (4, (str(files[2][0]),))
+    assert (len(adapted.learned), adapted.held_back) == (4, (str(files[2].left),))
 
 
-def test_a_network_that_would_get_worse_stays_as_it_was(files: list[PairPaths], tmp_path: Path):
+def test_a_network_that_would_get_worse_stays_as_it_was(files: list[PairFiles], tmp_path: Path):
     old = StereoInference(Everywhere(float(SHIFT_PX)))
     adapted = adapt(old, files, AdaptOptions(steps=2, learning_rate=5.0, checks=2, rehearsed=1), tmp_path)
     assert not adapted.improved
@@ -82,8 +83,8 @@ def test_judges_are_spread_over_the_recording():
         _split(1, AdaptOptions())
 
 
-def test_one_image_twice_is_refused(files: list[PairPaths], tmp_path: Path):
-    twice = [files[0], (files[1][0], files[1][0])]
+def test_one_image_twice_is_refused(files: list[PairFiles], tmp_path: Path):
+    twice = [files[0], PairFiles("twice", files[1].left, files[1].left)]
     with pytest.raises(InputError, match="got one image twice"):
         adapt(StereoInference(Everywhere(7.0)), twice, AdaptOptions(), tmp_path)
 

@@ -43,7 +43,7 @@ def recipe(toy_recipe: StereoRecipe, tmp_path: Path) -> RefineRecipe:
         workers=0,
         samples=3,
         prior_cache=str(tmp_path / "prior"),
-        augmentation=StereoAugmentation((64, 96)),
+        augmentation=StereoAugmentation(crop=(64, 96)),
     )
 
 

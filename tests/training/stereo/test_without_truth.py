@@ -26,7 +26,16 @@ from leadline.training.stereo.recipe import StereoRecipe
 from leadline.training.stereo.self_supervised import SelfSupervisedRecipe
 from leadline.training.stereo.semi_supervised import SemiSupervisedRecipe, left_half, without_truth
 
-PLAIN = StereoAugmentation((64, 96), (-0.3, 0.0), 0.0, 0.5, 0.0, 0.0, 0.0, 0.0)
+PLAIN = StereoAugmentation(
+    crop=(64, 96),
+    log2_scale=(-0.3, 0.0),
+    log2_stretch=0.0,
+    flip_views=0.5,
+    flip_rows=0.0,
+    photometric=0.0,
+    asymmetric=0.0,
+    erase=0.0,
+)
 
 
 @pytest.fixture(scope="session")

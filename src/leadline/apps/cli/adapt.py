@@ -5,8 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from leadline.apps.cli.batch import say
 from leadline.apps.cli.extras import needs_extra
-from leadline.io.pair_files import find_pairs
+from leadline.apps.cli.words import with_options
+from leadline.io.pair_files import search_pairs
 from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, whole_result, write_json
 
 _MODEL_FILE: Final = "adapted.onnx"
@@ -48,18 +50,14 @@ def adapt(
     """
     refuse_existing(output, (_MODEL_FILE, SUMMARY_FILE), overwrite)
     with needs_extra("train"):
-        from leadline.data.stereo.pairs import find_stereo_pairs
         from leadline.export.onnx import export_network
         from leadline.training.stereo.adapt import AdaptOptions, load_trainable
         from leadline.training.stereo.adapt import adapt as fine_tune
     options = AdaptOptions(steps=steps, holdout=holdout, learning_rate=learning_rate, rehearsed=rehearsed, seed=seed)
-    files = (
-        find_stereo_pairs(Path(pairs))
-        if right is None
-        else [(pair.left, pair.right) for pair in find_pairs(pairs, right)]
-    )
+    found = search_pairs(pairs, right)
+    say(f"note: {with_options(line)}" for line in found.notes)
     network = load_trainable(model)
-    adapted = fine_tune(network, files, options, output)
+    adapted = fine_tune(network, found.pairs, options, output)
     with whole_result(output, (_MODEL_FILE, SUMMARY_FILE)) as place:
         parity_px = export_network(adapted.inference, "stereo", place / _MODEL_FILE)
         summary: Mapping[str, Any] = {

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from leadline.apps.cli.main import is_out_of_memory
+from leadline.apps.cli.words import with_options
 from leadline.errors import CalibrationError, LeadlineError
 
 Run = Callable[[str], tuple[str, tuple[str, ...]]]
@@ -34,7 +35,7 @@ def run_batch(names: Sequence[str], run: Run, label: str, noun: str) -> int:
             except CalibrationError:
                 raise
             except LeadlineError as error:
-                failures.append(f"failed: {name}: {error}")
+                failures.append(f"failed: {name}: {with_options(str(error))}")
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

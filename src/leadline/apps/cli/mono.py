@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.cli.sources import zoo_options
+from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import read_image
@@ -154,4 +155,4 @@ class _Job:
         report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
         if result.depth.confidence is None:
             report += "; no confidence from this model"
-        return report, tuple(f"note: {note}" for note in notes)
+        return report, tuple(f"note: {with_options(note)}" for note in notes)

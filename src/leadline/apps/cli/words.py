@@ -3,6 +3,15 @@
 from typing import Final
 
 _OPTIONS: Final = (
+    ("choose another output folder", "choose another --output"),
+    ("or overwrite ", "or --overwrite "),
+    ("one of focal_px, fov_deg and calibration", "one of --focal-px, --fov and --calibration"),
+    ("a source of scale makes", "--scale-from makes"),
+    (
+        "rectify them with the calibration, or without one",
+        "run `leadline rectify` with the calibration, or with --uncalibrated",
+    ),
+    ("px, or rectify them", "px, or run `leadline rectify`"),
     ("the scale from ", "--scale-from "),
     ("as the source of scale", "as --scale-from"),
     ("give focal_px, fov_deg or a calibration", "give --focal-px, --fov or --calibration"),

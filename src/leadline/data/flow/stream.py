@@ -5,13 +5,12 @@ from functools import partial
 from typing import TypedDict
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from leadline.data.flow.augment import FlowAugmentation, augment_flow
 from leadline.data.source import Source
-from leadline.data.stream import Stream, draw_mono
+from leadline.data.stream import Stream, as_tensors, draw_mono
 from leadline.samples import FlowSample
 
 
@@ -35,7 +34,7 @@ def to_tensors(sample: FlowSample) -> dict[str, Tensor]:
     """
     hidden = np.zeros(sample.valid.shape, bool) if sample.occluded is None else sample.occluded
     layers = {name: getattr(sample, name) for name in ("first", "second", "flow", "valid")} | {"occluded": hidden}
-    return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}
+    return as_tensors(layers)
 
 
 def flow_stream(

@@ -13,7 +13,7 @@ from leadline.maps import DepthMap
 from leadline.samples import DepthSample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MonoAugmentation:
     """Limits of the changes to training samples.
 

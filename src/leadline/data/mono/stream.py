@@ -12,7 +12,7 @@ from torch import Tensor
 from leadline.data.mono.augment import MonoAugmentation, augment_mono
 from leadline.data.mono.augment_fov import FovAugmentation, FovSample, augment_fov, tan_half_fov
 from leadline.data.source import Source
-from leadline.data.stream import Stream, draw_fov, draw_mono
+from leadline.data.stream import Stream, as_tensors, draw_fov, draw_mono
 from leadline.errors import InputError
 from leadline.samples import DepthSample
 
@@ -64,11 +64,7 @@ def to_tensors(sample: DepthSample) -> dict[str, Tensor]:
         inverse = np.where(sample.valid, sample.depth, 0.0)
     else:
         inverse = 1.0 / np.where(sample.valid, sample.depth, np.inf)
-    return {
-        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
-        "inverse_depth": torch.from_numpy(inverse.astype(np.float32)),
-        "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
-    }
+    return as_tensors({"image": sample.image, "inverse_depth": inverse.astype(np.float32), "valid": sample.valid})
 
 
 def to_canonical_tensors(sample: DepthSample) -> dict[str, Tensor]:
@@ -86,11 +82,7 @@ def to_canonical_tensors(sample: DepthSample) -> dict[str, Tensor]:
             f"expected samples with a camera for metric depth, got none of {sample.key}; take method: mono for it"
         )
     depth = np.where(sample.valid, sample.depth / sample.camera.relative_focal, 1.0)
-    return {
-        "image": torch.from_numpy(np.ascontiguousarray(sample.image)),
-        "canonical_depth": torch.from_numpy(depth.astype(np.float32)),
-        "valid": torch.from_numpy(np.ascontiguousarray(sample.valid)),
-    }
+    return as_tensors({"image": sample.image, "canonical_depth": depth.astype(np.float32), "valid": sample.valid})
 
 
 def to_fov_tensors(sample: FovSample) -> dict[str, Tensor]:

@@ -17,17 +17,16 @@ from leadline.samples import StereoSample
 #: Least and largest spread of the blur.
 _BLUR_PX: Final = (0.6, 8.0)
 
+#: Images are not shrunk or enlarged by more than 2 to the power of this.
+_MOST_LOG2: Final = 5.0
 
-_MOST_LOG2 = 5.0
-"""Images are not shrunk or enlarged by more than 2 to the power of this."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StereoAugmentation:
     """Limits of the changes to training samples.
 
     Args:
-        crop: Height and width of what the network sees.
+        crop: Height and width of the network's input.
         log2_scale: The image is scaled by 2 to the power of a value drawn from this range.
         log2_stretch: Extra horizontal scale, likewise, symmetric around 0.
         flip_views: Probability of mirroring the pair, which swaps the views.
@@ -46,14 +45,13 @@ class StereoAugmentation:
     photometric: float = 0.7
     asymmetric: float = 0.3
     erase: float = 0.3
+    blur: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses changes that give no image."""
         require_between(self, -_MOST_LOG2, _MOST_LOG2, "log2_scale")
         require_between(self, 0.0, _MOST_LOG2, "log2_stretch")
-        require_between(self, 0.0, 1.0, "flip_views", "flip_rows", "photometric", "asymmetric", "erase")
-
-    blur: float = 0.0
+        require_between(self, 0.0, 1.0, "flip_views", "flip_rows", "photometric", "asymmetric", "erase", "blur")
 
 
 def augment_stereo(sample: StereoSample, options: StereoAugmentation, rng: np.random.Generator) -> StereoSample:

@@ -5,13 +5,12 @@ from functools import partial
 from typing import TypedDict
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation, augment_stereo
-from leadline.data.stream import Stream, draw_stereo
+from leadline.data.stream import Stream, as_tensors, draw_stereo
 from leadline.samples import StereoSample
 
 
@@ -40,7 +39,7 @@ def to_tensors(sample: StereoSample) -> dict[str, Tensor]:
         "valid": sample.valid,
         "occluded": np.zeros(sample.left.shape[:2], bool) if sample.occluded is None else sample.occluded,
     }
-    return {name: torch.from_numpy(np.ascontiguousarray(layer)) for name, layer in layers.items()}
+    return as_tensors(layers)
 
 
 def stereo_stream(

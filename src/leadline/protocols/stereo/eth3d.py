@@ -1,4 +1,4 @@
-"""ETH3D low-resolution two-view stereo; its scenes are laid out as Middlebury's (disp0GT.pfm, mask0nocc.png).
+"""ETH3D low-resolution two-view stereo; its scenes are laid out as Middlebury's and scored likewise.
 
 The benchmark scores predicted pixels and reports their coverage, which is the density here; the dense rule is added so
 that methods of different coverage can be compared.
@@ -9,19 +9,13 @@ that methods of different coverage can be compared.
 (('dense', 'sparse'), 'mean-over-scenes')
 """
 
-from leadline.protocols.stereo.protocol import StereoProtocol, avgerr_metric, bad_metric, quantile_metric, rms_metric
+from dataclasses import replace
 
-ETH3D = StereoProtocol(
+from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
+
+ETH3D = replace(
+    MIDDLEBURY2014,
     name="eth3d",
-    metrics=(
-        *(bad_metric(threshold_px) for threshold_px in (0.5, 1.0, 2.0, 4.0)),
-        avgerr_metric(),
-        rms_metric(),
-        *(quantile_metric(percent) for percent in (50, 90, 95, 99)),
-    ),
-    masks=("noc", "all"),
-    rules=("dense", "sparse"),
-    averaging="mean-over-scenes",
     source="Schoeps et al., A Multi-View Stereo Benchmark with High-Resolution Images and Multi-Camera Videos, "
     "CVPR 2017",
 )

@@ -207,7 +207,7 @@ def require_same_run(recipe: FinetuneRecipe, checkpoint: Path) -> None:
     if other := [name for name in changed_keys(kept, recipe) if name not in _MAY_CHANGE]:
         raise InputError(
             f"expected a checkpoint of the same run in {checkpoint}, got another {other[0]} ({kept.get(other[0])!r}); "
-            "choose another --output, or --overwrite it"
+            "choose another output folder, or overwrite it"
         )
 
 
@@ -247,12 +247,12 @@ def usual_augmentation(network: ZooNetwork, part: DepthPart) -> MonoAugmentation
     height, width = part[0].image.shape[:2]
     crop = (height, width) if network.size.side == "exact" else network.size.applied(height, width)
     if network.kind != "metric":
-        return MonoAugmentation(crop)
+        return MonoAugmentation(crop=crop)
     if network.size.side == "native":
         _require_one_size(part, network.card.name)
     elif network.size.side != "exact":
         crop = (min(crop), min(crop))
-    return MonoAugmentation(crop, scale=(1.0, 1.0), log2_stretch=0.0)
+    return MonoAugmentation(crop=crop, scale=(1.0, 1.0), log2_stretch=0.0)
 
 
 def _require_one_size(part: DepthPart, name: str) -> None:

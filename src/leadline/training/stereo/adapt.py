@@ -17,13 +17,14 @@ from torch import Tensor
 from leadline.classical import ClassicalStereo
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation
-from leadline.data.stereo.pairs import PairPaths, StereoPairs
+from leadline.data.stereo.pairs import StereoPairs
 from leadline.data.stereo.shards import StereoShards
 from leadline.data.stereo.stream import stereo_stream
 from leadline.data.synthetic.generate import generate_stereo
 from leadline.errors import InputError
 from leadline.export.onnx import load_inference
 from leadline.io.owned import owned_folder
+from leadline.io.pair_files import PairFiles
 from leadline.losses import census_difference
 from leadline.maps import DisparityMap
 from leadline.models.from_onnx import from_onnx
@@ -134,7 +135,7 @@ def load_trainable(model: str) -> StereoInference:
     return from_onnx(find_graph(model, "stereo"))
 
 
-def adapt(inference: StereoInference, files: Sequence[PairPaths], options: AdaptOptions, folder: Path) -> Adapted:
+def adapt(inference: StereoInference, files: Sequence[PairFiles], options: AdaptOptions, folder: Path) -> Adapted:
     """Fine-tunes a network on unlabelled rectified pairs; keeps the old one if held-back pairs say that it is better.
 
     Args:
