@@ -12,6 +12,9 @@ from jaxtyping import install_import_hook
 for variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ[variable] = "1"
 
+# The tests run in several processes: more than one thread in each would only wait for the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Before the first import of leadline: what is imported earlier stays unchecked.
 install_import_hook("leadline", "beartype.beartype")
 
