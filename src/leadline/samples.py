@@ -132,6 +132,7 @@ class FlowSample:
         occluded: Pixels of the first frame that the second does not show: hidden, or outside it; None if not known.
         backward: True motion of the second frame's pixels towards the first; None if there is none.
         backward_occluded: Pixels of the second frame that the first does not show; None if not known.
+        foreground: Pixels of the first frame that show objects which move by themselves; None if not known.
     Raises:
         InputError: If the layers differ in size.
     Example:
@@ -148,6 +149,7 @@ class FlowSample:
     occluded: Bool[np.ndarray, "h3 w3"] | None = None
     backward: FlowMap | None = None
     backward_occluded: Bool[np.ndarray, "h4 w4"] | None = None
+    foreground: Bool[np.ndarray, "h5 w5"] | None = None
 
     def __post_init__(self) -> None:
         """Checks that everything has the first frame's size."""
@@ -158,6 +160,7 @@ class FlowSample:
             "occlusion mask": self.occluded,
             "backward truth": backward,
             "occlusion mask of the second frame": self.backward_occluded,
+            "object map": self.foreground,
         }
         _require_size(self.key, self.first.shape[:2], layers, "first frame")
 

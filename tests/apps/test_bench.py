@@ -101,3 +101,15 @@ def test_without_scikit_image_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "skimage.data", None)
     assert main(["bench", "stereo"]) == 2
     assert "leadline[demo]" in capsys.readouterr().err
+
+
+def test_rows_of_flow(tmp_path, capsys):
+    rows_file = tmp_path / "rows.json"
+    words = ["bench", "flow", "--sizes", "96x64", "--models", "dis-fast,farneback", "--threads", "1", "--repeats", "1"]
+    assert main([*words, "--json", str(rows_file)]) == 0
+    rows = json.loads(rows_file.read_text())
+    assert [(row["model"], row["height"], row["width"]) for row in rows] == [
+        ("dis-fast", 64, 96),
+        ("farneback", 64, 96),
+    ]
+    assert all(20 < row["peak_mb"] < 1000 for row in rows)

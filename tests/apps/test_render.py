@@ -8,6 +8,7 @@ import pytest
 from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.main import main
 from leadline.apps.cli.sizes import parse_size
+from leadline.data.flow.shards import FlowShards
 from leadline.data.mono.shards import DepthShards
 from leadline.data.stereo.shards import StereoShards
 from leadline.data.synthetic.stereo import render_stereo
@@ -122,3 +123,11 @@ def test_mono_mistakes_are_told_in_one_line(tmp_path, capsys, words, message):
     assert main(["render", "mono", *(word for pair in asked.items() for word in pair)]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_frames_of_moving_worlds(tmp_path):
+    words = ["render", "flow", "--size", "64x48", "--workers", "0", "--count", "2", "--seed", "7"]
+    assert main([*words, "--output", str(tmp_path)]) == 0
+    shards = FlowShards(tmp_path)
+    assert [shards.notes(index)["seed"] for index in range(len(shards))] == [7, 8]
+    assert read_image(tmp_path / "contact_sheet.png").pixels.shape[1] > 4 * 64

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from leadline.errors import InputError
+from leadline.protocols.flow import kitti2012 as flow_kitti2012
+from leadline.protocols.flow import kitti2015 as flow_kitti2015
+from leadline.protocols.flow.middlebury import MIDDLEBURY
+from leadline.protocols.flow.sintel import SINTEL
 from leadline.protocols.mono.confidence import DEPTH_CONFIDENCE
 from leadline.protocols.mono.diode import DIODE
 from leadline.protocols.mono.eth3d import ETH3D_DEPTH
@@ -37,6 +41,10 @@ DEPTH_PROTOCOLS = {
     )
 }
 
+FLOW_PROTOCOLS = {
+    protocol.name: protocol for protocol in (MIDDLEBURY, SINTEL, flow_kitti2012.KITTI2012, flow_kitti2015.KITTI2015)
+}
+
 
 ProtocolT = TypeVar("ProtocolT")
 
@@ -46,7 +54,7 @@ def find_protocol(name: str, protocols: Mapping[str, ProtocolT]) -> ProtocolT:
 
     Args:
         name: As scores carry it.
-        protocols: Those of a task: `STEREO_PROTOCOLS`, `DEPTH_PROTOCOLS`.
+        protocols: Those of a task: `STEREO_PROTOCOLS`, `DEPTH_PROTOCOLS`, `FLOW_PROTOCOLS`.
     Raises:
         InputError: If there is none.
     Example:

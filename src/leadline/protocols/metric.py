@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-Unit = Literal["%", "px", "m", "1"]
+Unit = Literal["%", "px", "m", "deg", "1"]
 
 SceneAveraging = Literal["mean-over-scenes", "pixel-pooled"]
 """mean-over-scenes: each scene weighs the same. pixel-pooled: each scored pixel weighs the same."""

@@ -1,21 +1,26 @@
 """Predictions made beforehand: a folder with one file for each sample stands for a method."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from leadline.errors import InputError
+from leadline.io.flo import read_flo
+from leadline.io.kitti_flow_png import read_kitti_flow
 from leadline.io.npy import read_npy
 from leadline.io.pfm import read_pfm
-from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap, DisparityMap
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap, DisparityMap, FlowMap
 from leadline.protocols.scoring import Keyed
 
-_READERS: Final = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
+VALUE_READERS: Final[Mapping[str, Callable[[Path], Any]]] = MappingProxyType({".pfm": read_pfm, ".npy": read_npy})
+"""Suffix -> reader of predictions with one value a pixel."""
+FLOW_READERS: Final[Mapping[str, Callable[[Path], Any]]] = MappingProxyType({".flo": read_flo, ".png": read_kitti_flow})
+"""Suffix -> reader of predicted flow: (u, v), and where it is predicted."""
 
 MapT = TypeVar("MapT")
 
@@ -27,10 +32,12 @@ class Predictions(Generic[MapT]):
     Args:
         paths: Files by the samples' keys, as of `find_predictions`.
         convert: Makes a map of a file's values.
+        readers: Suffix -> reader of such a file.
     """
 
     paths: Mapping[str, Path]
-    convert: Callable[[Float32[np.ndarray, "h w"]], MapT]
+    convert: Callable[[Any], MapT]
+    readers: Mapping[str, Callable[[Path], Any]] = field(default_factory=lambda: VALUE_READERS)
 
     def __call__(self, sample: Keyed) -> MapT:
         """The map for a sample.
@@ -40,23 +47,26 @@ class Predictions(Generic[MapT]):
         """
         path = self.paths[sample.key]
         try:
-            return self.convert(_READERS[path.suffix](path))
+            return self.convert(self.readers[path.suffix](path))
         except InputError as error:
             raise error if str(path) in str(error) else InputError(f"{error} ({path})") from error
 
 
-def find_predictions(folder: Path, keys: Sequence[str]) -> dict[str, Path]:
+def find_predictions(
+    folder: Path, keys: Sequence[str], suffixes: Iterable[str] = tuple(VALUE_READERS)
+) -> dict[str, Path]:
     """The files of predictions, all of them found before the first is scored.
 
     Args:
-        folder: Holds KEY.pfm or KEY.npy for each sample.
+        folder: Holds KEY.pfm or KEY.npy for each sample, or files of other suffixes.
         keys: The samples' keys.
+        suffixes: Those of predictions of the task.
     Raises:
         InputError: If a prediction is missing.
     """
     found: dict[str, Path] = {}
     for key in keys:
-        candidates = [folder / f"{key}{suffix}" for suffix in _READERS]
+        candidates = [folder / f"{key}{suffix}" for suffix in suffixes]
         present = [path for path in candidates if path.is_file()]
         if not present:
             names = " or ".join(path.name for path in candidates)
@@ -96,3 +106,17 @@ def predicted_depth(values: Float32[np.ndarray, "h w"], kind: DepthKind) -> Dept
     if kind in DISTANCE_KINDS:
         valid &= values > 0
     return DepthMap(values, valid, kind)
+
+
+def predicted_flow(values: tuple[Float32[np.ndarray, "h w 2"], Bool[np.ndarray, "h w"]]) -> FlowMap:
+    """A flow map of a file's flow; where it is unknown it is no prediction.
+
+    Args:
+        values: (u, v) in pixels, and where they are known.
+    Example:
+        >>> found = predicted_flow((np.zeros((1, 2, 2), np.float32), np.array([[True, False]])))
+        >>> np.isnan(found.flow[..., 0]).tolist()
+        [[False, True]]
+    """
+    flow, known = values
+    return FlowMap(np.where(known[..., None], flow, np.float32(np.nan)), known)

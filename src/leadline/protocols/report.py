@@ -41,7 +41,7 @@ class Score:
         method: Who predicted.
         metric: Name in the protocol.
         value: In the unit.
-        unit: "%", "px", "m", or "1" for a plain number.
+        unit: "%", "px", "m", "deg", or "1" for a plain number.
         protocol: Name of the protocol.
         scene: The scene; None for a value over scenes.
         resolution: WIDTHxHEIGHT of the scored map; "smallest to largest" where scenes differ.

@@ -1,7 +1,7 @@
 """Rules of scoring: the pixels that count, the meaning of missing predictions, reasons to leave a scene out.
 
 >>> sorted(SCENE_REASONS)
-['no occlusion mask', 'no pixel with truth', 'no truth']
+['no object map', 'no occlusion mask', 'no pixel with truth', 'no truth']
 """
 
 from typing import Literal
@@ -12,8 +12,12 @@ Mask = Literal["all", "noc"]
 Crop = Literal["no-crop", "garg-crop", "eigen-crop", "nyu-crop"]
 """no-crop: the whole image. garg-crop, eigen-crop: KITTI, by shares of the size. nyu-crop: NYU, by pixels."""
 
-Region = Mask | Crop
-"""Pixels with truth that count: a mask for stereo, a crop for depth from a single image."""
+FlowPart = Literal["occ", "bg", "fg", "noc-bg", "noc-fg", "s0-10", "s10-40", "s40+"]
+"""occ: what the second frame does not show. fg, bg: objects that move by themselves and the rest, where an object map
+says so, all of them or those that both frames show (noc). s0-10, s10-40, s40+: by the length of the true motion, px."""
+
+Region = Mask | Crop | FlowPart
+"""Pixels with truth that count: a mask for stereo, a crop for depth from a single image, a mask or a part for flow."""
 
 Rule = Literal["dense", "sparse", "background-interpolated"]
 """Meaning of a missing prediction.
@@ -28,9 +32,10 @@ Rule = Literal["dense", "sparse", "background-interpolated"]
 
 NO_TRUTH = "no truth"
 NO_OCCLUSION_MASK = "no occlusion mask"
+NO_FOREGROUND = "no object map"
 NO_PIXEL = "no pixel with truth"
 NOTHING_PREDICTED = "nothing predicted where truth is known"
 NO_CONFIDENCE = "no confidence"
 UNDEFINED = "undefined on these pixels"
-SCENE_REASONS = frozenset({NO_TRUTH, NO_OCCLUSION_MASK, NO_PIXEL})
+SCENE_REASONS = frozenset({NO_TRUTH, NO_OCCLUSION_MASK, NO_FOREGROUND, NO_PIXEL})
 """Reasons to leave a scene out that lie in the scene and not in the method."""

@@ -1,7 +1,7 @@
 """Error maps: where a disparity is wrong, and by how much."""
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
@@ -65,12 +65,32 @@ def error_map(
     both = predicted & truth.valid
     error = np.zeros(truth.disparity.shape)
     error[both] = absolute_error(prediction.disparity[both], truth.disparity[both])
+    return error_colours(error, predicted, truth.valid, correct_px, grow)
+
+
+def error_colours(
+    error: Float64[np.ndarray, "h w"],
+    predicted: Bool[np.ndarray, "h w"],
+    known: Bool[np.ndarray, "h w"],
+    correct_px: float = CORRECT_PX,
+    grow: bool = False,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Colours of errors, as `error_map` has them.
+
+    Args:
+        error: Pixels, >= 0; read where predicted and known.
+        predicted: Where there is a prediction.
+        known: Where truth is known.
+        correct_px: Error at which blue turns to yellow.
+        grow: Spread each colour over the 3x3 pixels around it.
+    """
     # A colour starts at its bound, except yellow, which starts above it: bad-t counts errors above t.
-    steps = np.searchsorted(np.array(_BOUNDS) * correct_px, error, side="left")
+    finite = np.where(predicted & known, error, 0.0)
+    steps = np.searchsorted(np.array(_BOUNDS) * correct_px, finite, side="left")
     image = _COLORS[np.clip(steps - 1, 0, len(_COLORS) - 1)]
-    image[truth.valid & ~predicted] = MISSING_RGB
-    image[~truth.valid] = UNKNOWN_RGB
-    return _grown(image, truth.valid) if grow else image
+    image[known & ~predicted] = MISSING_RGB
+    image[~known] = UNKNOWN_RGB
+    return _grown(image, known) if grow else image
 
 
 def error_legend(width: int, height: int = 44, correct_px: float = CORRECT_PX) -> UInt8[np.ndarray, "height width 3"]:

@@ -67,3 +67,46 @@ def test_the_shared_pairs_are_found(real_dir):
     street = scenes[-1].load()
     assert street.occluded is not None
     assert 0 < street.occluded.sum() < street.valid.sum()
+
+
+def test_the_layouts_as_they_are_downloaded(tmp_path):
+    for place in ("other-data/Dimetrodon", "other-data/Beanbags"):
+        frame(tmp_path / place / "frame10.png", 10)
+        frame(tmp_path / place / "frame11.png", 20)
+    truth = tmp_path / "other-gt-flow" / "Dimetrodon" / "flow10.flo"
+    truth.parent.mkdir(parents=True)
+    write_flo(truth, FLOW, KNOWN)
+    # Beanbags has no published truth.
+    (found,) = find_flow_scenes(tmp_path / "other-data")
+    assert (found.group, found.name) == ("middlebury", "Dimetrodon")
+    np.testing.assert_array_equal(found.load().flow, FLOW)
+    for number in (1, 2, 3):
+        for kind in ("final", "clean"):
+            frame(tmp_path / "training" / kind / "alley_1" / f"frame_{number:04d}.png", number)
+        frame(tmp_path / "training" / "occlusions" / "alley_1" / f"frame_{number:04d}.png", 0)
+    for number in (1, 2):
+        (tmp_path / "training" / "flow" / "alley_1").mkdir(parents=True, exist_ok=True)
+        write_flo(tmp_path / "training" / "flow" / "alley_1" / f"frame_{number:04d}.flo", FLOW, KNOWN)
+    pairs = find_flow_scenes(tmp_path / "training" / "final")
+    assert [(pair.group, pair.name) for pair in pairs] == [("sintel", "alley_1_0001"), ("sintel", "alley_1_0002")]
+    sample = pairs[1].load()
+    assert (sample.first[0, 0, 0], sample.second[0, 0, 0]) == (2, 3)
+    assert not sample.occluded.any()
+
+
+def test_kitti_2015_says_what_moves(tmp_path):
+    root = tmp_path / "training"
+    frame(root / "image_2" / "000007_10.png", 10)
+    frame(root / "image_2" / "000007_11.png", 20)
+    for folder in ("flow_occ", "obj_map"):
+        (root / folder).mkdir()
+    write_kitti_flow(root / "flow_occ" / "000007_10.png", FLOW, KNOWN)
+    cv2.imwrite(str(root / "obj_map" / "000007_10.png"), np.array([[0, 3, 1]], np.uint8))
+    np.testing.assert_array_equal(find_flow_scenes(tmp_path)[0].load().foreground, [[False, True, True]])
+
+
+def test_a_folder_without_pairs_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"expected folders with frame10\.png"):
+        find_flow_scenes(tmp_path)
+    with pytest.raises(InputError, match="which is no folder"):
+        find_flow_scenes(tmp_path / "none")

@@ -22,6 +22,7 @@ from rich.table import Table
 from leadline.apps.cli.sizes import parse_size
 from leadline.apps.cli.sources import zoo_options
 from leadline.classical import MATCHERS
+from leadline.classical.flow import FLOW_METHODS
 from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
 from leadline.loading import is_own, known_models, load_model
@@ -178,11 +179,38 @@ def mono_bench(
     _report(measure(candidates, _sizes(sizes), conditions), repeats, json)
 
 
+def flow_bench(
+    *,
+    sizes: str = "640x480",
+    models: str | None = None,
+    threads: int | None = None,
+    repeats: int = 9,
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+) -> None:
+    """Seconds, memory and work of every bundled network and classical method for optical flow on one real pair.
+
+    The methods take turns within one run, each after a warm-up, so that they share whatever else the machine does.
+    Memory is measured in a process of its own for each.
+
+    Args:
+        sizes: WIDTHxHEIGHT of the frames (both views of Middlebury's Motorcycle, resized); several are separated by
+            commas.
+        models: Methods, separated by commas; every bundled network and classical method if absent.
+        threads: Threads to use; all processors if absent.
+        repeats: Timed runs of each method.
+        json: File for the rows, as a list.
+    """
+    used = default_threads() if threads is None else threads
+    conditions = Conditions(max_disparity=None, threads=used, repeats=repeats)
+    candidates = [Candidate(name=name, task="flow", options=_given(threads)) for name in _names(models, "flow")]
+    _report(measure(candidates, _sizes(sizes), conditions), repeats, json)
+
+
 def _names(models: str | None, task: str) -> list[str]:
     """The methods that are named, or every bundled network and classical matcher."""
     if models is not None:
         return [name.strip() for name in models.split(",")]
-    return [name for name in known_models(task) if name in bundled_cards() or name in MATCHERS]
+    return [name for name in known_models(task) if name in bundled_cards() or name in (*MATCHERS, *FLOW_METHODS)]
 
 
 def _sizes(sizes: str) -> list[tuple[int, int]]:

@@ -1,12 +1,13 @@
 """The models that the evaluations take: networks and matchers by name, and folders of predictions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from leadline.errors import InputError
 from leadline.loading import is_model, known_models
 from leadline.models.zoo import ZOO
-from leadline.protocols.predictions import find_predictions
+from leadline.protocols.predictions import VALUE_READERS, find_predictions
 
 
 def named_models(models: str, others: Collection[str] = ()) -> dict[str, Path | None]:
@@ -28,7 +29,13 @@ def named_models(models: str, others: Collection[str] = ()) -> dict[str, Path | 
     return named
 
 
-def predictions_in(folder: Path, task: str, keys: Sequence[str], others: Collection[str] = ()) -> dict[str, Path]:
+def predictions_in(
+    folder: Path,
+    task: str,
+    keys: Sequence[str],
+    others: Collection[str] = (),
+    readers: Mapping[str, Callable[[Path], Any]] = VALUE_READERS,
+) -> dict[str, Path]:
     """The files of a folder of predictions, by the samples' keys.
 
     Args:
@@ -36,6 +43,7 @@ def predictions_in(folder: Path, task: str, keys: Sequence[str], others: Collect
         task: What it is for.
         keys: The samples' keys.
         others: Names of methods that no model has.
+        readers: Suffix -> reader of a prediction.
     Raises:
         InputError: If it is no folder, or a prediction is missing.
     """
@@ -46,4 +54,4 @@ def predictions_in(folder: Path, task: str, keys: Sequence[str], others: Collect
         raise InputError(
             f"expected {known}, an ONNX file{zoo} or a folder of predictions, got {folder}; check the name"
         )
-    return find_predictions(folder, keys)
+    return find_predictions(folder, keys, readers)

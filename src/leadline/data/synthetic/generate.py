@@ -28,9 +28,12 @@ from leadline.io.atomic import make_output_folder
 from leadline.io.shards import ShardReader
 from leadline.samples import DepthSample, FlowSample, StereoSample
 from leadline.visual.colormap import plasma
+from leadline.visual.flow import colour_scale, flow_colours
 from leadline.visual.sheet import Panel, sheet
 
 _FIRST_IMAGES: Final = ("left.png", "image.png", "first.png")
+_HIDDEN_RGB: Final = (220, 60, 60)
+_MOVING_RGB: Final = (60, 200, 60)
 _SCENE_FILES: Final = ("im0.png", "im1.png", "disp0.pfm", "calib.txt")
 
 
@@ -332,3 +335,26 @@ def mono_contact_sheet(
         panels.append(Panel(f"{near:.1f} to {far:.1f} m", plasma(inverse, sample.valid)))
     rows = [panels[i : i + 2 * across] for i in range(0, len(panels), 2 * across)]
     return sheet(rows, panel_width=min(size[1], 320))
+
+
+def flow_contact_sheet(
+    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Both frames, flow, and occlusion with what moves by itself, of some seeds, a row each."""
+    rows: list[list[Panel]] = []
+    for seed in seeds:
+        sample, truth, notes = render_flow(seed, size, sensor)
+        assert sample.truth is not None, "the renderer knows it"
+        assert sample.occluded is not None, "the renderer knows it"
+        scale = colour_scale(sample.truth)
+        marks = np.where(truth.moving[0][..., None], _MOVING_RGB, sample.first // 3).astype(np.uint8)
+        marks[sample.occluded] = _HIDDEN_RGB
+        rows.append(
+            [
+                Panel(f"{seed}, {notes.world}, {notes.path}: first", sample.first, photo=True),
+                Panel("second", sample.second, photo=True),
+                Panel(f"flow, full colour at {scale:.0f} px", flow_colours(sample.truth, scale)),
+                Panel("hidden in the second (red), moves by itself (green)", marks),
+            ]
+        )
+    return sheet(rows, panel_width=min(size[1], 480))
