@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from leadline.apps.cli import demo as command
+from leadline.errors import OutputError
 from leadline.io import read_image, read_pfm, read_ply
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
@@ -64,6 +65,23 @@ def test_everything_is_in_the_folder(leadline, truthful, tmp_path):
     done = leadline("demo", "--output", out, "--model", "ours")
     assert done.code == 2
     assert "--overwrite" in done.one_line
+
+
+def test_a_disk_that_fills_up_leaves_nothing(leadline, truthful, tmp_path, monkeypatch):
+    """The last method's cloud no longer fits: neither images nor results of the others stay."""
+    written = []
+
+    def write_ply(path, *_words):
+        written.append(path)
+        if len(written) == 3:
+            raise OutputError(f"expected to write {path}, got no space left on device; free space")
+
+    monkeypatch.setattr("leadline.results.stereo.write_ply", write_ply)
+    done = leadline("demo", "--output", tmp_path / "out", "--model", "ours")
+    assert done.code == 2
+    assert "no space left" in done.one_line
+    assert len(written) == 3
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_calibration_is_of_the_small_images():

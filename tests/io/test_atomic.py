@@ -2,12 +2,15 @@ import errno
 import os
 import resource
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from leadline.errors import InputError, LeadlineError, OutputError
-from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.atomic import atomic_write, make_output_folder, unfinished_folder
 from leadline.io.files import read_bytes
 
 
@@ -162,3 +165,27 @@ def test_reading_failures_are_input_errors(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(LeadlineError, match="input/output error"):
         read_bytes(tmp_path / "a", "an image")
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_one_s_is_not(tmp_path: Path):
+    """The next run that writes into the folder tidies up; a file without an owner may be seconds away from one."""
+    killed = (
+        "import os, sys; from pathlib import Path; from leadline.io.atomic import atomic_write, unfinished_folder\n"
+        "with unfinished_folder(Path(sys.argv[1]), 'scene') as folder, atomic_write(sys.argv[1] + '/b.bin') as file:\n"
+        "    (folder / 'im0.png').write_bytes(b'half'); file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 2
+    with unfinished_folder(tmp_path) as mine, atomic_write(tmp_path / "a.bin") as file:
+        (tmp_path / ".young.part").touch()
+        make_output_folder(tmp_path)
+        assert {"scene" in name for name in os.listdir(tmp_path)} == {True, False}  # all of them are young
+        hour_ago = time.time() - 3600
+        for path in tmp_path.iterdir():
+            os.utime(path, (hour_ago, hour_ago))
+        make_output_folder(tmp_path)
+        assert mine.is_dir()
+        assert len(os.listdir(tmp_path)) == 2
+        file.write(b"whole")
+    assert os.listdir(tmp_path) == ["a.bin"]

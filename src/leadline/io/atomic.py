@@ -3,6 +3,8 @@
 import errno
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,12 +12,19 @@ from typing import BinaryIO
 
 from leadline.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: no lock there
+    fcntl = None
+
 # What a full, broken or read-only disk answers to a write that began well.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+# A process locks its unfinished files at once; younger ones may be about to be locked.
+_YOUNG_S = 2.0
 
 
 def make_output_folder(path: Path | str) -> Path:
-    """Makes a folder and its parents; one that exists is fine.
+    """Makes a folder and its parents; one that exists is fine, and is rid of what killed processes left unfinished.
 
     Args:
         path: The folder.
@@ -33,7 +42,69 @@ def make_output_folder(path: Path | str) -> Path:
         ) from error
     except (OSError, ValueError) as error:
         raise OutputError(f"expected to make the folder {folder}, got {_reason(error)}; choose another one") from error
+    _sweep_abandoned(folder)
     return folder
+
+
+def remove_unfinished(path: Path) -> None:
+    """Removes an unfinished file or folder as far as that is possible."""
+    with suppress(OSError, ValueError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def unfinished_folder(parent: Path, name: str = "") -> Generator[Path]:
+    """A new folder `.NAME.xxx.part` for files that shall appear elsewhere; it is gone when the block ends.
+
+    Args:
+        parent: Where it is made; it is made, too, if need be.
+        name: For people who find it.
+    Yields:
+        The folder, which `make_output_folder` leaves alone as long as this process lives.
+    Raises:
+        OutputError: If it cannot be made.
+    """
+    stem = f".{name[:100]}." if name else "."
+    folder = make_output_folder(make_output_folder(parent) / f"{stem}{secrets.token_hex(6)}.part")
+    handle = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if handle is not None:
+            _lock(handle)
+        yield folder
+    finally:
+        if handle is not None:
+            os.close(handle)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(handle: int) -> bool:
+    """Whether this process now owns an open file or folder; it does until the handle is closed or the process dies."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process owns it, or this file system knows no locks
+        return False
+    return True
+
+
+def _sweep_abandoned(folder: Path) -> None:
+    """Removes unfinished files and folders (`.NAME.part`) whose process died."""
+    if fcntl is None:
+        return
+    for path in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime < _YOUNG_S:
+                continue
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                if _lock(handle):
+                    remove_unfinished(path)
+            finally:
+                os.close(handle)
 
 
 @contextmanager
@@ -62,6 +133,7 @@ def atomic_write(path: Path | str) -> Generator[BinaryIO]:
     temporary = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.part"
     try:
         with _open_new(target, temporary) as handle:
+            _lock(handle.fileno())
             yield handle
         os.replace(temporary, target)
     except OSError as error:

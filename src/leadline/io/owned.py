@@ -1,13 +1,12 @@
 """Output folders that one process at a time writes into."""
 
 import os
-import shutil
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from leadline.errors import OutputError
-from leadline.io.atomic import make_output_folder
+from leadline.io.atomic import make_output_folder, remove_unfinished
 
 try:
     import fcntl
@@ -65,8 +64,4 @@ def sweep(folder: Path) -> None:
         ['depth.pfm']
     """
     for path in folder.glob(".*.part"):
-        with suppress(OSError):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        remove_unfinished(path)

@@ -3,8 +3,6 @@
 import json
 import os
 import platform
-import secrets
-import shutil
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,7 +17,7 @@ from jaxtyping import Float32, UInt8
 from leadline.classical import ClassicalStereo
 from leadline.errors import InputError, OutputError
 from leadline.geometry.rig import StereoRig
-from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.atomic import atomic_write, remove_unfinished, unfinished_folder
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import write_pfm
 from leadline.io.ply import write_ply
@@ -158,7 +156,7 @@ def write_confidence(folder: Path, confidence: Float32[np.ndarray, "h w"]) -> No
 
 
 @contextmanager
-def whole_result(folder: Path, names: Sequence[str]) -> Generator[Path]:
+def whole_result(folder: Path, names: Sequence[str], folders: Sequence[str] = ()) -> Generator[Path]:
     """Makes a folder for a block that writes files; they appear there only when all of them are written.
 
     After a failure or Ctrl-C none of them appears, and an earlier result stays as it was, whoever made it meanwhile.
@@ -166,22 +164,21 @@ def whole_result(folder: Path, names: Sequence[str]) -> Generator[Path]:
 
     Args:
         folder: Made if need be.
-        names: All that the block may write, the summary last.
+        names: All files that the block may write, the summary last.
+        folders: All folders that the block may write.
     Yields:
         Where the block writes them: a folder of this process alone.
     Raises:
         OutputError: If the folder cannot be made or an earlier file cannot be removed.
     """
-    make_output_folder(folder)
-    own = make_output_folder(folder / f".{secrets.token_hex(6)}.part")
-    try:
+    with unfinished_folder(folder) as own:
         yield own
         remove_files(folder, reversed(names))
-        for name in names:
+        for name in folders:
+            remove_unfinished(folder / name)
+        for name in (*folders, *names):
             if (own / name).exists():
                 os.replace(own / name, folder / name)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
 
 
 def write_result(

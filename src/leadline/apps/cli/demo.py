@@ -13,7 +13,6 @@ from rich.table import Table
 
 from leadline.geometry.check import check_pair
 from leadline.geometry.rig import StereoRig
-from leadline.io.atomic import make_output_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
 from leadline.loading import load_model
@@ -24,7 +23,7 @@ from leadline.protocols.stereo.equal_density import EqualDensity
 from leadline.protocols.stereo.middlebury2014 import MIDDLEBURY2014
 from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.results.matching import MatchedPair, summarize, warnings
-from leadline.results.stereo import RESULT_FILES, refuse_existing, write_result
+from leadline.results.stereo import RESULT_FILES, refuse_existing, whole_result, write_result
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 from leadline.samples import StereoSample
 from leadline.visual.sheet import stereo_sheet
@@ -66,13 +65,14 @@ def demo(*, output: Path = Path("leadline-demo"), model: str = DEFAULT_MODEL, ov
         scored, _ = score_sample(scene, name, disparity, seconds, MIDDLEBURY2014)
         rows += [row for row in scored if (row.mask, row.rule) == ("all", "dense") and row.metric in _METRICS]
     rows += _at_equal_density(scene, maps)
-    _write_inputs(output, scene, rig, {name: matched.disparity for name, matched in maps.items()}, rows)
-    for name, method in methods.items():
-        summary = summarize(maps[name], method, name, rig, (f"scene: {scene.key}, Middlebury 2014",))
-        scores: dict[str, Any] = {"scores": [asdict(row) for row in rows if row.method == name]}
-        write_result(
-            output if name == model else output / name, scene.left, maps[name].disparity, rig, {**summary, **scores}
-        )
+    others = [name for name in methods if name != model]
+    with whole_result(output, (*_INPUT_FILES, *RESULT_FILES), others) as place:
+        _write_inputs(place, scene, rig, {name: matched.disparity for name, matched in maps.items()}, rows)
+        for name, method in methods.items():
+            summary = summarize(maps[name], method, name, rig, (f"scene: {scene.key}, Middlebury 2014",))
+            scores: dict[str, Any] = {"scores": [asdict(row) for row in rows if row.method == name]}
+            folder = place if name == model else place / name
+            write_result(folder, scene.left, maps[name].disparity, rig, {**summary, **scores})
     Console().print(_table(rows))
     for warning in warnings(check):
         print(warning, file=sys.stderr)
@@ -126,7 +126,6 @@ def _write_inputs(
     output: Path, scene: StereoSample, rig: StereoRig, maps: dict[str, DisparityMap], rows: list[Score]
 ) -> None:
     """The pair, its calibration and the comparison sheet."""
-    make_output_folder(output)
     write_image(output / "im0.png", scene.left)
     write_image(output / "im1.png", scene.right)
     write_middlebury_calibration(output / "calib.txt", rig)

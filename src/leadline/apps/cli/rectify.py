@@ -24,7 +24,7 @@ from leadline.io.pair_files import PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
 from leadline.io.rigs import unrectified_rig
 from leadline.results.rigs import doubts, in_order, length_unit
-from leadline.results.stereo import refuse_existing, remove_files
+from leadline.results.stereo import refuse_existing, whole_result
 
 _FILES: Final = ("im0.png", "im1.png", "calib.txt")
 _BATCH_FILES: Final = ("left", "right", "calib.txt")
@@ -163,16 +163,11 @@ def _applied(found: Rectification, pair: ImagePair) -> Views:
 
 
 def _write(output: Path, views: Views, rig: StereoRig | None) -> None:
-    make_output_folder(output)
-    remove_files(output, _FILES)
-    try:
+    with whole_result(output, _FILES) as place:
         for name, view in zip(_FILES, views, strict=False):
-            write_image(output / name, view)
+            write_image(place / name, view)
         if rig is not None:
-            write_middlebury_calibration(output / "calib.txt", rig)
-    except BaseException:
-        remove_files(output, _FILES)
-        raise
+            write_middlebury_calibration(place / "calib.txt", rig)
 
 
 def _describe(found: Rectification) -> None:

@@ -1,13 +1,11 @@
 """Stereo samples as scene folders in Middlebury's layout."""
 
-import secrets
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from leadline.geometry.rig import StereoRig
-from leadline.io.atomic import make_output_folder
+from leadline.io.atomic import unfinished_folder
 from leadline.io.calib_middlebury import write_middlebury_calibration
 from leadline.io.images import write_image
 from leadline.io.pfm import write_pfm
@@ -36,8 +34,7 @@ def write_stereo_scene(folder: Path, sample: StereoSample, rig: StereoRig) -> No
         ...     sorted(path.name for path in scene.iterdir())
         ['calib.txt', 'disp0.pfm', 'im0.png', 'im1.png']
     """
-    unfinished = make_output_folder(folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.part"))
-    try:
+    with unfinished_folder(folder.parent, folder.name) as unfinished:
         write_image(unfinished / "im0.png", sample.left)
         write_image(unfinished / "im1.png", sample.right)
         write_pfm(unfinished / "disp0.pfm", np.where(sample.valid, sample.disparity, np.float32(np.inf)))
@@ -47,5 +44,3 @@ def write_stereo_scene(folder: Path, sample: StereoSample, rig: StereoRig) -> No
         largest = int(np.ceil(sample.disparity[sample.valid].max(initial=0.0)))
         write_middlebury_calibration(unfinished / "calib.txt", rig, largest + 1)
         unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
