@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single images under a published protocol."),
     ("eval", "flow"): ("eval_flow:flow_eval", "Score optical flow under a published protocol."),
+    ("eval", "pose"): ("eval_pose:pose_eval", "Score a camera's trajectory: ATE, RPE, snippets."),
     ("data", "list"): ("data:data_list", "Name, task, truth, options, licence and source of each data set."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
     ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single images on one image."),

@@ -1,0 +1,101 @@
+"""Trajectories in the forms of TUM RGB-D (times, positions, quaternions) and KITTI odometry (3x4 matrices)."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float64
+
+from leadline.errors import CalibrationError, InputError
+from leadline.geometry.trajectory import Trajectory, quaternion_of_rotation, rotation_of_quaternion
+from leadline.io.atomic import atomic_write
+from leadline.io.calib_values import numbers
+from leadline.io.pair_files import natural_key
+from leadline.io.text import read_lines, read_matrix
+
+_TUM: Final = 8
+_KITTI: Final = 12
+
+
+def read_trajectory(path: Path | str) -> Trajectory:
+    r"""Poses of a camera.
+
+    Args:
+        path: A text file with one pose a line: eight numbers in TUM's form (time in seconds, t_x t_y t_z in metres,
+            quaternion x y z w) or twelve in KITTI's (the rows of a 3x4 matrix, camera to world); blank lines and lines
+            that begin with # are passed over. Or a folder with one 4x4 matrix a file (.txt), as ScanNet has them.
+    Raises:
+        InputError: If it is missing, of neither form, or no trajectory.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "t.txt").write_text("# time x y z and rotation\n0.5 1 2 3 0 0 0 1\n")
+        ...     trajectory = read_trajectory(f"{folder}/t.txt")
+        >>> trajectory.positions.tolist(), trajectory.times_s.tolist()
+        ([[1.0, 2.0, 3.0]], [0.5])
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_folder(path)
+    expected = "a trajectory: 8 numbers a line (TUM) or 12 (KITTI)"
+    lines = [line for line in read_lines(path, expected) if line.strip() and not line.lstrip().startswith("#")]
+    counts = {len(line.replace(",", " ").split()) for line in lines}
+    if counts not in ({_TUM}, {_KITTI}):
+        got = " and ".join(str(count) for count in sorted(counts)) or "none"
+        raise InputError(f"expected {expected}, got {got} in {path}; check the file")
+    try:
+        rows = np.array([numbers(line.replace(",", " "), f"a pose in {path}", (_TUM, _KITTI)) for line in lines])
+        return _of_tum(rows) if counts == {_TUM} else _of_kitti(rows)
+    except (CalibrationError, InputError) as error:
+        raise InputError(f"{error} (in {path})") from error
+
+
+def _of_tum(rows: Float64[np.ndarray, "n 8"]) -> Trajectory:
+    poses = np.tile(np.eye(4), (len(rows), 1, 1))
+    poses[:, :3, :3] = [rotation_of_quaternion(row[4:]) for row in rows]
+    poses[:, :3, 3] = rows[:, 1:4]
+    return Trajectory(poses, rows[:, 0])
+
+
+def _of_kitti(rows: Float64[np.ndarray, "n 12"]) -> Trajectory:
+    poses = np.tile(np.eye(4), (len(rows), 1, 1))
+    poses[:, :3] = rows.reshape(-1, 3, 4)
+    return Trajectory(poses)
+
+
+def _read_folder(folder: Path) -> Trajectory:
+    files = sorted(folder.glob("*.txt"), key=natural_key)
+    if not files:
+        raise InputError(f"expected poses as 4x4 matrices in .txt files in {folder}, found none; check the path")
+    try:
+        return Trajectory(np.stack([read_matrix(file, 4, 4) for file in files]))
+    except CalibrationError as error:
+        raise InputError(str(error)) from error
+
+
+def write_tum(path: Path | str, trajectory: Trajectory) -> None:
+    """Writes a trajectory in TUM's form; where no times are known, the number of the pose stands for its time.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    times = np.arange(len(trajectory), dtype=np.float64) if trajectory.times_s is None else trajectory.times_s
+    lines = ["# time_s t_x_m t_y_m t_z_m q_x q_y q_z q_w, camera to world"]
+    for time, pose in zip(times, trajectory.poses, strict=True):
+        values = (*pose[:3, 3], *quaternion_of_rotation(pose[:3, :3]))
+        lines.append(f"{time:.6f} " + " ".join(f"{value:.9g}" for value in values))
+    _write(path, lines)
+
+
+def write_kitti(path: Path | str, trajectory: Trajectory) -> None:
+    """Writes a trajectory in KITTI's form: the rows of a 3x4 matrix, camera to world, one pose a line.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    _write(path, [" ".join(f"{value:.9g}" for value in pose[:3].ravel()) for pose in trajectory.poses])
+
+
+def _write(path: Path | str, lines: list[str]) -> None:
+    with atomic_write(Path(path)) as stream:
+        stream.write(("\n".join(lines) + "\n").encode())
