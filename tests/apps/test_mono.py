@@ -536,3 +536,43 @@ def test_a_mesh_needs_a_scale(mono, halves, tmp_path):
 def test_diffusion_options_are_for_diffusion_networks(mono, halves):
     done = mono(halves, "--steps", 4, "--ensemble", 3)
     assert (done.code, "expected no diffusion for" in done.one_line) == (2, True)
+
+
+def test_clouds_are_bounded_as_asked(mono, halves, tmp_path):
+    """32 columns are 1 m away and 32 are 2 m; columns beside the edge are flying."""
+    words = ("--fov", 60, "--scale-from", "planes:1:2")
+    assert mono(halves, *words, "--min-confidence", 0).code == 0
+    everything = len(read_ply(tmp_path / "out" / "cloud.ply").points)
+    assert mono(halves, *words, "--min-confidence", 0, "--max-depth", 1.5, "--overwrite").code == 0
+    points = read_ply(tmp_path / "out" / "cloud.ply").points
+    assert len(points) == everything // 2
+    assert points[:, 2].max() == pytest.approx(1.0, rel=1e-3)
+    assert summary(tmp_path / "out")["cloud_max_depth_m"] == 1.5
+    # Its confidence is the brightness over 255: 0.47 on the left, 0.27 on the right.
+    assert mono(halves, *words, "--min-confidence", 0.4, "--overwrite").code == 0
+    assert len(read_ply(tmp_path / "out" / "cloud.ply").points) == everything // 2
+    done = mono(halves, *words, "--max-depth", 0, "--overwrite")
+    assert (done.code, "largest depth" in done.one_line) == (2, True)
+
+
+def test_one_focal_length_for_images_of_several_sizes_is_refused(mono, halves, write_image, tmp_path):
+    write_image(halves.with_name("large.png"), np.full((96, 128), 90, np.uint8))
+    done = mono(halves.parent, "--focal-px", 80)
+    assert (done.code, "images of one size for a focal length in pixels" in done.one_line) == (2, True)
+    assert not (tmp_path / "out").exists()
+    done = mono(halves.parent, "--fov", 60)
+    assert (done.code, "images of one shape" in done.one_line) == (2, True)
+
+
+def test_a_focal_length_in_millimetres_is_told_of(mono, halves):
+    done = mono(halves, "--focal-px", 20, "--scale-from", "planes:1:2")
+    assert (done.code, "a focal length of 20 px is a field of view of 132 degrees" in done.err) == (0, True)
+
+
+def test_the_unit_of_a_depth_file_that_the_message_names(mono, halves, tmp_path):
+    write_pfm(tmp_path / "mm.pfm", (1000 * DEPTH_M + 0.5).astype(np.float32))
+    words = (halves, "--scale-from", f"stereo:{tmp_path / 'mm.pfm'}")
+    done = mono(*words)
+    assert (done.code, "say so: --scale-unit mm" in done.one_line) == (2, True)
+    assert mono(*words, "--scale-unit", "mm").code == 0
+    np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), DEPTH_M, rtol=1e-3)

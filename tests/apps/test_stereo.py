@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from leadline.apps.cli import stereo as command
+from leadline.geometry.check import check_pair
 from leadline.io import read_pfm, read_ply
 from leadline.maps import DisparityMap
 
@@ -604,3 +605,36 @@ def test_a_network_of_other_people_is_scored_and_timed(leadline, foreign_stereo,
     assert {row["method"] for row in json.loads((tmp_path / "r.json").read_text())["rows"]} == {name}
     done = leadline("bench", "stereo", "--models", name, "--sizes", "80x60", "--repeats", "1", "--threads", "1")
     assert done.code == 0
+
+
+def test_a_camera_is_checked_until_a_pair_is_fine(leadline, folders, calibration, tmp_path, monkeypatch):
+    """Without a calibration each pair may be another camera's."""
+    checked = []
+
+    def check(left, *words):
+        checked.append(left)
+        return check_pair(left, *words)
+
+    monkeypatch.setattr("leadline.results.matching.check_pair", check)
+    asked = ("stereo", *folders, "--model", "sgbm", "--output")
+    assert leadline(*asked, tmp_path / "plain").code == 0
+    assert len(checked) == 3
+    assert leadline(*asked, tmp_path / "known", "--calibration", calibration).code == 0
+    assert len(checked) == 4
+    summaries = [json.loads((tmp_path / "known" / name / "summary.json").read_text()) for name in "abc"]
+    assert [summary["check_of"] for summary in summaries] == ["a"] * 3
+    assert summaries[2]["check"]["status"] == "fine"
+
+
+def test_a_camera_that_only_turned_is_refused(leadline, tmp_path, write_image):
+    rng = np.random.default_rng(3)
+    noise = sum(s * cv2.GaussianBlur(rng.normal(size=(480, 640)), (0, 0), s) for s in (1.5, 3.0, 6.0))
+    scene = np.clip(128 + 50 * noise / noise.std(), 0, 255).astype(np.uint8)
+    camera = np.array([[600.0, 0, 319.5], [0, 600.0, 239.5], [0, 0, 1]])
+    turn = camera @ cv2.Rodrigues(np.array([0.0, 0.06, 0.0]))[0] @ np.linalg.inv(camera)
+    turned = cv2.warpPerspective(scene, turn, (640, 480))
+    pair = [write_image(tmp_path / f"{i}.png", view[60:420, 80:560]) for i, view in enumerate((scene, turned))]
+    done = leadline("stereo", *pair, "--model", "sgbm", "--output", tmp_path / "o")
+    assert done.code == 2
+    assert "the camera only turned" in done.one_line
+    assert not (tmp_path / "o").exists()

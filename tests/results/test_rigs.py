@@ -113,12 +113,33 @@ def test_focal_length_or_field_of_view():
         ({"calibration": Path("a"), "baseline_m": 0.1}, "got both"),
         ({"fov_deg": 1.0, "baseline_m": 0.1}, "field of view from"),
         ({"fov_deg": 60.0, "baseline_m": 120.0}, "120 mm would be 0.12 m"),
+        ({"fov_deg": 60.0, "baseline_m": 12.0}, "12 mm would be 0.012 m, 12 cm would be 0.12 m"),
+        ({"fov_deg": 60.0, "baseline_m": 1e6}, "measure it"),
         ({"fov_deg": 60.0, "baseline_m": -1.0}, "above 0 m"),
+        ({"baseline_m": 0.1, "both_views": True}, "baseline together"),
     ],
 )
 def test_contradictions(given: dict, words: str):
     with pytest.raises(InputError, match=words):
         RigGiven(**given)
+
+
+def test_unusual_numbers_are_told_of():
+    far = RigMaker(RigGiven(fov_deg=60.0, baseline_m=2.5)).ready(ImagePair(LEFT, RIGHT))
+    assert far.notes[0].startswith("unusual baseline of 2.5 m")
+    wide = RigMaker(RigGiven(focal_px=26.0, baseline_m=0.1)).ready(ImagePair(LEFT, RIGHT))
+    # 2 atan(200 px / 26 px) over the diagonal of 320x240.
+    assert "26 px is a field of view of 165 degrees" in wide.notes[0]
+
+
+def test_a_stereo_photograph_has_the_baseline_of_eyes():
+    ready = RigMaker(RigGiven(fov_deg=90.0, both_views=True)).ready(ImagePair(LEFT, RIGHT))
+    assert ready.rig is not None
+    assert (ready.rig.baseline_m, ready.rig.left.focal_x_px) == (0.065, pytest.approx(160.0))
+    assert ready.notes[0].startswith("assumed: a baseline of 0.065 m")
+    given = RigMaker(RigGiven(fov_deg=90.0, baseline_m=0.075, both_views=True)).ready(ImagePair(LEFT, RIGHT))
+    assert given.rig is not None
+    assert given.rig.baseline_m == 0.075
 
 
 def test_units_of_the_user():

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.io.pfm import write_pfm
 from leadline.maps import DepthMap
 from leadline.scale.sources import parse_scale_source
 
@@ -71,5 +73,35 @@ def test_points_with_rows_before_columns_are_refused(tmp_path):
 
 
 def test_a_unit_goes_with_a_file_only():
-    with pytest.raises(InputError, match="a unit for points or tof only, got mm"):
+    with pytest.raises(InputError, match="a unit for a file of distances, got mm"):
         parse_scale_source("height:1.5", "mm")
+
+
+def stereo_file(folder, factor, name="depth.pfm"):
+    write_pfm(folder / name, (factor * METRES).astype(np.float32))
+    return folder / name
+
+
+def test_a_depth_file_of_no_stated_unit_is_told_of_and_millimetres_are_refused(tmp_path):
+    """A result of leadline has a summary beside it, which says metres; other files say nothing."""
+    found = parse_scale_source(f"stereo:{stereo_file(tmp_path, 1)}").fit(RELATIVE, None, "image")
+    assert found.notes == (f"{tmp_path / 'depth.pfm'}: no unit is stated, its distances are taken for metres",)
+    assert found.alignment.scale == pytest.approx(1 / 3, rel=0.02)
+    (tmp_path / "summary.json").touch()
+    assert parse_scale_source(f"stereo:{tmp_path}").fit(RELATIVE, None, "image").notes == ()
+    millimetres = stereo_file(tmp_path, 1000, "other.pfm")
+    with pytest.raises(InputError, match=r"if they are millimetres .3\.\d+ m., say so: unit mm$"):
+        parse_scale_source(f"stereo:{millimetres}").fit(RELATIVE, None, "image")
+    stated = parse_scale_source(f"stereo:{millimetres}", "mm").fit(RELATIVE, None, "image")
+    assert (stated.notes, stated.alignment.scale) == ((), pytest.approx(found.alignment.scale, rel=1e-3))
+
+
+@pytest.mark.parametrize("form", ["height", "ground"])
+def test_a_camera_s_height_in_another_unit_is_refused_or_told_of(form):
+    with pytest.raises(InputError, match=r"up to 500, got 1500; 1500 mm would be 1\.5 m"):
+        parse_scale_source(f"{form}:1500")
+    camera = Pinhole(60.0, 60.0, 31.5, 31.5, SIDE, SIDE)
+    ground = DepthMap((20.0 + 2.0 * ROWS).astype(np.float32), np.ones((SIDE, SIDE), bool), "affine_inverse")
+    told = {h: parse_scale_source(f"{form}:{h}").fit(ground, camera, "a").notes for h in ("1.5", "150")}
+    unusual = "a camera 150 m above the ground is unusual; 1.5 m if it is in cm; 0.15 m if it is in mm"
+    assert told == {"1.5": (), "150": (unusual,)}

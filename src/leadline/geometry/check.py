@@ -48,6 +48,7 @@ class PairCheck:
         rectified: Whether corresponding points lie on the same row, closely enough for matching.
         swapped: Whether left and right have changed places.
         same_image: Whether there is no parallax at all.
+        only_turned: Whether a camera that turned and did not move explains the matches.
         median_abs_offset_px: Median of |y_right - y_left|.
         p95_abs_offset_px: 95th percentile of it.
         median_offset_px: Median of y_right - y_left, positive where the right image's content lies lower.
@@ -68,6 +69,7 @@ class PairCheck:
     rectified: bool | None = None
     swapped: bool | None = None
     same_image: bool | None = None
+    only_turned: bool | None = None
     median_abs_offset_px: float | None = None
     p95_abs_offset_px: float | None = None
     median_offset_px: float | None = None
@@ -118,8 +120,12 @@ def check_pair(left: Image, right: Image, smallest_px: float = 0.0) -> PairCheck
         )
     turned = only_turned(matches, greys[0].shape)
     found = _judged(_measured(matches, *greys, smallest_px), matches, greys[0].shape)
-    if turned and not found.rectified:
-        return replace(found, status="not_fine", verdict=_TURNED[0], mend=_TURNED[1], rectified=False, same_image=False)
+    if turned:
+        verdict, mend = _TURNED
+        return replace(
+            found, status="not_fine", verdict=verdict, mend=mend, rectified=False, swapped=False, same_image=False,
+            only_turned=True,
+        )  # fmt: skip
     return found
 
 
@@ -136,6 +142,10 @@ _TURNED = (
 _TURNED_SHARE = 0.9
 _TURNED_RESIDUAL_PX = 1.0
 _TURNED_SKEW = 0.02
+# Share of the turn, in radians, that the skew may be: rotations reach 0.04; planes and scenes before two cameras have
+# more than 0.15, and few matches that one homography fits.
+_TURNED_SKEW_SHARE = 0.1
+_LEAST_TURN_RAD = 0.01
 
 
 def only_turned(matches: Matches, size: tuple[int, ...]) -> bool:
@@ -156,7 +166,9 @@ def only_turned(matches: Matches, size: tuple[int, ...]) -> bool:
     homography /= np.cbrt(determinant)
     for focal in np.geomspace(0.4, 4.0, 47) * max(size[:2]):
         turn = np.diag([1.0 / focal, 1.0 / focal, 1.0]) @ homography @ np.diag([focal, focal, 1.0])
-        if np.abs(turn @ turn.T - np.eye(3)).max() < _TURNED_SKEW and np.trace(turn) < 3.0 - 1e-4:
+        skew = float(np.abs(turn @ turn.T - np.eye(3)).max())
+        angle_rad = float(np.arccos(np.clip((np.trace(turn) - 1.0) / 2.0, -1.0, 1.0)))
+        if angle_rad > _LEAST_TURN_RAD and skew < min(_TURNED_SKEW, _TURNED_SKEW_SHARE * angle_rad):
             return True
     return False
 

@@ -16,6 +16,7 @@ NARROWEST_DEG: Final = 5.0
 WIDEST_DEG: Final = 170.0
 """Fields of view over the diagonal that a pinhole camera may have: beyond, a focal length is a mistake or a fisheye."""
 
+_USUAL_WIDEST_DEG: Final = 130.0
 _FILM_DIAGONAL_MM: Final = 43.27
 """Of the 36 mm x 24 mm frame, to which equivalent focal lengths refer."""
 _EXIF_POINTER, _FOCAL_MM, _FOCAL_35MM = 0x8769, 0x920A, 0xA405
@@ -101,6 +102,21 @@ def exif_orientation(data: bytes, name: str) -> int:
     except (struct.error, ValueError, ZeroDivisionError, OverflowError):
         return 1
     return int(found) if found in range(1, 9) else 1
+
+
+def doubtful_focal(focal_px: float, angle_deg: float) -> tuple[str, ...]:
+    """A note on a given focal length that is more likely one in millimetres.
+
+    Args:
+        focal_px: As it was given.
+        angle_deg: The field of view that it means, over the diagonal.
+    """
+    if angle_deg <= _USUAL_WIDEST_DEG:
+        return ()
+    return (
+        f"warning: a focal length of {focal_px:g} px is a field of view of {angle_deg:.0f} degrees; it must be in "
+        "pixels of the image, not in mm",
+    )
 
 
 def field_of_view_deg(focal_px: float, length_px: float) -> float:

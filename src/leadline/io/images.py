@@ -80,6 +80,24 @@ def read_image(path: Path | str, max_pixels: int | None = None) -> Image:
     return to_8bit([decode_image(read_bytes(path, "an image"), str(path), max_pixels)])[0]
 
 
+def image_size(path: Path | str) -> tuple[int, int]:
+    """The (height, width) of an image when it is upright, by its header alone.
+
+    Raises:
+        InputError: As `read_image`, as far as the header tells.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_image(f"{folder}/a.png", np.zeros((2, 3), np.uint8))
+        ...     image_size(f"{folder}/a.png")
+        (2, 3)
+    """
+    data = read_bytes(path, "an image")
+    header = inspect_image(data, str(path))
+    turned = exif_orientation(data, str(path)) if header.kind in ("JPEG", "PNG") else header.orientation
+    return (header.width, header.height) if turned >= 5 else (header.height, header.width)
+
+
 def decode_image(data: bytes, name: str, max_pixels: int | None = None) -> Decoded:
     """Decodes the bytes of an image file.
 

@@ -85,7 +85,7 @@ def read_known_points(path: Path | str, height: int, width: int, unit: LengthUni
         raise InputError(f"expected lines x,y,metres, got none in {path}")
     found = np.array(points)
     stated = unit is not None or said is not None
-    _require_reach(found[:, 2], chosen, stated, path)
+    require_reach(found[:, 2], chosen, stated, path, ", or mm as the heading of the third column")
     found[:, 2] *= UNIT_M[chosen]
     return MeasuredPoints(found, chosen, stated)
 
@@ -109,14 +109,26 @@ def _point(number: int, cells: list[str], path: Path | str, height: int, width: 
     return values
 
 
-def _require_reach(distances: Float64[np.ndarray, " n"], unit: LengthUnit, stated: bool, path: Path | str) -> None:
-    """Refuses points that are farther than anything that is measured in an image."""
+def require_reach(
+    distances: Float64[np.ndarray, " n"], unit: LengthUnit, stated: bool, path: Path | str, or_else: str = ""
+) -> None:
+    """Refuses distances that are farther than anything that is measured in an image.
+
+    Args:
+        distances: As the file has them.
+        unit: What they are taken for.
+        stated: Whether the file or the user said so.
+        path: The file, for the message.
+        or_else: Another place where the unit can be stated, for the message.
+    Raises:
+        InputError: If half of them are beyond 1000 m, or they are whole numbers from 100 on of no stated unit.
+    """
     whole = bool((distances == np.rint(distances)).all()) and float(distances.min()) >= _LEAST_WHOLE_M
     if float(np.median(distances)) * UNIT_M[unit] > _FARTHEST_POINT_M or (whole and not stated):
         middle = float(np.median(distances))
         raise InputError(
             f"expected depth within 1000 m, got none from {path}, or whole numbers of {middle:g} in the median; "
-            f"if they are millimetres ({middle / 1000:g} m), say so: unit mm, or mm as the heading of the third column"
+            f"if they are millimetres ({middle / 1000:g} m), say so: unit mm{or_else}"
         )
 
 

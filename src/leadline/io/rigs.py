@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leadline.errors import CalibrationError, InputError
+from leadline.errors import CalibrationError, InputError, LeadlineError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
 from leadline.io.calib import read_one_camera, read_stereo_calibration
@@ -155,6 +155,22 @@ def single_camera(path: Path, size: Size) -> tuple[Pinhole, tuple[str, ...]]:
     if not _needs_scaling((camera, camera), (size, size), path):
         return camera, notes
     return camera.scaled(*size), (*notes, _scaling_note(path, camera, size))
+
+
+def states_size(path: Path) -> bool:
+    """Whether a calibration says how large its images were; one that cannot be read counts as if it did.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "K.txt").write_text("500 0 319.5 0 500 239.5 0 0 1")
+        ...     states_size(Path(folder, "K.txt"))
+        False
+    """
+    try:
+        return len({read_one_camera(path, size)[0].width for size in ((480, 640), (960, 1280))}) == 1
+    except LeadlineError:
+        return True
 
 
 def _needs_scaling(cameras: tuple[Pinhole, Pinhole], sizes: tuple[Size, Size], path: Path) -> bool:

@@ -65,6 +65,7 @@ def match_pair(
     right: Image,
     seen: tuple[Mask, Mask] | None = None,
     smallest_px: float = 0.0,
+    check: PairCheck | None = None,
 ) -> MatchedPair:
     """Checks and matches a pair; what no camera saw is invalid, as `judged` says.
 
@@ -74,8 +75,9 @@ def match_pair(
         right: The right image.
         seen: Where each image shows what its camera saw, if known.
         smallest_px: Disparity of what is infinitely far away: -doffs.
+        check: Result of checking another pair of these cameras; this pair is checked if absent.
     Raises:
-        InputError: If the images are hopeless.
+        InputError: If the images are hopeless, or the camera only turned between them.
     Example:
         >>> from leadline.classical import ClassicalStereo
         >>> left = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
@@ -84,7 +86,9 @@ def match_pair(
         8
     """
     refuse_hopeless(left, right)
-    check = check_pair(left, right, smallest_px)
+    check = check or check_pair(left, right, smallest_px)
+    if check.only_turned:
+        raise InputError(f"expected two images from two places, got one: {check.verdict}; {check.mend}")
     start = time.perf_counter()
     disparity = method(left, right)
     seconds = time.perf_counter() - start

@@ -13,8 +13,15 @@ from leadline.io.glb import write_glb
 from leadline.io.images import write_image
 from leadline.io.pfm import write_pfm
 from leadline.io.ply import AXES_WORDS, Axes, write_ply
-from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthMap
-from leadline.results.stereo import SUMMARY_FILE, whole_result, write_confidence, write_depth_pngs, write_json
+from leadline.maps import DISTANCE_KINDS, DepthMap
+from leadline.results.stereo import (
+    SUMMARY_FILE,
+    CloudLimits,
+    whole_result,
+    write_confidence,
+    write_depth_pngs,
+    write_json,
+)
 from leadline.visual.colormap import plasma_depth
 
 MONO_FILES: Final = (
@@ -65,6 +72,7 @@ def write_mono_result(
     summary: Mapping[str, Any],
     axes: Axes = "opencv",
     mesh: bool = False,
+    limits: CloudLimits | None = None,
 ) -> None:
     """Writes all files of one image, the summary last; after a failure or Ctrl-C none of them remains.
 
@@ -77,6 +85,7 @@ def write_mono_result(
         summary: What goes into summary.json, before what the files themselves say.
         axes: Of cloud.ply.
         mesh: Whether mesh.glb is written, too.
+        limits: Which pixels become points of the cloud.
     Raises:
         InputError: If a mesh is asked for and there can be none.
         OutputError: If something cannot be written.
@@ -92,7 +101,7 @@ def write_mono_result(
         units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(place, depth)}
         if depth.confidence is not None:
             write_confidence(place, depth.confidence)
-        points = _write_cloud(place, image, depth, axes)
+        points = _write_cloud(place, image, depth, axes, limits or CloudLimits())
         if points is not None:
             units["cloud.ply"] = units["cloud.ply"].replace(AXES_WORDS["opencv"], AXES_WORDS[axes])
         if mesh:
@@ -133,10 +142,12 @@ def _write_mesh(folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap
     write_glb(folder / "mesh.glb", mesh_from_depth(depth.depth, depth.valid, depth.camera), image)
 
 
-def _write_cloud(folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap, axes: Axes) -> int | None:
+def _write_cloud(
+    folder: Path, image: UInt8[np.ndarray, "h w 3"], depth: DepthMap, axes: Axes, limits: CloudLimits
+) -> int | None:
     """The number of points; None where there can be no cloud."""
     if depth.kind not in DISTANCE_KINDS or depth.camera is None:
         return None
-    cloud = depth.to_cloud(image, min_confidence=CONFIDENT)
+    cloud = depth.to_cloud(image, min_confidence=limits.min_confidence, max_depth=limits.max_depth_m)
     write_ply(folder / "cloud.ply", cloud, "metres" if depth.kind == "metric" else "unknown unit", axes)
     return len(cloud.points)

@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, field_of_view_deg, read_exif_focal
+from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, doubtful_focal, field_of_view_deg, read_exif_focal
 from leadline.io.rigs import single_camera
-from leadline.maps import CONFIDENT, DISTANCE_KINDS, DepthKind, DepthMap
-from leadline.results.stereo import versions
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
+from leadline.results.stereo import CloudLimits, versions
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.mono import MonoMethod
 from leadline.scale.fit import MetricFit, to_metric
@@ -76,7 +76,8 @@ class CameraSource:
                     f"expected a focal length in pixels of the image, got {self.focal_px:g} px: a field of view of "
                     f"{angle:.1f} degrees in {width}x{height}; it is not in mm"
                 )
-            return FoundCamera(_centred(self.focal_px, height, width), f"a focal length of {self.focal_px:g} px")
+            notes = doubtful_focal(self.focal_px, angle)
+            return FoundCamera(_centred(self.focal_px, height, width), f"a focal length of {self.focal_px:g} px", notes)
         if self.fov_deg is not None:
             focal_px = width / (2.0 * tan(radians(self.fov_deg) / 2.0))
             return FoundCamera(
@@ -188,7 +189,9 @@ def _fit_summary(scale: ScaleSource, fit: MetricFit) -> dict[str, Any]:
     return {"source": scale.text, **evidence.pop("alignment"), **evidence}
 
 
-def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None) -> dict[str, Any]:
+def summarize_mono(
+    result: MonoDepth, method: MonoMethod, name: str, scale: ScaleSource | None, limits: CloudLimits | None = None
+) -> dict[str, Any]:
     """Content of summary.json on how a result came about.
 
     Args:
@@ -196,7 +199,9 @@ def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: Scal
         method: Who made it.
         name: Under which name.
         scale: What made it metric.
+        limits: Which pixels become points of the cloud.
     """
+    limits = limits or CloudLimits()
     card, camera = bundled_cards("mono").get(name), result.found.camera
     described: dict[str, Any] = getattr(method, "description", {"model": name})
     height, width = result.depth.depth.shape
@@ -211,7 +216,8 @@ def summarize_mono(result: MonoDepth, method: MonoMethod, name: str, scale: Scal
         "seconds": result.seconds,
         "camera": {"source": result.found.source, **({} if camera is None else asdict(camera))},
         "scale_from": None if scale is None or result.fit is None else _fit_summary(scale, result.fit),
-        "cloud_min_confidence": CONFIDENT if has_cloud and result.depth.confidence is not None else None,
+        "cloud_min_confidence": limits.min_confidence if has_cloud and result.depth.confidence is not None else None,
+        "cloud_max_depth_m": limits.max_depth_m,
         "notes": list(result.notes),
         "versions": versions(),
     }

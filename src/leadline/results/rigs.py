@@ -12,14 +12,24 @@ from leadline.errors import CalibrationError, InputError
 from leadline.geometry.check import PairCheck, check_pair
 from leadline.geometry.rectify import Rectification, rectify
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
-from leadline.io.calib_found import LONGEST_BASELINE_M, SHORTEST_BASELINE_M, LengthUnit, named_unit, square_unit
-from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, field_of_view_deg
+from leadline.io.calib_found import (
+    LONGEST_BASELINE_M,
+    METRES,
+    SHORTEST_BASELINE_M,
+    LengthUnit,
+    check_baseline,
+    named_unit,
+    square_unit,
+)
+from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, doubtful_focal, field_of_view_deg
 from leadline.io.pairs import ImagePair
 from leadline.io.rigs import FittedRig, Size, fitted_rig
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 Mask = Bool[np.ndarray, "_ _"]
 
+EYES_M: Final = 0.065
+"""Baseline that is assumed of a stereo photograph."""
 _FINE_OFFSET_PX: Final = 0.5
 _SPOILT_PX: Final = 1.0
 _DOUBTFUL_PX: Final = 1.5
@@ -36,6 +46,7 @@ class RigGiven:
         fov_deg: Field of view across the width of rectified images, degrees.
         baseline_m: Distance of the cameras, metres; needed with a focal length or a field of view.
         alpha: Of the rectification: 0 keeps only what both cameras saw, 1 keeps all.
+        both_views: Whether one file holds both views, so that without a baseline that of human eyes is assumed.
     Raises:
         InputError: If these contradict each other or something is missing.
     """
@@ -46,6 +57,7 @@ class RigGiven:
     fov_deg: float | None = None
     baseline_m: float | None = None
     alpha: float = 0.0
+    both_views: bool = False
 
     def __post_init__(self) -> None:
         """Refuses contradictions before any image is read."""
@@ -54,24 +66,34 @@ class RigGiven:
             raise InputError("expected a calibration, or a focal length and a baseline, got both; leave one out")
         if len(lens) > 1:
             raise InputError("expected a focal length in pixels or a field of view, got both; leave one out")
-        if (self.baseline_m is not None) != bool(lens):
+        needs_baseline = bool(lens) and not self.both_views
+        if (needs_baseline and self.baseline_m is None) or (self.baseline_m is not None and not lens):
             raise InputError(
                 "expected a baseline together with a focal length or field of view, got one alone; add both"
             )
         if self.baseline_m is not None:
             if not (np.isfinite(self.baseline_m) and self.baseline_m > 0):
                 raise InputError(f"expected a baseline above 0 m, got {self.baseline_m}")
-            if not SHORTEST_BASELINE_M <= self.baseline_m <= LONGEST_BASELINE_M:
-                raise InputError(
-                    f"expected a baseline in metres, from {SHORTEST_BASELINE_M:g} to {LONGEST_BASELINE_M:g}, got "
-                    f"{self.baseline_m:g}; {self.baseline_m:g} mm would be {self.baseline_m / 1000.0:g} m"
-                )
+            _require_baseline(self.baseline_m)
         if self.unit is not None and self.calibration is None:
             raise InputError("expected a unit of the translation together with a calibration, got it alone")
         if self.fov_deg is not None and not NARROWEST_DEG <= self.fov_deg <= WIDEST_DEG:
             raise InputError(
                 f"expected a field of view from {NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees, got {self.fov_deg:g}"
             )
+
+
+def _require_baseline(baseline_m: float) -> None:
+    """Refuses a baseline that is no metres, and says in which unit it would be one of a camera."""
+    if SHORTEST_BASELINE_M <= baseline_m <= LONGEST_BASELINE_M:
+        return
+    others = {unit: baseline_m * METRES[unit] for unit in ("mm", "cm")}
+    fitting = {unit: m for unit, m in others.items() if SHORTEST_BASELINE_M <= m <= LONGEST_BASELINE_M}
+    words = ", ".join(f"{baseline_m:g} {unit} would be {m:g} m" for unit, m in fitting.items()) or "measure it"
+    raise InputError(
+        f"expected a baseline in metres, from {SHORTEST_BASELINE_M:g} to {LONGEST_BASELINE_M:g}, got {baseline_m:g}; "
+        f"{words}"
+    )
 
 
 def length_unit(name: str | None, square_mm: float | None) -> LengthUnit | None:
@@ -173,10 +195,12 @@ class RigMaker:
 
     def _plain_rig(self, size: Size) -> tuple[StereoRig | None, tuple[str, ...]]:
         given = self.given
-        if given.baseline_m is None:
+        if given.focal_px is None and given.fov_deg is None:
             return None, ()
+        doubts = tuple[str, ...]()
+        baseline_m = EYES_M if given.baseline_m is None else given.baseline_m
         if given.fov_deg is not None:
-            rig = StereoRig.from_fov(*size, given.fov_deg, given.baseline_m)
+            rig = StereoRig.from_fov(*size, given.fov_deg, baseline_m)
         else:
             angle = field_of_view_deg(given.focal_px or 0.0, float(np.hypot(*size))) if given.focal_px else 0.0
             if not NARROWEST_DEG <= angle <= WIDEST_DEG:
@@ -184,8 +208,14 @@ class RigMaker:
                     f"expected a focal length in pixels of the image, got {given.focal_px:g} px: a field of view of "
                     f"{angle:.1f} degrees in {size[1]}x{size[0]}; it is not in mm"
                 )
-            rig = StereoRig.from_focal(*size, given.focal_px or 0.0, given.baseline_m)
+            rig = StereoRig.from_focal(*size, given.focal_px or 0.0, baseline_m)
+            doubts = doubtful_focal(given.focal_px or 0.0, angle)
+        if given.baseline_m is None:
+            doubts += (f"assumed: a baseline of {EYES_M:g} m, of human eyes; depth grows with it: give the baseline",)
+        else:
+            doubts += check_baseline(baseline_m, LengthUnit(1.0, "metres", stated=False))
         return rig, (
+            *doubts,
             f"cameras as given: focal length {rig.left.focal_x_px:.1f} px, baseline {rig.baseline_m:g} m, both optical "
             "axes through the middle of the images",
         )

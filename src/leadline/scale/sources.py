@@ -14,7 +14,14 @@ from jaxtyping import Float64
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
-from leadline.io.known_depths import ZONES, LengthUnit, read_known_points, read_tof_zones
+from leadline.io.known_depths import (
+    UNIT_M,
+    ZONES,
+    LengthUnit,
+    read_known_points,
+    read_tof_zones,
+    require_reach,
+)
 from leadline.io.pfm import read_pfm
 from leadline.maps import CONFIDENT, DepthMap
 from leadline.scale.fit import (
@@ -37,6 +44,9 @@ _MUCH_BETTER: Final = 0.5
 """Share of the residual below which another order of the data is no chance."""
 _DOUBTED: Final = 0.15
 """Median relative residual from which the order of the data is doubted."""
+_USUAL_HEIGHT_M: Final = (0.05, 30.0)
+"""Of cameras over the ground: robots to masts."""
+_HIGHEST_M: Final = 500.0
 _MOST_PIXELS: Final = 4096
 """Of a stereo result that are fitted: neighbours err alike, so more would only feign certainty."""
 
@@ -87,11 +97,11 @@ class ScaleSource:
         if self.form == "height":
             assert camera is not None
             assert self.number is not None
-            return fit_camera_height(relative, camera, self.number, self.pitch_deg)
+            return _noted(fit_camera_height(relative, camera, self.number, self.pitch_deg), _unusual(self.number))
         if self.form == "ground":
             assert camera is not None
             assert self.number is not None
-            return fit_ground(relative, camera, self.number)
+            return _noted(fit_ground(relative, camera, self.number), _unusual(self.number))
         if self.form == "planes":
             assert self.number is not None
             assert self.far_m is not None
@@ -100,7 +110,8 @@ class ScaleSource:
         if self.form == "points":
             return _fit_points(relative, _own(self.path, f"{name}.csv"), self.unit)
         if self.form == "stereo":
-            return fit_known_depths(relative, *_stereo(relative, self.path, name))
+            known, assumption, notes = _stereo(relative, self.path, name, self.unit)
+            return _noted(fit_known_depths(relative, known, assumption), notes)
         return _fit_zones(relative, _own(self.path, f"{name}.csv"), camera, self)
 
 
@@ -109,7 +120,7 @@ def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource
 
     Args:
         text: The word.
-        unit: Of the distances in the file, for points and tof.
+        unit: Of the distances in the file, for points, tof and stereo.
     Raises:
         InputError: If it has no such form, or a unit does not go with it.
     Example:
@@ -118,8 +129,8 @@ def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource
         ('height', 1.5, 10.0)
     """
     found = _parse(text)
-    if unit is not None and found.form not in ("points", "tof"):
-        raise InputError(f"expected a unit for points or tof only, got {unit} for {text!r}; {found.form} is in metres")
+    if unit is not None and found.form not in ("points", "tof", "stereo"):
+        raise InputError(f"expected a unit for a file of distances, got {unit} for {text!r}; {found.form} is in metres")
     return replace(found, unit=unit)
 
 
@@ -131,6 +142,7 @@ def _parse(text: str) -> ScaleSource:
         height = _float(body or rest)
         if height is None or (body and extra is None) or not (np.isfinite(height) and height > 0):
             raise InputError(f"expected height:METRES or height:METRES@PITCH, got {text!r}")
+        _require_height(height)
         return ScaleSource(text, "height", None, height, extra)
     if form == "ground":
         height = _float(rest)
@@ -139,6 +151,7 @@ def _parse(text: str) -> ScaleSource:
                 f"expected ground:METRES, the camera's height over the ground, got {text!r}; measure it: nothing in a "
                 "image tells it"
             )
+        _require_height(height)
         return ScaleSource(text, "ground", None, height)
     if form == "planes":
         near, far = (_float(part) for part in (rest.partition(":")[0], rest.partition(":")[2]))
@@ -152,6 +165,28 @@ def _parse(text: str) -> ScaleSource:
             raise InputError(f"expected a sensor's field of view from 1 to 170 degrees, got {text!r}")
         return ScaleSource(text, "tof", Path(body), extra)
     return ScaleSource(text, cast(Form, form), Path(rest))
+
+
+def _require_height(height_m: float) -> None:
+    """Refuses a camera's height that is no metres."""
+    if height_m > _HIGHEST_M:
+        raise InputError(
+            f"expected the camera's height in metres, up to {_HIGHEST_M:g}, got {height_m:g}; {height_m:g} mm would be "
+            f"{height_m / 1000.0:g} m"
+        )
+
+
+def _unusual(height_m: float) -> tuple[str, ...]:
+    """A note on a camera's height that may be in another unit."""
+    if _USUAL_HEIGHT_M[0] <= height_m <= _USUAL_HEIGHT_M[1]:
+        return ()
+    others = [f"{height_m * metres:g} m if it is in {unit}" for unit, metres in UNIT_M.items() if unit != "m"]
+    fitting = others if height_m > _USUAL_HEIGHT_M[1] else []
+    return ("; ".join((f"a camera {height_m:g} m above the ground is unusual", *fitting)),)
+
+
+def _noted(fit: MetricFit, notes: tuple[str, ...]) -> MetricFit:
+    return replace(fit, notes=(*fit.notes, *notes))
 
 
 def _float(text: str) -> float | None:
@@ -180,7 +215,7 @@ def _fit_points(relative: DepthMap, path: Path, unit: LengthUnit | None) -> Metr
     if x.max() <= height - 0.5 and y.max() <= width - 0.5:
         orders["as row, column: exchange the first two columns"] = _known(sample_nearest(relative, y, x), metres)
     fit = _fit_in_order(relative, known, orders, "the points' metres are along the optical axis", path)
-    return fit if found.stated else replace(fit, notes=(_unstated(path),))
+    return fit if found.stated else _noted(fit, (_unstated(path),))
 
 
 def _fit_in_order(
@@ -216,11 +251,19 @@ def _residual(relative: DepthMap, known: KnownDepths) -> float:
         return np.inf
 
 
-def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str]:
+def _stereo(
+    relative: DepthMap, path: Path, name: str, unit: LengthUnit | None
+) -> tuple[KnownDepths, str, tuple[str, ...]]:
+    """Distances of a stereo result, what is assumed of it, and notes on their unit."""
     if path.is_dir():
         folder = path / name if (path / name / "depth.pfm").exists() else path
         path = folder / "depth.pfm"
     depth = read_pfm(path)
+    stated = unit is not None or (path.name == "depth.pfm" and path.with_name("summary.json").is_file())
+    known = depth[np.isfinite(depth) & (depth > 0)].astype(np.float64)
+    if known.size:
+        require_reach(known, unit or "m", stated, path)
+    depth = depth * np.float32(UNIT_M[unit or "m"])
     usable = np.isfinite(depth) & (depth > 0)
     confidence = path.with_name("confidence.pfm")
     if path.name == "depth.pfm" and confidence.is_file():
@@ -236,7 +279,8 @@ def _stereo(relative: DepthMap, path: Path, name: str) -> tuple[KnownDepths, str
     chosen = np.unique(np.linspace(0, max(len(y) - 1, 0), min(len(y), _MOST_PIXELS)).round().astype(np.int64))
     y, x = y[chosen], x[chosen]
     values = sample_nearest(relative, (x + 0.5) * (width / columns) - 0.5, (y + 0.5) * (height / rows) - 0.5)
-    return _known(values, depth[y, x]), f"{path} is the depth of this very image in metres"
+    notes = () if stated else (_unstated(path),)
+    return _known(values, depth[y, x]), f"{path} is the depth of this very image in metres", notes
 
 
 def _fit_zones(relative: DepthMap, path: Path, camera: Pinhole | None, source: ScaleSource) -> MetricFit:
@@ -245,7 +289,7 @@ def _fit_zones(relative: DepthMap, path: Path, camera: Pinhole | None, source: S
     orders = {name: _known(values.ravel(), turned.ravel()) for name, turned in _turned(metres).items()}
     assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis"
     fit = _fit_in_order(relative, _known(values.ravel(), metres.ravel()), orders, assumption, path)
-    return fit if source.unit else replace(fit, notes=(_unstated(path),))
+    return fit if source.unit else _noted(fit, (_unstated(path),))
 
 
 def _unstated(path: Path) -> str:

@@ -21,7 +21,8 @@ from leadline.models.zoo import DiffusionOptions
 from leadline.results.mono import MONO_FILES, write_mono_result
 from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
 from leadline.results.request import describe_request, unfinished
-from leadline.results.stereo import refuse_existing
+from leadline.results.sizes import require_fitting_sizes
+from leadline.results.stereo import CloudLimits, refuse_existing
 from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
 from leadline.runtime.onnx_session import Provider
 from leadline.scale.sources import ScaleSource, parse_scale_source
@@ -42,6 +43,8 @@ def mono(
     seed: int | None = None,
     axes: Axes = "opencv",
     mesh: bool = False,
+    min_confidence: float = CloudLimits.min_confidence,
+    max_depth: float | None = None,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
@@ -87,6 +90,8 @@ def mono(
             CloudCompare and Blender show points upright.
         mesh: Write mesh.glb, too: a textured surface for browsers, Blender and phones. Needs a focal length or field of
             view, and a scale.
+        min_confidence: Least confidence of a pixel that becomes a point of the cloud.
+        max_depth: Points of the cloud that are farther away are left out, in metres or the unit of the depth.
         threads: Threads to use; all processors if absent.
         provider: Where the network runs; never anywhere else than asked for.
         output: Output folder.
@@ -94,6 +99,7 @@ def mono(
     """
     if not images:
         raise InputError("expected at least one image, folder or pattern, got none")
+    limits = CloudLimits(min_confidence, max_depth)
     scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
     camera = CameraSource(focal_px, fov, calibration)
     zoo = zoo_options([model], source or (), accept_licence)[model]
@@ -103,7 +109,7 @@ def mono(
     options = {
         "model": model, "focal_px": focal_px, "fov": fov, "calibration": calibration, "scale_from": scale_from,
         "scale_file": None if scale is None else scale.path, "scale_unit": scale_unit, "axes": axes,
-        "mesh": mesh, **zoo,
+        "mesh": mesh, "min_confidence": min_confidence, "max_depth": max_depth, **zoo,
     }  # fmt: skip
 
     def load() -> MonoMethod:
@@ -112,19 +118,20 @@ def mono(
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
         path = Path(images[0])
-        job = _Job(load(), model, camera, scale, axes, mesh)
+        job = _Job(load(), model, camera, scale, axes, mesh, limits)
         report, lines = job.run(path, path.stem, output, describe_request([path], options))
         say(lines)
         print(report)
         return 0
     paths = [path for given in images for path in (list_images(given) if is_many(given) else [Path(given)])]
+    require_fitting_sizes(paths, focal_px, fov, calibration)
     found = dict(zip(short_names(paths), paths, strict=True))
     requests = {name: describe_request([path], options) for name, path in found.items()}
     todo, notes = unfinished(output, requests, overwrite, "images")
     say(notes)
     if not todo:
         return 0
-    job = _Job(load(), model, camera, scale, axes, mesh)
+    job = _Job(load(), model, camera, scale, axes, mesh, limits)
     make_output_folder(output)
     return run_batch(
         todo, lambda name: job.run(found[name], name, output / name, requests[name]), "estimating", "images"
@@ -141,6 +148,7 @@ class _Job:
     scale: ScaleSource | None
     axes: Axes
     mesh: bool
+    limits: CloudLimits
 
     def run(self, path: Path, name: str, folder: Path, request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
@@ -148,10 +156,10 @@ class _Job:
         height, width = image.pixels.shape[:2]
         found = self.camera.camera(path, height, width)
         result = estimate_depth(self.method, image.pixels, found, self.scale, name)
-        summary = summarize_mono(result, self.method, self.model, self.scale)
+        summary = summarize_mono(result, self.method, self.model, self.scale, self.limits)
         notes = (*image.notes, *result.notes)
         told = {"image": str(path), **summary, "notes": list(notes), **request}
-        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh)
+        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh, self.limits)
         report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
         if result.depth.confidence is None:
             report += "; no confidence from this model"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
+from leadline.geometry.check import PairCheck
 from leadline.io.atomic import make_output_folder
 from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
@@ -15,6 +16,7 @@ from leadline.loading import load_model
 from leadline.results.matching import match_pair, summarize, warnings
 from leadline.results.request import describe_request, unfinished
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
+from leadline.results.sizes import require_fitting_sizes
 from leadline.results.stereo import RESULT_FILES, CloudLimits, refuse_existing, write_result
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
@@ -49,7 +51,8 @@ def stereo(
 
     One pair is written straight into the output folder. Two folders, or two quoted patterns, are a batch: each pair
     goes into a folder of its own, finished pairs are skipped, and a pair that fails does not stop the others. Pairs
-    whose calibration is one of raw cameras are rectified first.
+    whose calibration is one of raw cameras are rectified first. With a calibration, pairs are checked for faults until
+    one is fine: one camera took all of them.
 
     Args:
         left: Left image; or a folder or quoted pattern of left images.
@@ -60,7 +63,7 @@ def stereo(
         square_mm: Side of a square of the calibration board, mm, where the translation is in squares.
         focal_px: Focal length of rectified images, px; instead of a calibration, with --baseline-m.
         fov: Field of view of rectified images across their width, degrees; instead of --focal-px.
-        baseline_m: Distance between the cameras, metres.
+        baseline_m: Distance between the cameras, metres. If absent, 0.065 is assumed where one file holds both views.
         model: Bundled network, ONNX file of ours or, with a card, of other people, or bm, sgbm, sgbm-3way, sgbm-hh;
             leadline-refine mends sgbm-3way.
         card: What the ONNX file of other people in --model takes and gives: a card's name out of `leadline models`, or
@@ -81,7 +84,7 @@ def stereo(
     """
     model = model if card is None else _with_card(model, card)
     unit = length_unit(translation_unit, square_mm)
-    rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m))
+    rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m, both_views=right is None))
     limits = CloudLimits(min_confidence, max_depth)
     methods = _Methods(model, max_disparity, min_disparity, threads, provider)
     asked = {
@@ -109,7 +112,8 @@ def _with_card(model: str, card: str) -> str:
 
 
 def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:
-    pairs = found.pairs
+    pairs, given = found.pairs, job.rigs.given
+    require_fitting_sizes([pair.left for pair in pairs], given.focal_px, given.fov_deg, given.calibration)
     by_name = {pair.name: pair for pair in pairs}
     say(f"note: {with_options(line)}" for line in found.notes)
     todo, notes = unfinished(output, {pair.name: job.request(pair) for pair in pairs}, overwrite, "pairs")
@@ -174,6 +178,7 @@ class _Job:
     max_pixels: int | None
     asked: Mapping[str, object]
     said: set[str] = field(default_factory=set)
+    checked: dict[tuple[int, ...], tuple[str, PairCheck]] = field(default_factory=dict)
 
     def request(self, files: PairFiles) -> dict[str, Any]:
         """Request that decides the result of a pair."""
@@ -188,14 +193,19 @@ class _Job:
         height, width = ready.left.shape[:2]
         method, range_notes = self.methods.fitting(ready)
         name, notes = self.methods.model, (*ready.notes, *range_notes)
-        matched = match_pair(method, ready.left, ready.right, ready.seen, ready.far_px)
-        calibration = self.rigs.given.calibration
+        check_of, check = self.checked.get(ready.left.shape, (files.name, None))
+        matched = match_pair(method, ready.left, ready.right, ready.seen, ready.far_px, check)
+        calibration, given = self.rigs.given.calibration, self.rigs.given
+        if matched.check.fine and (calibration is not None or given.baseline_m is not None):
+            # One camera took all pairs: what is fine in one is so in all.
+            self.checked.setdefault(ready.left.shape, (files.name, matched.check))
         origin = {
             "left": str(files.left),
             "right": None if files.right is None else str(files.right),
             "swapped_as_asked": self.swap,
             "calibration": None if calibration is None else str(calibration),
             "rectified_here": ready.seen is not None,
+            "check_of": check_of,
             **self.request(files),
         }
         summary = summarize(matched, method, name, ready.rig, notes, self.limits)
