@@ -45,7 +45,15 @@ NOTHING_TO_SHOW = {
     **dict.fromkeys(
         (
             f"leadline.data.synthetic.{name}"
-            for name in ("generate", "mono_worlds", "moving_worlds", "stereo_worlds", "textures", "worlds")
+            for name in (
+                "generate",
+                "mono_worlds",
+                "moving_worlds",
+                "scene_flow",
+                "stereo_worlds",
+                "textures",
+                "worlds",
+            )
         ),
         "needs the bank of textures, which takes many seconds to draw",
     ),

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import Pinhole
+from leadline.geometry.camera_motion import CameraMotion
 from leadline.geometry.flow import agreeing
 from leadline.geometry.rig import StereoRig
 from leadline.geometry.unproject import PointCloud, depth_from_disparity, points_from_depth
@@ -167,6 +168,14 @@ class DepthMap:
         """Checks that the layers fit together."""
         _check_layers(self.depth, self.valid, self.confidence, "depth")
 
+    @property
+    def trusted(self) -> Bool[np.ndarray, "h w"]:
+        """Pixels that are valid, confident where there is a confidence, and no mere guesses where errors are known."""
+        keep = self.valid if self.confidence is None else self.valid & (self.confidence >= CONFIDENT)
+        if self.expected_error_m is None:
+            return keep
+        return keep & (self.expected_error_m <= MAX_RELATIVE_ERROR * self.depth)
+
     def to_disparity(self, rig: StereoRig) -> DisparityMap:
         """Disparity d = f b / Z - doffs that a rectified pair of cameras sees; the inverse of `DisparityMap.to_depth`.
 
@@ -289,6 +298,55 @@ class FlowMap:
         disparity = -self.flow[..., 0]
         still = np.abs(self.flow[..., 1]) <= largest_vertical_px
         return DisparityMap(disparity, self.valid & still & (disparity >= 0), self.confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class SceneFlowMap:
+    """Motion in space of what a stereo camera sees, as disparity at two times and optical flow.
+
+    Args:
+        disparity: Of the first left image.
+        next_disparity: Disparity, at the second time, of what the pixels of the first left image show.
+        flow: Motion of those pixels in the left image.
+        motion: The camera's own, if it was estimated.
+        moving: Pixels that move by themselves, if the camera's motion was estimated.
+        measured: The flow before pixels that stand still were given the camera's motion, if they were.
+    Raises:
+        InputError: If the layers' shapes differ.
+    Example:
+        >>> seen = np.ones((2, 3), bool)
+        >>> disparity = DisparityMap(np.ones((2, 3), np.float32), seen)
+        >>> SceneFlowMap(disparity, disparity, FlowMap(np.zeros((2, 3, 2), np.float32), seen)).valid.all().item()
+        True
+    """
+
+    disparity: DisparityMap
+    next_disparity: DisparityMap
+    flow: FlowMap
+    motion: CameraMotion | None = None
+    moving: Bool[np.ndarray, "h w"] | None = None
+    measured: FlowMap | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the layers fit together."""
+        shape = self.disparity.valid.shape
+        for layer, label in (
+            (self.next_disparity.valid, "disparity at the second time"),
+            (self.flow.valid, "flow"),
+            (self.moving, "mask of what moves"),
+        ):
+            if layer is not None and layer.shape != shape:
+                raise InputError(f"expected a {label} of the disparity's (height, width) {shape}, got {layer.shape}")
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "h w"]:
+        """Where all three numbers stand."""
+        return self.disparity.valid & self.next_disparity.valid & self.flow.valid
+
+    @property
+    def confidence(self) -> None:
+        """None: each of the three has a confidence of its own."""
+        return None
 
 
 def _kept_points(

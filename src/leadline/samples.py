@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, Int8, Int32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.geometry.rig import StereoRig
 from leadline.maps import DepthKind, DepthMap, DisparityMap, FlowMap
 
 
@@ -173,6 +174,65 @@ class FlowSample:
     def valid(self) -> Bool[np.ndarray, "h w"]:
         """Mask of the pixels where `flow` is known: none if there is no truth."""
         return np.zeros(self.first.shape[:2], bool) if self.truth is None else self.truth.valid
+
+
+@dataclass(frozen=True, eq=False)
+class SceneFlowSample:
+    """A rectified stereo pair at two times, and what is known of the motion between them.
+
+    Args:
+        key: The sample's name within its source.
+        images: Left and right at the first time, left and right at the second; RGB, of one size.
+        rig: The cameras; None if they are not known.
+        disparity: True disparity of the first left image; None if there is none.
+        next_disparity: True disparity, at the second time, of what the pixels of the first left image show; None if
+            there is none.
+        flow: True motion of those pixels in the left image; None if there is none.
+        occluded: Pixels of the first left image that the second left one does not show; None if not known.
+        foreground: Pixels that show objects which move by themselves; None if not known.
+    Raises:
+        InputError: If the layers or the rig differ in size.
+    Example:
+        >>> image = np.zeros((2, 3, 3), np.uint8)
+        >>> SceneFlowSample("a", (image, image, image, image)).flow is None
+        True
+    """
+
+    key: str
+    images: tuple[
+        UInt8[np.ndarray, "h w 3"],
+        UInt8[np.ndarray, "h2 w2 3"],
+        UInt8[np.ndarray, "h3 w3 3"],
+        UInt8[np.ndarray, "h4 w4 3"],
+    ]
+    rig: StereoRig | None = None
+    disparity: DisparityMap | None = None
+    next_disparity: DisparityMap | None = None
+    flow: FlowMap | None = None
+    occluded: Bool[np.ndarray, "h5 w5"] | None = None
+    foreground: Bool[np.ndarray, "h6 w6"] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the first image's size."""
+        size = self.images[0].shape[:2]
+        truths = (self.disparity, self.next_disparity, self.flow)
+        valid = [None if seen is None else seen.valid for seen in truths]
+        layers = {
+            "first right image": self.images[1],
+            "second left image": self.images[2],
+            "second right image": self.images[3],
+            "disparity": valid[0],
+            "disparity at the second time": valid[1],
+            "flow": valid[2],
+            "occlusion mask": self.occluded,
+            "object map": self.foreground,
+        }
+        _require_size(self.key, size, layers, "first left image")
+        if self.rig is not None and (self.rig.left.height, self.rig.left.width) != size:
+            raise InputError(
+                f"expected cameras of the images' (height, width) {size} for {self.key}, got "
+                f"{(self.rig.left.height, self.rig.left.width)}; use rig.scaled(height, width)"
+            )
 
 
 @dataclass(frozen=True, eq=False)

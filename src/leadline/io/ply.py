@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from leadline.errors import InputError
 from leadline.geometry.unproject import PointCloud
@@ -14,6 +15,7 @@ from leadline.io.atomic import atomic_write
 from leadline.io.files import read_bytes
 
 _VERTEX = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
+_MOTION: Final = ("motion_x", "motion_y", "motion_z")
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "<i2", "int16": "<i2", "ushort": "<u2",
     "uint16": "<u2", "int": "<i4", "int32": "<i4", "uint": "<u4", "uint32": "<u4", "float": "<f4", "float32": "<f4",
@@ -31,7 +33,13 @@ AXES_WORDS: Final[Mapping[Axes, str]] = MappingProxyType(
 )
 
 
-def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: Axes = "opencv") -> None:
+def write_ply(
+    path: Path | str,
+    cloud: PointCloud,
+    unit: str = "metres",
+    axes: Axes = "opencv",
+    motion: Float32[np.ndarray, "n 3"] | None = None,
+) -> None:
     """Writes a binary little-endian PLY: x y z as float, red green blue as uchar.
 
     Args:
@@ -39,6 +47,7 @@ def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: A
         cloud: The points in the left camera's frame: x right, y down, z forward.
         unit: Of the points, for the comment in the file.
         axes: In which the points are written: with opengl, viewers such as MeshLab and Blender show them upright.
+        motion: Motion of each point, if it is to be written as the properties motion_x, motion_y and motion_z.
     Raises:
         OutputError: If it cannot be written.
     Example:
@@ -49,9 +58,12 @@ def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: A
         ...     read_ply(f"{folder}/a.ply").points.tolist()
         [[0.5, -1.0, 2.0]]
     """
-    vertices = np.empty(len(cloud.points), dtype=_VERTEX)
+    motions = () if motion is None else _MOTION
+    vertices = np.empty(len(cloud.points), dtype=np.dtype([*_VERTEX.descr, *((name, "<f4") for name in motions)]))
     for axis, name in enumerate(("x", "y", "z")):
         vertices[name] = cloud.points[:, axis] * _SIGNS[axes][axis]
+    for axis, name in enumerate(motions):
+        vertices[name] = motion[:, axis] * _SIGNS[axes][axis] if motion is not None else 0.0
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = cloud.colors[:, channel]
     header = (
@@ -59,7 +71,9 @@ def write_ply(path: Path | str, cloud: PointCloud, unit: str = "metres", axes: A
         f"comment {unit}; {AXES_WORDS[axes]}\n"
         f"element vertex {len(vertices)}\n"
         "property float x\nproperty float y\nproperty float z\n"
-        "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
+        "property uchar red\nproperty uchar green\nproperty uchar blue\n"
+        + "".join(f"property float {name}\n" for name in motions)
+        + "end_header\n"
     )
     with atomic_write(path) as file:
         file.write(header.encode("ascii"))

@@ -22,6 +22,9 @@ class Metric(Generic[PixelsT]):
         name: As the protocol publishes it.
         unit: Of the value; "1" has none.
         score: The value on one scene; None where it is undefined there and the scene must be left out.
+        count: How many pixels it counts, if others than all that the protocol scores.
+        undefined: Why a scene is left out where the value is undefined, in a few words; if absent, that there is no
+            confidence, or nothing to tell it by.
     Example:
         >>> mean = Metric("mean", "px", lambda pixels: float(sum(pixels)) / len(pixels))
         >>> mean.score([1.0, 2.0])
@@ -31,3 +34,5 @@ class Metric(Generic[PixelsT]):
     name: str
     unit: Unit
     score: Callable[[PixelsT], float | None]
+    count: Callable[[PixelsT], int] | None = None
+    undefined: str | None = None

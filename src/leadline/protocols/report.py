@@ -1,6 +1,7 @@
 """Scores with everything that is needed to read them rightly."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -171,6 +172,26 @@ class Report:
     def to_json(self) -> str:
         """The whole report; keys are the fields of Report, Score and Exclusion."""
         return json.dumps(asdict(self), indent=1, allow_nan=False)
+
+
+def unscored_regions(report: Report, regions: Sequence[Region]) -> list[str]:
+    """A line for each reason why regions of a protocol have no scores at all.
+
+    Args:
+        report: The result of an evaluation.
+        regions: The protocol's.
+
+    >>> left_out = Exclusion("m", "Fl", "a", "fg", "sparse", "no object map")
+    >>> unscored_regions(Report("kitti2015", "", (), (left_out,)), ("fg",))
+    ['fg not scored: no object map']
+    """
+    scored = {row.mask for row in report.rows}
+    missing: dict[str, list[str]] = {}
+    for region in regions:
+        if region not in scored:
+            reasons = {entry.reason for entry in report.exclusions if entry.mask == region}
+            missing.setdefault(", ".join(sorted(reasons)), []).append(region)
+    return [f"{', '.join(names)} not scored: {reason}" for reason, names in missing.items()]
 
 
 def _table(rows: list[Score], left_out: str) -> Table:

@@ -184,7 +184,7 @@ def score_sample(
         for metric in protocol.metrics:
             value = None if isinstance(pixels, str) else metric.score(pixels)
             if isinstance(pixels, str) or value is None:
-                undefined = NO_CONFIDENCE if prediction.confidence is None else UNDEFINED
+                undefined = metric.undefined or (NO_CONFIDENCE if prediction.confidence is None else UNDEFINED)
                 reason = pixels if isinstance(pixels, str) else undefined
                 exclusions.append(Exclusion(method, metric.name, sample.key, region, rule, reason))
                 continue
@@ -203,7 +203,7 @@ def score_sample(
                     rule=rule,
                     averaging="one-scene",
                     density=pixels.density,
-                    pixels=int(pixels.mask.sum()),
+                    pixels=int(pixels.mask.sum()) if metric.count is None else metric.count(pixels),
                     scenes=1,
                     excluded=0,
                     seconds=seconds,

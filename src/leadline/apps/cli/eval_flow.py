@@ -14,10 +14,9 @@ from leadline.io.images import write_image
 from leadline.loading import load_model
 from leadline.maps import FlowMap
 from leadline.protocols.catalog import FLOW_PROTOCOLS, find_protocol
-from leadline.protocols.flow.protocol import FlowProtocol
 from leadline.protocols.flow.scenes import find_flow_scenes
 from leadline.protocols.predictions import FLOW_READERS, Predictions, predicted_flow
-from leadline.protocols.report import Report, Score
+from leadline.protocols.report import Score, unscored_regions
 from leadline.protocols.scoring import evaluate_samples
 from leadline.results.stereo import refuse_existing
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL, FlowMethod
@@ -81,23 +80,12 @@ def flow_eval(
 
         report = evaluate_samples((files.load() for files in found), methods, chosen, observe)
     print_tables(report)
-    say(f"note: {line}" for line in _not_scored(report, chosen))
+    say(f"note: {line}" for line in unscored_regions(report, chosen.regions))
     if output is not None:
         write_report(output / REPORT_FILE, report)
         print(f"{output}: {REPORT_FILE} and a sheet per pair")
     if json is not None:
         write_report(json, report)
-
-
-def _not_scored(report: Report, protocol: FlowProtocol) -> list[str]:
-    """A line for each reason why regions have no table."""
-    scored = {row.mask for row in report.rows}
-    missing: dict[str, list[str]] = {}
-    for region in protocol.regions:
-        reasons = {entry.reason for entry in report.exclusions if entry.mask == region}
-        if region not in scored:
-            missing.setdefault(", ".join(sorted(reasons)), []).append(region)
-    return [f"{', '.join(regions)} not scored: {reason}" for reason, regions in missing.items()]
 
 
 def _load(named: Mapping[str, Path | None], threads: int | None, keys: Sequence[str]) -> dict[str, SceneMethod]:

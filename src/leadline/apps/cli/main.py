@@ -30,6 +30,10 @@ _COMMANDS: Final = {
     ("mono",): ("mono:mono", "Depth from single images; metric where something gives the scale."),
     ("refine",): ("refine:refine", "Mend the disparity of another matcher or a sensor."),
     ("flow",): ("flow:flow", "Optical flow of two frames, a film or a folder of frames."),
+    ("scene-flow",): (
+        "scene_flow:scene_flow",
+        "Motion in space, of the camera and of all else, from two stereo pairs.",
+    ),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
@@ -38,6 +42,7 @@ _COMMANDS: Final = {
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single images under a published protocol."),
     ("eval", "flow"): ("eval_flow:flow_eval", "Score optical flow under a published protocol."),
     ("eval", "pose"): ("eval_pose:pose_eval", "Score a camera's trajectory: ATE, RPE, snippets."),
+    ("eval", "scene-flow"): ("eval_scene_flow:scene_flow_eval", "Score scene flow as KITTI 2015 does."),
     ("data", "list"): ("data:data_list", "Name, task, truth, options, licence and source of each data set."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
     ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single images on one image."),

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 
 from leadline.data.synthetic.motion import MovingScene
 from leadline.data.synthetic.motion_truth import Motion, motion_between
-from leadline.data.synthetic.moving_worlds import draw_motion, draw_world, slowed
+from leadline.data.synthetic.moving_worlds import PathKind, World, draw_motion, draw_world, slowed
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
@@ -87,23 +87,8 @@ def render_flow(
         size: Height and width.
         sensor: Whether to add motion blur and the faults of real cameras.
     """
-    for attempt in range(_ATTEMPTS):
-        world = draw_world(seed, attempt, size)
-        rng = np.random.Generator(np.random.PCG64([seed, attempt, 5]))
-        renderer = Renderer(world.scene, world.bank)
-        hits = renderer.geometry(world.camera)
-        if not usable_view(world.scene, hits):
-            continue
-        moving, kind = draw_motion(world, renderer, hits, rng)
-        for _ in range(3):
-            pair = FramePair(moving, world.bank, renderer, hits)
-            if pair.tame:
-                break
-            moving = slowed(moving, 0.5)
-        if pair.tame:
-            break
-    else:  # pragma: no cover - the chance is that of one bad pair to the power of the attempts
-        raise AssertionError(f"none of {_ATTEMPTS} worlds of seed {seed} is usable")
+    drawn = draw_pair(seed, size)
+    world, pair, rng = drawn.world, drawn.pair, drawn.rng
     truth = pair.truth()
     shutter = float(rng.uniform(*_SHUTTERS)) if sensor and rng.random() < 0.3 else 0.0
     sensors = _random_sensors(rng) if sensor else None
@@ -111,12 +96,12 @@ def render_flow(
     notes = FlowNotes(
         seed,
         world.scene.name,
-        kind,
-        attempt,
+        drawn.path,
+        drawn.attempt,
         world.camera.focal_px,
         world.camera.centre_px,
-        _relative_pose(*truth.cameras),
-        len(moving.bodies),
+        relative_pose(*truth.cameras),
+        len(pair.moving.bodies),
         shutter,
         [asdict(s) for s in sensors] if sensors else [],
     )
@@ -174,6 +159,52 @@ class FramePair:
         """Linear radiance of both frames."""
         parts = zip(self.renderers, self.cameras, self.hits, strict=True)
         return [renderer.view(camera, hits).colour for renderer, camera, hits in parts]
+
+
+@dataclass(frozen=True)
+class DrawnPair:
+    """A moving world of a seed that two frames can be taken of.
+
+    Attributes:
+        world: The world.
+        pair: Its two times.
+        path: Kind of camera path.
+        attempt: Which try of the seed was usable.
+        rng: Where further chance comes from.
+    """
+
+    world: World
+    pair: FramePair
+    path: PathKind
+    attempt: int
+    rng: np.random.Generator
+
+
+def draw_pair(seed: int, size: tuple[int, int]) -> DrawnPair:
+    """The moving world of a seed: the first try whose views and motions are usable.
+
+    Args:
+        seed: Every choice follows from it.
+        size: Height and width.
+    """
+    for attempt in range(_ATTEMPTS):
+        world = draw_world(seed, attempt, size)
+        rng = np.random.Generator(np.random.PCG64([seed, attempt, 5]))
+        renderer = Renderer(world.scene, world.bank)
+        hits = renderer.geometry(world.camera)
+        if not usable_view(world.scene, hits):
+            continue
+        moving, kind = draw_motion(world, renderer, hits, rng)
+        for _ in range(3):
+            pair = FramePair(moving, world.bank, renderer, hits)
+            if pair.tame:
+                break
+            moving = slowed(moving, 0.5)
+        if pair.tame:
+            return DrawnPair(world, pair, kind, attempt, rng)
+    raise AssertionError(
+        f"none of {_ATTEMPTS} worlds of seed {seed} is usable"
+    )  # pragma: no cover - next to impossible
 
 
 def usable_view(scene: Scene, hits: Hits) -> bool:
@@ -243,7 +274,8 @@ def motion_blur(
     return total / np.float32(_BLUR_TAPS)
 
 
-def _relative_pose(first: Camera, second: Camera) -> list[list[float]]:
+def relative_pose(first: Camera, second: Camera) -> list[list[float]]:
+    """Rows of the 3x4 matrix that takes a point of the first camera's frame into the second's, metres."""
     rotation = second.world_from_camera.T.astype(np.float64) @ first.world_from_camera.astype(np.float64)
     moved = first.position_m.astype(np.float64) - second.position_m.astype(np.float64)
     shift = second.world_from_camera.T.astype(np.float64) @ moved

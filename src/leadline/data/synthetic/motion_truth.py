@@ -22,11 +22,13 @@ class Motion:
         flow: Motion (u, v) in px; 0 where not ``valid``.
         valid: Where the point is in front of the camera at the other time.
         occluded: Where the other frame does not show the point: hidden, or outside it.
+        depth: Metres along the optical axis at the other time; inf for the sky, and where not ``valid``.
     """
 
     flow: Float32[np.ndarray, "h w 2"]
     valid: Bool[np.ndarray, "h w"]
     occluded: Bool[np.ndarray, "h w"]
+    depth: Float32[np.ndarray, "h w"]
 
 
 def motion_between(
@@ -51,7 +53,7 @@ def motion_between(
     if carried:
         points = _carried(moving, times, points, owner)
     towards = np.where(sky, directions, points - target.position_m[:, None].astype(np.float64))
-    x, y, ahead = _projected(target, towards)
+    x, y, z, ahead = _projected(target, towards)
     rows, columns = np.indices(camera.size).reshape(2, -1)
     flow = np.where(ahead, np.stack([x - columns, y - rows]), 0.0)
     height, width = target.size
@@ -61,7 +63,10 @@ def motion_between(
     seen[asked] = _reaches(other, target, towards[:, asked], hits.face[asked])
     shape = camera.size
     return Motion(
-        np.ascontiguousarray(flow.T.reshape(*shape, 2).astype(np.float32)), ahead.reshape(shape), ~seen.reshape(shape)
+        np.ascontiguousarray(flow.T.reshape(*shape, 2).astype(np.float32)),
+        ahead.reshape(shape),
+        ~seen.reshape(shape),
+        np.where(sky | ~ahead, np.inf, z).reshape(shape).astype(np.float32),
     )
 
 
@@ -88,12 +93,12 @@ def _rotated(rotation: Float64[np.ndarray, "3 3"], points: Float64[np.ndarray, "
 
 def _projected(
     camera: Camera, towards: Float64[np.ndarray, "3 n"]
-) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Pixels (x, y) of directions from the camera, and which are in front of it."""
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Pixels (x, y) of directions from the camera, how far they reach along its axis, and which are in front of it."""
     seen = _rotated(camera.world_from_camera.T.astype(np.float64), towards)
     ahead = seen[2] > _AHEAD * np.linalg.norm(towards, axis=0)
     scale = camera.focal_px / np.where(ahead, seen[2], 1.0)
-    return seen[0] * scale + camera.centre_px[0], seen[1] * scale + camera.centre_px[1], ahead
+    return seen[0] * scale + camera.centre_px[0], seen[1] * scale + camera.centre_px[1], seen[2], ahead
 
 
 def _reaches(

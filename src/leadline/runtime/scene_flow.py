@@ -1,0 +1,193 @@
+"""Scene flow of a stereo camera: disparity at two times and flow, the camera's motion, and what moves by itself."""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from leadline.errors import InputError
+from leadline.geometry.camera_motion import (
+    CameraMotion,
+    Observed,
+    camera_motion,
+    deviations,
+    read_between,
+    rigid_prediction,
+)
+from leadline.geometry.flow import landing
+from leadline.geometry.rig import StereoRig
+from leadline.maps import DisparityMap, FlowMap, SceneFlowMap, expected_error_px
+from leadline.runtime.flow import FlowMethod
+from leadline.runtime.stereo import StereoMethod
+from leadline.runtime.validity import judged, judged_flow
+
+Image = UInt8[np.ndarray, "_ _ 3"]
+Images = tuple[Image, Image, Image, Image]
+"""Left and right at the first time, left and right at the second."""
+Mask = Bool[np.ndarray, "h w"]
+Layer = Float32[np.ndarray, "h w"]
+
+SURE: Final = 0.5
+"""Confidence from which a pixel takes part in finding the camera's motion."""
+_UNRATED_PX: Final = 0.5
+"""Error of a method that rates none."""
+_ERROR_PX: Final = (0.2, 10.0)
+"""Least and greatest error that is expected of a measurement."""
+_STEP_PX: Final = 1.0
+_DEVIATES: Final = 3.0
+"""Deviation, in units of what is expected, from which a pixel moves by itself."""
+_LEAST_PX: Final = 1.0
+"""Deviation in px below which it does not."""
+_LEAST_AREA: Final = 4e-4
+"""Share of the image that a moving area has at least."""
+_SMOOTH_PX: Final = 7
+"""Window of the majority by which the mask is smoothed."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SceneFlowMethod:
+    """A stereo method and a flow method, joined by the camera's motion.
+
+    Args:
+        stereo: Of the disparities.
+        flow: Of the motion of the left image.
+        completes: Whether pixels that stand still take flow and next disparity from their own disparity and the
+            camera's motion; if not, every number is what the methods say.
+    """
+
+    stereo: StereoMethod
+    flow: FlowMethod
+    completes: bool = True
+
+    def __call__(self, images: Images, rig: StereoRig, seen: tuple[Mask, Mask] | None = None) -> SceneFlowMap:
+        """Scene flow of the first left image.
+
+        Args:
+            images: Left and right at the first time, left and right at the second, rectified.
+            rig: Their cameras.
+            seen: Where each camera's images show what it saw, if known.
+        Raises:
+            InputError: If the images do not fit or too little can be matched to tell the camera's motion.
+        """
+        first_left, first_right, second_left, second_right = images
+        for image, name in zip(images[1:], ("first right", "second left", "second right"), strict=True):
+            if image.shape != first_left.shape:
+                raise InputError(
+                    f"expected four images of one size, got {first_left.shape[1]}x{first_left.shape[0]} and a {name} "
+                    f"image of {image.shape[1]}x{image.shape[0]}; crop or resize them alike"
+                )
+        disparity = judged(self.stereo(first_left, first_right), first_left, first_right, seen)
+        then = judged(self.stereo(second_left, second_right), second_left, second_right, seen)
+        flow = judged_flow(self.flow(first_left, second_left), first_left, second_left)
+        following = carried_back(then, flow)
+        if not self.completes:
+            return SceneFlowMap(disparity, following, flow)
+        return completed(disparity, following, flow, rig)
+
+
+def carried_back(then: DisparityMap, flow: FlowMap) -> DisparityMap:
+    """Disparity at the second time of what the pixels of the first show: read where their flow leads.
+
+    Args:
+        then: Of the second left image.
+        flow: From the first left image to it.
+    Returns:
+        Invalid where the flow is, where it leads out of the image, or where the disparity there is invalid.
+
+    >>> seen = np.ones((1, 4), bool)
+    >>> then = DisparityMap(np.array([[5.0, 6.0, 7.0, 8.0]], np.float32), seen)
+    >>> found = carried_back(then, FlowMap(np.full((1, 4, 2), [1.0, 0.0], np.float32), seen))
+    >>> found.disparity.tolist(), found.valid.tolist()
+    ([[6.0, 7.0, 8.0, 8.0]], [[True, True, True, False]])
+    """
+    x, y, inside = landing(np.where(np.isfinite(flow.flow), flow.flow, np.float32(0.0)))
+    disparity = read_between(then.disparity, x, y, _STEP_PX)
+    known = np.asarray(cv2.remap(then.valid.view(np.uint8), x, y, cv2.INTER_NEAREST)) > 0
+    confidence = None
+    if then.confidence is not None:
+        confidence = np.where(inside, np.asarray(cv2.remap(then.confidence, x, y, cv2.INTER_NEAREST)), np.float32(0.0))
+    return DisparityMap(disparity, known & inside & flow.valid, confidence)
+
+
+def completed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap, rig: StereoRig) -> SceneFlowMap:
+    """Scene flow with the camera's motion: found, taken away to tell what moves by itself, and used for all else.
+
+    Args:
+        disparity: At the first time.
+        following: At the second time, of the same pixels.
+        flow: Between them.
+        rig: The cameras.
+    Raises:
+        InputError: If too little can be matched.
+    """
+    seen = _observed(disparity, following, flow)
+    sure = disparity.valid & following.valid & flow.valid
+    for layer in (disparity, following, flow):
+        if layer.confidence is not None:
+            sure &= layer.confidence >= SURE
+    motion = camera_motion(seen.some(sure), rig)
+    moving = moving_mask(seen, disparity.valid & following.valid & flow.valid, motion, rig)
+    u, v, then, ahead = rigid_prediction(seen.x, seen.y, seen.disparity, motion.second_from_first, rig)
+    still = ~moving & ahead
+    taken = np.where(still[..., None], np.dstack([u, v]), flow.flow).astype(np.float32)
+    next_values = np.where(still, then, following.disparity).astype(np.float32)
+    return SceneFlowMap(
+        disparity,
+        DisparityMap(next_values, np.where(still, disparity.valid, following.valid), following.confidence),
+        FlowMap(taken, np.where(still, disparity.valid, flow.valid), flow.confidence),
+        motion,
+        moving,
+        flow,
+    )
+
+
+def moving_mask(seen: Observed, known: Mask, motion: CameraMotion, rig: StereoRig) -> Mask:
+    """Pixels that move by themselves: they deviate from the camera's motion by more than errors explain.
+
+    Args:
+        seen: All pixels of the first left image.
+        known: Where the measurements stand; elsewhere a pixel moves if most of those around it do.
+        motion: The camera's.
+        rig: The cameras.
+    """
+    off, expected = deviations(seen, motion.second_from_first, rig)
+    off = np.where(known, off, 0.0)
+    deviates = (np.sqrt(((off / expected) ** 2).mean(axis=0)) > _DEVIATES) & (np.abs(off).max(axis=0) > _LEAST_PX)
+    window = (_SMOOTH_PX, _SMOOTH_PX)
+    votes, voters = (
+        np.asarray(cv2.blur(layer.astype(np.float32), window), np.float32) for layer in (deviates & known, known)
+    )
+    return _large_areas((votes > 0.5 * np.maximum(voters, 0.1)).astype(np.uint8))
+
+
+def _large_areas(mask: UInt8[np.ndarray, "h w"]) -> Mask:
+    found = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    labels, stats = np.asarray(found[1], np.int32), np.asarray(found[2], np.int32)
+    keep = stats[:, cv2.CC_STAT_AREA] >= _LEAST_AREA * mask.size
+    keep[0] = False
+    return keep[labels]
+
+
+def _observed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap) -> Observed:
+    rows, columns = np.indices(disparity.valid.shape).astype(np.float64)
+    # The Laplace distribution's deviation is its mean error times the root of 2; a component has the root of half.
+    flow_error = _error_px(flow.confidence, flow.valid)
+    disparity_error = np.sqrt(2.0) * np.maximum(
+        _error_px(disparity.confidence, disparity.valid), _error_px(following.confidence, following.valid)
+    )
+    finite = [np.nan_to_num(layer, nan=0.0, posinf=0.0, neginf=0.0) for layer in (disparity.disparity, *_uv(flow))]
+    then = np.nan_to_num(following.disparity, nan=0.0, posinf=0.0, neginf=0.0)
+    layers = (columns, rows, *finite, then, flow_error, disparity_error)
+    return Observed(*(np.asarray(layer, np.float64) for layer in layers))
+
+
+def _uv(flow: FlowMap) -> tuple[Layer, Layer]:
+    return flow.flow[..., 0], flow.flow[..., 1]
+
+
+def _error_px(confidence: Layer | None, valid: Mask) -> Layer:
+    error = np.full(valid.shape, np.float32(_UNRATED_PX)) if confidence is None else expected_error_px(confidence)
+    return np.clip(error, *_ERROR_PX).astype(np.float32)
