@@ -16,7 +16,7 @@ METRES: Final = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SHORTEST_BASELINE_M: Final = 0.005
 LONGEST_BASELINE_M: Final = 5.0
 """Between them lie the baselines of stereo cameras: endoscopes reach 4 mm, cars and ships 2 m."""
-_USUAL_M: Final = (0.02, 1.5)
+_USUAL_M: Final = (0.03, 1.5)
 _POSSIBLE_M: Final = (0.0005, 100.0)
 
 

@@ -233,7 +233,8 @@ def match_files(
         )
     pairs = list(zip(lefts, rights, strict=True))
     if len(pairs) == 1:
-        return pairs, ()
+        (one,) = pairs
+        return pairs, (f"names of {where} do not match: {one[0].name} is paired with {one[1].name}",)
     first, last = pairs[0], pairs[-1]
     return pairs, (
         f"names of {where} do not match: paired in order, {first[0].name} with {first[1].name} to {last[0].name} with "

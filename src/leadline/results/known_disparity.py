@@ -19,6 +19,9 @@ _TOLERANCE_PX: Final = 1.5
 _TOLERANCE: Final = 0.05
 _AGREES: Final = 0.5
 _DISAGREES: Final = 0.35
+_SURE: Final = 0.75
+_MUCH_MORE: Final = 0.3
+"""Share of pixels by which another scale must agree better to be believed."""
 _INVERSE: Final = -0.5
 _CODES: Final = {16.0: "OpenCV's fixed point, sixteenths of a pixel", 256.0: "KITTI's code, 1/256 px"}
 _CODE_TOLERANCE: Final = 0.1
@@ -66,14 +69,19 @@ def in_pixels(
             f"{given.disparity.shape[1]}x{given.disparity.shape[0]}; give that of these images"
         )
     pairs = _compared(given, left, right)
-    if pairs is None or pairs.agreement(1.0) >= _DISAGREES:
+    if pairs is None or pairs.agreement(1.0) >= _SURE:
         return given, ()
     factor = float(np.median(pairs.given / pairs.matched))
+    falls = _rank_correlation(pairs) < _INVERSE
+    # A scene of few distances agrees with a wrong scale here and there.
+    agrees = pairs.agreement(1.0) >= _DISAGREES
+    if agrees and not falls and pairs.agreement(factor) < pairs.agreement(1.0) + _MUCH_MORE:
+        return given, ()
     code = next((code for code in _CODES if abs(factor / code - 1.0) < _CODE_TOLERANCE), None)
     if code is not None and pairs.agreement(code) >= _AGREES:
         divided = DisparityMap((given.disparity / np.float32(code)).astype(np.float32), given.valid)
         return divided, (f"the given disparity is {factor:.1f} times that of the images: taken as {_CODES[code]}",)
-    if _rank_correlation(pairs) < _INVERSE:
+    if falls:
         raise InputError(
             "expected a disparity, larger where things are nearer, got values that fall where the images' disparity "
             "rises: "

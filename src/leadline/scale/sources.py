@@ -43,7 +43,9 @@ _FORMS: Final = (
 _MUCH_BETTER: Final = 0.5
 """Share of the residual below which another order of the data is no chance."""
 _DOUBTED: Final = 0.15
-"""Median relative residual from which the order of the data is doubted."""
+"""Median relative residual from which the order of the data is doubted: in a better one they are refused."""
+_QUESTIONED: Final = 0.02
+"""Median relative residual from which a better order is told of."""
 _USUAL_HEIGHT_M: Final = (0.05, 30.0)
 """Of cameras over the ground: robots to masts."""
 _HIGHEST_M: Final = 500.0
@@ -228,20 +230,22 @@ def _fit_in_order(
         fit = fit_known_depths(relative, known, assumption)
     except InputError as error:
         refusal = error
-    off = np.inf if fit is None else fit.median_relative_residual
-    if off > _DOUBTED:
-        others = {name: _residual(relative, other) for name, other in orders.items()}
-        best = min(others, key=lambda name: others[name], default=None)
-        if best is not None and others[best] < min(_MUCH_BETTER * off, _DOUBTED):
-            now = "not at all" if fit is None else f"by {100 * off:.0f} %"
-            raise InputError(
-                f"expected distances in the image's order in {path}, which are off {now}; they fit (off by "
-                f"{100 * others[best]:.0f} %) {best}"
-            )
+    off, better = np.inf if fit is None else fit.median_relative_residual, ""
+    if off > _QUESTIONED:
+        others = {_residual(relative, other): name for name, other in orders.items()}
+        least = min(others, default=np.inf)
+        if least < min(_MUCH_BETTER * off, _DOUBTED):
+            if off > _DOUBTED:
+                now = "not at all" if fit is None else f"by {100 * off:.0f} %"
+                raise InputError(
+                    f"expected distances in the image's order in {path}, which are off {now}; they fit (off by "
+                    f"{100 * least:.0f} %) {others[least]}"
+                )
+            better = f"warning: {path}: its distances fit better (off by {100 * least:.1f} %) {others[least]}"
     if fit is None:
         assert refusal is not None, "without a fit there was an error"
         raise refusal
-    return fit
+    return _noted(fit, (better,)) if better else fit
 
 
 def _residual(relative: DepthMap, known: KnownDepths) -> float:
