@@ -128,6 +128,12 @@ def test_a_folder_of_predictions_is_a_model(shifted_scenes, tmp_path):
     assert found["density"] == pytest.approx(63 / 64)
 
 
+def test_predictions_in_sixteenths_are_told_of(shifted_scenes, tmp_path, capsys):
+    folder = write_predictions(tmp_path / "opencv", sign=16.0)
+    assert main(["eval", "stereo", str(shifted_scenes), "--models", f"{folder},bm"]) == 0
+    assert "warning: opencv is 16 times the truth in the median" in capsys.readouterr().err
+
+
 def test_a_class_of_ones_own_is_a_model(shifted_scenes, tmp_path, monkeypatch):
     (tmp_path / "own_networks.py").write_text(
         "import numpy as np\n"

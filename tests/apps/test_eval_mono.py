@@ -254,3 +254,10 @@ def test_an_unstated_unit_is_named(leadline, scenes, predict):
     assert "--depth-unit" not in leadline("eval", "mono", scenes, *words, "--depth-unit", "mm").err.replace("\n", " ")
     done = leadline("eval", "mono", scenes, *words, "--depth-unit", "feet")
     assert (done.code, "mm, cm or 1/N" in done.one_line) == (2, True)
+
+
+def test_a_data_set_in_its_own_layout_is_named(leadline, tmp_path):
+    (tmp_path / "nyu.mat").touch()
+    for place in (tmp_path, tmp_path / "nyu.mat"):
+        done = leadline("eval", "mono", place, "--protocol", "nyu")
+        assert (done.code, "--dataset NAME --root FOLDER (leadline data list)" in done.one_line) == (2, True)

@@ -258,3 +258,14 @@ def test_a_turned_jpeg_is_upright_and_says_so(tmp_path: Path):
     assert both.turned
     assert both.notes == ("views swapped as asked",)
     assert "orientation tags" in read_pair(*paths).notes[0]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"RIFF\0\1\0\0AVI LIST", b"\x1a\x45\xdf\xa3\x93\x42\x82\x88"],
+)
+def test_a_film_is_called_one(tmp_path: Path, start: bytes):
+    """And not a HEIC that is cut off."""
+    (tmp_path / "clip.mp4").write_bytes(start + bytes(4000))
+    with pytest.raises(InputError, match=r"got a film in .*clip.mp4; save its frames as images"):
+        read_image(tmp_path / "clip.mp4")

@@ -28,6 +28,9 @@ _FLAT_RATIO = 1 << 40
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _PPM = re.compile(rb"P([56])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,5})\s")
 _LONGEST_PPM_HEADER = 4096
+# MP4 and QuickTime; AVI; Matroska and WebM; MPEG; and the brands of images in MP4's container.
+_FILM = re.compile(rb"....(?:ftyp|moov|mdat)|RIFF....AVI |\x1a\x45\xdf\xa3|\x00\x00\x01\xba", re.DOTALL)
+_STILL = re.compile(rb"....ftyp(?:mif1|msf1|hei[cxms]|hev[cxms]|avi[fso]|jpeg|jpgs)", re.DOTALL)
 _TIFF_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -105,6 +108,11 @@ def _inspect(data: bytes, name: str) -> ImageHeader:
             header = _inspect_bmp(data, name)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             header = _inspect_webp(data, name)
+        elif _FILM.match(data) and not _STILL.match(data):
+            raise InputError(
+                f"expected an image, got a film in {name}; save its frames as images, such as by ffmpeg -i FILM "
+                "frames/%06d.png, and give their folder"
+            )
         elif data[4:8] == b"ftyp":
             header = _inspect_heif(data, name)
         else:

@@ -44,8 +44,11 @@ _MUCH_BETTER: Final = 0.5
 """Share of the residual below which another order of the data is no chance."""
 _DOUBTED: Final = 0.15
 """Median relative residual from which the order of the data is doubted: in a better one they are refused."""
-_QUESTIONED: Final = 0.02
+_QUESTIONED: Final = 0.001
 """Median relative residual from which a better order is told of."""
+_FEW: Final = 8
+"""Distances below which another order fits better by chance, unless it is far better."""
+_FAR_BETTER: Final = 0.1
 _USUAL_HEIGHT_M: Final = (0.05, 30.0)
 """Of cameras over the ground: robots to masts."""
 _HIGHEST_M: Final = 500.0
@@ -235,13 +238,15 @@ def _fit_in_order(
         others = {_residual(relative, other): name for name, other in orders.items()}
         least = min(others, default=np.inf)
         if least < min(_MUCH_BETTER * off, _DOUBTED):
+            by_chance = len(known.values) < _FEW and least > _FAR_BETTER * off
             if off > _DOUBTED:
                 now = "not at all" if fit is None else f"by {100 * off:.0f} %"
                 raise InputError(
                     f"expected distances in the image's order in {path}, which are off {now}; they fit (off by "
                     f"{100 * least:.0f} %) {others[least]}"
                 )
-            better = f"warning: {path}: its distances fit better (off by {100 * least:.1f} %) {others[least]}"
+            if not by_chance:
+                better = f"warning: {path}: its distances fit better (off by {100 * least:.1f} %) {others[least]}"
     if fit is None:
         assert refusal is not None, "without a fit there was an error"
         raise refusal

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from leadline.apps.cli.batch import say
 from leadline.apps.cli.data import scenes_to_score
 from leadline.apps.cli.eval_models import named_models, predictions_in
 from leadline.data.catalog import DatasetSpec
@@ -18,6 +19,7 @@ from leadline.io.images import write_image
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.protocols.catalog import STEREO_PROTOCOLS, find_protocol
+from leadline.protocols.plausible import ScaleWatch
 from leadline.protocols.predictions import Predictions, predicted_disparity
 from leadline.protocols.report import Report, Score
 from leadline.protocols.scoring import evaluate_samples
@@ -86,12 +88,15 @@ def stereo_eval(
         method(first)
     if output is not None:
         make_output_folder(output)
+    watch = ScaleWatch("disparity in pixels")
     with scene_progress() as progress:
         task = progress.add_task("evaluating scenes", total=len(found))
 
         def observe(scene: StereoSample, maps: Mapping[str, DisparityMap], rows: Sequence[Score]) -> None:
             if output is not None:
                 _write_sheet(output / f"{scene.key}.png", scene, maps, rows)
+            for name, disparity in maps.items():
+                watch.add(name, disparity.disparity, scene.disparity, scene.valid & disparity.valid)
             progress.advance(task)
 
         loaded = (files.load() for files in found)
@@ -100,6 +105,7 @@ def stereo_eval(
         else:
             report = evaluate_at_density(loaded, methods, chosen, wanted, observe)
     print_tables(report)
+    say(f"warning: {doubt}" for doubt in watch.doubts())
     if output is not None:
         write_report(output / REPORT_FILE, report)
         print(f"{output}: {REPORT_FILE} and a sheet per scene")

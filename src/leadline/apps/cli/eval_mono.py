@@ -19,12 +19,13 @@ from leadline.data.catalog import DatasetSpec
 from leadline.data.scenes import depth_dataset_scenes
 from leadline.errors import InputError
 from leadline.loading import is_model, load_model
-from leadline.maps import DepthKind, DepthMap
+from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, SceneMethod, evaluate_scenes, on_sample
 from leadline.protocols.mono.protocol import DepthProtocol
 from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
+from leadline.protocols.plausible import ScaleWatch
 from leadline.protocols.predictions import Predictions, predicted_depth
 from leadline.protocols.report import Report, Score
 from leadline.samples import DepthSample
@@ -81,10 +82,15 @@ def mono_eval(
     folders = named_models(models, _TRIVIAL)
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
+    watch = ScaleWatch("depth in metres, and the right unit of the depth images")
     with scene_progress() as progress:
         task = progress.add_task("evaluating images", total=len(found))
 
         def observe(scene: DepthSample, maps: Mapping[str, DepthMap], rows: Sequence[Score]) -> None:
+            for name, depth in maps.items():
+                if name not in _TRIVIAL and depth.kind in DISTANCE_KINDS and scene.annotation == "metric":
+                    known = scene.valid & depth.valid
+                    watch.add(name, depth.depth, scene.depth, known, scaled=depth.kind == "metric")
             progress.advance(task)
 
         report = evaluate_scenes((files.load() for files in found), methods, chosen, alignment, observe)
@@ -92,7 +98,7 @@ def mono_eval(
     if depth_unit is None and data is None and any(getattr(files, "depth", None) for files in found):
         of_whom = "millimetres" if chosen.samples_per_m is None else f"1/{samples_per_m:g} m, as {chosen.name} has it"
         print(f"note: no unit is stated, the depth images are read as {of_whom}; --depth-unit says it", file=sys.stderr)
-    for warning in _reversed(report, [name for name in folders if name not in _TRIVIAL]):
+    for warning in (*_reversed(report, [name for name in folders if name not in _TRIVIAL]), *watch.doubts()):
         print(f"warning: {warning}", file=sys.stderr)
     if json is not None:
         write_report(json, report)

@@ -86,12 +86,15 @@ def find_depth_scenes(root: Path, samples_per_m: float = MILLIMETRES) -> tuple[D
         ([1.5, 1.5, 1.5], True)
     """
     if not root.is_dir():
-        raise InputError(f"expected a folder of images with depth, got {root}, which is no folder; check the path")
+        raise InputError(
+            f"expected a folder of images with depth, got {root}, which is no folder; check the path, or name the data "
+            "set"
+        )
     found = _scenes_of(root) or [files for folder in sorted(root.iterdir()) for files in _scenes_of(folder)]
     if not found:
         raise InputError(
             f"expected folders with {', '.join(_IMAGE_FOLDERS[:-1])} or {_IMAGE_FOLDERS[-1]} beside {_DEPTH_FOLDER}, "
-            f"or with {_ARCHIVE}, found none in {root}; check the path"
+            f"or with {_ARCHIVE}, found none in {root}; check the path, or name the data set"
         )
     return tuple(replace(files, samples_per_m=samples_per_m) for files in found)
 
