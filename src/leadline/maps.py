@@ -52,6 +52,26 @@ def expected_error_px(confidence: Float[np.ndarray, "*shape"]) -> Float32[np.nda
     return (-1.0 / np.log1p(-bounded)).astype(np.float32)
 
 
+RELATIVE_ERROR: Final = 0.1
+"""Share of the true depth below which the confidence of depth from a single image counts an error as right."""
+
+
+def expected_relative_error(confidence: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """The mean relative error of depth that the confidence of a single image's depth stands for.
+
+    As of `expected_error_px`, for errors as shares of the true depth, of which the confidence is that below 0.1.
+
+    Args:
+        confidence: Probability in [0, 1] that depth, after the fit of its scale and shift, is within 10 % of the truth.
+    Returns:
+        Between 0.014 and 1.95.
+
+    >>> expected_relative_error(np.array([0.9, 0.5])).round(3).tolist()
+    [0.04299999862909317, 0.14399999380111694]
+    """
+    return expected_error_px(confidence) * np.float32(RELATIVE_ERROR)
+
+
 def error_bound_px(confidence: Float[np.ndarray, "*shape"], share: float = 0.8) -> Float32[np.ndarray, "*shape"]:
     """Half the width of the interval around a disparity that holds the true one with a given probability.
 

@@ -327,6 +327,28 @@ def test_confidence_ranks_errors() -> None:
     assert {(e.method, e.reason) for e in report.exclusions} == {("none", "no confidence")}
 
 
+def test_confidence_is_held_to_its_promise() -> None:
+    # Half of the pixels are right and sure (0.9), half are twice too far and unsure (0.1).
+    prediction = np.where(np.arange(100)[:, None] < 50, 2.0, 4.0) * np.ones(SIZE)
+    sure = np.where(prediction == 2.0, np.float32(0.9), np.float32(0.1))
+    guess = DepthMap(prediction.astype(np.float32), np.ones(SIZE, dtype=bool), "metric", sure)
+    exact = replace(guess, depth=np.full(SIZE, 2.0, np.float32))
+    scenes = [DepthSample("s", image(), depth_map(np.full(SIZE, 2.0)))]
+    report = evaluate_depth(scenes, {"half": always(guess), "exact": always(exact)}, DEPTH_CONFIDENCE)
+
+    def value(method: str, metric: str) -> float:
+        return report.score(method, metric, "no-crop", "sparse").value
+
+    assert value("half", "ECE-10%") == pytest.approx(0.1, abs=1e-6)
+    assert value("exact", "ECE-10%") == pytest.approx((0.1 + 0.9) / 2, abs=1e-6)
+    assert (value("half", "AUC-delta>1.25"), value("half", "AbsRel"), value("exact", "AbsRel")) == (1.0, 0.5, 0.0)
+    # A share of 1 - exp(-0.1 / b) of Laplace errors of mean b is below 0.1.
+    means = [-0.1 / np.log(1 - share) for share in (0.9, 0.1)]
+    assert value("half", "expected") == pytest.approx(np.mean(means), rel=1e-5)
+    # Where no pixel is an outlier there is nothing to tell apart.
+    assert {(e.method, e.metric) for e in report.exclusions} == {("exact", "AUC-delta>1.25")}
+
+
 def test_every_score_says_where_it_comes_from() -> None:
     row = score(KITTI_EIGEN, [10.0, 20.0], [1.0, 2.0], "up_to_scale")
     assert (row.protocol, row.alignment, row.mask, row.rule, row.clamp_range_m, row.averaging, row.resolution) == (
