@@ -1,6 +1,7 @@
 """How far the confidence of a network can be trusted, against what stereo knows without one.
 
-    python benchmarks/confidence.py --scenes FOLDER --scenes KITTI --rendered SHARDS
+    python benchmarks/confidence.py --scenes FOLDER --scenes KITTI --rendered SHARDS --diagram reliability.png
+    python benchmarks/confidence.py --scenes FOLDER --scenes KITTI --degraded
 
 Motorcycle is always among the scenes; FOLDER holds scenes in Middlebury's layout, KITTI is a development kit.
 """
@@ -13,6 +14,7 @@ from typing import final
 import cv2
 import cyclopts
 import numpy as np
+from confidence_tables import Curves, Pixels, RegionScores, draw_reliability, print_degraded, reliability_of
 from groups import REMARKS, find_groups, scene_progress
 from rich.console import Console
 from rich.table import Table
@@ -21,10 +23,10 @@ from leadline.classical import ClassicalStereo
 from leadline.loading import load_model
 from leadline.maps import DisparityMap
 from leadline.metrics.reduce import masked_values
-from leadline.metrics.uncertainty import expected_calibration_error, reliability
+from leadline.metrics.uncertainty import expected_calibration_error
 from leadline.protocols.metric import Metric
 from leadline.protocols.report import Score
-from leadline.protocols.stereo.confidence import CONFIDENCE, CORRECT_PX
+from leadline.protocols.stereo.confidence import CONFIDENCE
 from leadline.protocols.stereo.evaluate import StereoMethod, evaluate
 from leadline.protocols.stereo.scored import ScoredPixels, score_pixels
 from leadline.runtime import DEFAULT_MODEL
@@ -44,9 +46,6 @@ EPE-kept: EPE of the most certain {KEPT_SHARE:.0%} over that of all pixels. All 
 left-right: the network's disparity, ranked by -|d_L(x) - d_R(x - d_L)|, d_R from the mirrored and swapped pair; what
 leaves the right view comes last. validity: SGBM's filled disparity; 1 where both views agreed before filling, else 0.
 AUSE, AURG and EPE-kept hang on the errors as well: between methods of different disparity compare the AUC."""
-
-Pixels = tuple[np.ndarray, np.ndarray]
-"""Errors and confidences of one scene's pixels with truth."""
 
 
 @final
@@ -99,7 +98,13 @@ PROTOCOL = replace(
 
 
 def main(
-    *, models: str = DEFAULT_MODEL, scenes: list[Path] | None = None, rendered: Path | None = None, pairs: int = 40
+    *,
+    models: str = DEFAULT_MODEL,
+    scenes: list[Path] | None = None,
+    rendered: Path | None = None,
+    pairs: int = 40,
+    degraded: bool = False,
+    diagram: Path | None = None,
 ) -> None:
     """Scores confidences on groups of scenes.
 
@@ -108,8 +113,15 @@ def main(
         scenes: Folders of scenes with truth, as for `leadline eval stereo`.
         rendered: Folder of shards that `leadline render` wrote.
         pairs: How many rendered pairs to score.
+        degraded: Score the networks on images that both cameras see worse (blur, motion blur, saturation, noise)
+            instead of all methods on the images as they are.
+        diagram: File for the reliability diagrams of the networks, one for each group.
     """
     networks = {name: load_model(name, "stereo") for name in models.split(",")}
+    if degraded:
+        print_degraded(networks, find_groups(scenes or [], rendered, pairs))
+        return
+    curves: Curves = {}
     baselines = {f"{name}, left-right": LeftRightConsistency(method) for name, method in networks.items()}
     methods = {**networks, **baselines, "sgbm-3way, validity": sgbm_validity}
     groups = find_groups(scenes or [], rendered, pairs)
@@ -119,14 +131,21 @@ def main(
         for group, loaders in groups.items():
             task = progress.add_task(group, total=len(loaders))
             scored: dict[str, list[Pixels]] = {name: [] for name in networks}
+            by_region = RegionScores(tuple(networks))
 
             def observe(
-                scene: StereoSample, maps: Mapping[str, DisparityMap], _: Sequence[Score], task=task, scored=scored
+                scene: StereoSample,
+                maps: Mapping[str, DisparityMap],
+                _: Sequence[Score],
+                task=task,
+                scored=scored,
+                by_region=by_region,
             ) -> None:
                 for name, found in scored.items():
                     pixels = score_pixels(scene, maps[name], "all", "sparse")
                     if isinstance(pixels, ScoredPixels) and pixels.confidence is not None:
                         found.append((pixels.error[pixels.mask], pixels.confidence[pixels.mask]))
+                        by_region.add(name, scene, pixels)
                 progress.advance(task)
 
             report = evaluate((load() for load in loaders), methods, PROTOCOL, observe)
@@ -137,14 +156,18 @@ def main(
                 console.print(table)
             for name, pixels in scored.items():
                 console.print(_reliability(f"{group}: {name}", pixels))
+                curves.setdefault(group, {})[name] = reliability_of(pixels)
+            console.print(by_region.table(group))
             if group in REMARKS:
                 console.print(REMARKS[group])
+
+    if diagram is not None:
+        draw_reliability(curves, diagram)
 
 
 def _reliability(title: str, scored: Sequence[Pixels]) -> Table:
     """Promised and observed share of right pixels, over the pixels of all scenes together."""
-    error, confidence = (np.concatenate(of_scenes) for of_scenes in zip(*scored, strict=True))
-    bins = reliability(error, confidence, np.ones(error.shape, dtype=bool), CORRECT_PX)
+    bins = reliability_of(scored)
     ece = expected_calibration_error(bins)
     table = Table(title=f"{title}, pixels pooled, ECE {ece:.3f}", title_justify="left")
     for label in ("bin", "confidence", "share right", "pixels"):

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from leadline.errors import InputError
+from leadline.runtime.calibration import ConfidenceCalibration
 from leadline.tasks import find_task, wrong_task
 
 
@@ -31,8 +32,9 @@ class ModelCard:
         curve: Rows of the validation curve: step, group, score.
         scores: Rows of final scores, each with its protocol.
         limits: What it is bad at, in plain words.
+        confidence: How its confidence is corrected when it runs: the numbers of a `ConfidenceCalibration`.
     Raises:
-        InputError: If there is no such task.
+        InputError: If there is no such task, or the correction is out of range.
     """
 
     name: str
@@ -49,10 +51,17 @@ class ModelCard:
     curve: list[dict[str, Any]]
     scores: list[dict[str, Any]]
     limits: list[str]
+    confidence: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
-        """Refuses an unknown task."""
+        """Refuses an unknown task, and a correction that cannot be."""
         find_task(self.task)
+        _ = self.calibration
+
+    @property
+    def calibration(self) -> ConfidenceCalibration:
+        """How its confidence is corrected when it runs."""
+        return ConfidenceCalibration(**self.confidence)
 
     @property
     def path(self) -> Path:
@@ -83,7 +92,8 @@ def bundled_cards(task: str | None = None) -> dict[str, ModelCard]:
 
 def _read_card(path: Path) -> ModelCard:
     content = json.loads(path.read_text())
-    if missing := [entry.name for entry in fields(ModelCard) if entry.default is MISSING and entry.name not in content]:
+    required = [entry.name for entry in fields(ModelCard) if entry.default is entry.default_factory is MISSING]
+    if missing := [name for name in required if name not in content]:
         raise InputError(f"expected {missing[0]} on the model card {path}, found none; reinstall leadline")
     return ModelCard(**content)
 
@@ -110,6 +120,19 @@ def find_graph(model: str | Path, task: str, others: Sequence[str] = ()) -> Path
     known = [*bundled_cards(task), *others]
     one_of = f"one of {', '.join(known)}, or " if known else ""
     raise InputError(f"expected {one_of}the path of an ONNX file of ours, as the model; got {name!r}")
+
+
+def calibration_of(model: str | Path) -> ConfidenceCalibration:
+    """The correction of a network's confidence: that of its card, none for a file.
+
+    Args:
+        model: A bundled name, or the path of a file.
+
+    >>> calibration_of("my.onnx").offset
+    0.0
+    """
+    card = bundled_cards().get(str(model))
+    return ConfidenceCalibration() if card is None else card.calibration
 
 
 def verify(card: ModelCard) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
-from leadline.runtime.card import find_graph
+from leadline.runtime.card import calibration_of, find_graph
 from leadline.runtime.graph import OnnxGraph, require_names
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import Provider
@@ -49,6 +49,7 @@ class MonoSession:
     ) -> None:
         self.name = str(model)
         self._graph = OnnxGraph(find_graph(model, "mono"), "mono", threads, provider)
+        self._calibration = calibration_of(model)
         kind = self._graph.metadata[DEPTH_KIND_KEY]
         self._output = "inverse_depth" if kind == "affine_inverse" else "depth"
         if kind not in get_args(DepthKind) or self._output not in self._graph.outputs:
@@ -80,7 +81,7 @@ class MonoSession:
         require_sides(image)
         sure = "confidence" in self._graph.outputs
         layers = self._graph.run([self._output, "confidence"] if sure else [self._output], {"image": as_rgb(image)})
-        return self._checked(layers[0], layers[1] if sure else None)
+        return self._checked(layers[0], self._calibration(layers[1], image) if sure else None)
 
     def with_camera(self, depth: DepthMap, camera: Pinhole) -> DepthMap:
         """Depth of this network, metric if its scale is the camera's focal length.

@@ -11,7 +11,7 @@ from leadline.classical import ClassicalStereo
 from leadline.classical.fill import fill_background
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
-from leadline.runtime.card import find_graph
+from leadline.runtime.card import calibration_of, find_graph
 from leadline.runtime.graph import OnnxGraph, require_names
 from leadline.runtime.images import as_rgb, check_images
 from leadline.runtime.onnx_session import Provider
@@ -40,6 +40,7 @@ class RefineSession:
     ) -> None:
         self.name = str(model)
         self._graph = OnnxGraph(find_graph(model, "refine"), "refine", threads, provider)
+        self._calibration = calibration_of(model)
         require_names(self._graph, ("left", "right", "prior", "prior_valid"), ("disparity", "confidence"))
 
     @property
@@ -69,7 +70,7 @@ class RefineSession:
         valid = prior.valid & usable
         disparity = prior.disparity if usable.all() else fill_background(prior.disparity, valid)
         mended, confidence = self._in_bands(as_rgb(left), as_rgb(right), disparity, valid.astype(np.uint8))
-        return DisparityMap(mended, np.ones(mended.shape, dtype=bool), confidence)
+        return DisparityMap(mended, np.ones(mended.shape, dtype=bool), self._calibration(confidence, left, right))
 
     def _in_bands(
         self,

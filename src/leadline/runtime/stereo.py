@@ -11,7 +11,7 @@ from leadline.classical import MATCHERS
 from leadline.errors import InputError
 from leadline.maps import DisparityMap
 from leadline.runtime.border import extend_to_border
-from leadline.runtime.card import find_graph
+from leadline.runtime.card import calibration_of, find_graph
 from leadline.runtime.graph import StereoGraph
 from leadline.runtime.images import as_rgb, check_images
 from leadline.runtime.onnx_session import Provider
@@ -62,6 +62,7 @@ class StereoSession:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.name, self.max_disparity = str(model), max_disparity
         self._graph = StereoGraph(find_graph(model, "stereo", MATCHERS), threads, provider)
+        self._calibration = calibration_of(model)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -93,6 +94,7 @@ class StereoSession:
         disparity, confidence = match_pyramid(self._graph, left, right, native, wanted, self._graph.enlarge)
         if self._graph.has_confidence:
             disparity, confidence = extend_to_border(left, disparity, confidence)
+            confidence = self._calibration(confidence, left, right)
         valid = np.ones(disparity.shape, dtype=bool) if self.max_disparity is None else disparity < left.shape[1]
         return DisparityMap(disparity, valid, confidence if self._graph.has_confidence else None)
 

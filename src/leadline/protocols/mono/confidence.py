@@ -1,4 +1,4 @@
-"""Ranking of errors of depth by a method's confidence, and its calibration, over all pixels with truth from 1 mm to 80 m.
+"""Ranking of errors of depth by a method's confidence, and its calibration, over all pixels from 1 mm to 80 m.
 
 ECE-10% reads the confidence as P(depth is within 10 % of the truth after the alignment), as that of leadline-mono is
 meant; expected is the mean relative error that it stands for then, as of `leadline.maps.expected_relative_error`, and
