@@ -70,11 +70,11 @@ def _row(midd: float, eth: float, k15: float, k12: float) -> dict[str, float]:
 
 
 PUBLISHED = (
-    Published("Lite Any Stereo (V1)", _row(7.5, 3.5, 3.87, 3.04), "12.7 ms H200, 193 ms Orin", "MIT", "1"),
-    Published("Lite Any Stereo V2-M", _row(5.5, 2.6, 3.60, 2.88), "8.1 ms H200, 101 ms Orin", "MIT", "1"),
+    Published("Lite Any Stereo (V1)", _row(7.5, 3.5, 3.88, 3.04), "12.7 ms H200, 193 ms Orin", "MIT", "1"),
+    Published("Lite Any Stereo V2-M", _row(5.5, 2.6, 3.61, 2.89), "8.1 ms H200, 101 ms Orin", "MIT", "1"),
     Published("Lite Any Stereo V2-H", _row(3.7, 1.8, 3.31, 2.65), "15.1 ms H200, 344 ms Orin", "MIT", "1"),
     Published(
-        "Fast-FoundationStereo", _row(3.7, 1.8, 3.66, 2.90), "27.3 ms H200, 918 ms Orin", "NVIDIA, research only", "1"
+        "Fast-FoundationStereo", _row(3.7, 1.8, 3.66, 2.91), "27.3 ms H200, 918 ms Orin", "NVIDIA, research only", "1"
     ),
     Published("Fast-FoundationStereo", {}, "49 ms, TensorRT 23 ms", "NVIDIA, research only", "2"),
     Published("S2M2 S", {}, "59.8 pairs a second, TensorRT 124", "CC-BY-NC-4.0", "3"),
@@ -146,10 +146,8 @@ def measured(loaders: Sequence[SceneLoader], methods: dict[str, StereoMethod], m
     known = {row.mask for row in report.rows if row.metric == metric}
 
     def cell(method: str) -> str:
-        values = (
-            f"{report.score(method, metric, mask, 'dense').value:.1f}" for mask in PROTOCOL.masks if mask in known
-        )
-        return " / ".join(["-"] * (len(PROTOCOL.masks) - len(known)) + list(values))
+        scores = {mask: report.score(method, metric, mask, "dense").value for mask in known}
+        return " / ".join(f"{scores[mask]:.1f}" if mask in scores else "-" for mask in PROTOCOL.masks)
 
     return {method: cell(method) for method in methods}
 

@@ -25,7 +25,7 @@ Pixels = tuple[np.ndarray, np.ndarray]
 Curves = dict[str, dict[str, tuple[ReliabilityBin, ...]]]
 """Group -> network -> bins."""
 Image = np.ndarray
-_TABLE_WIDTH: Final = 220
+_TABLE_WIDTH: Final = 280
 _SIDE_PX: Final = 260
 _LEAST_PIXELS: Final = 100
 
