@@ -67,7 +67,7 @@ def expected_relative_error(confidence: Float[np.ndarray, "*shape"]) -> Float32[
         Between 0.014 and 1.95.
 
     >>> expected_relative_error(np.array([0.9, 0.5])).round(3).tolist()
-    [0.04299999862909317, 0.14399999380111694]
+    [0.0430000014603138, 0.14399999380111694]
     """
     return expected_error_px(confidence) * np.float32(RELATIVE_ERROR)
 

@@ -31,7 +31,7 @@ class ConfidenceCalibration:
         InputError: If a number is out of range.
 
     >>> ConfidenceCalibration(offset=-1.0)(np.array([[0.5]], np.float32)).round(3).tolist()
-    [[0.2689999938011169]]
+    [[0.26899999380111694]]
     """
 
     offset: float = 0.0
