@@ -15,6 +15,7 @@ from leadline.io.text import read_lines, read_matrix
 
 _TUM: Final = 8
 _KITTI: Final = 12
+_MATRIX: Final = 16
 
 
 def read_trajectory(path: Path | str) -> Trajectory:
@@ -22,8 +23,9 @@ def read_trajectory(path: Path | str) -> Trajectory:
 
     Args:
         path: A text file with one pose a line: eight numbers in TUM's form (time in seconds, t_x t_y t_z in metres,
-            quaternion x y z w) or twelve in KITTI's (the rows of a 3x4 matrix, camera to world); blank lines and lines
-            that begin with # are passed over. Or a folder with one 4x4 matrix a file (.txt), as ScanNet has them.
+            quaternion x y z w), twelve in KITTI's (the rows of a 3x4 matrix, camera to world) or sixteen (4x4); lines
+            that begin with # and blank ones are passed over. Or a folder with one 4x4 matrix a file (.txt), as ScanNet
+            has them.
     Raises:
         InputError: If it is missing, of neither form, or no trajectory.
     Example:
@@ -37,15 +39,17 @@ def read_trajectory(path: Path | str) -> Trajectory:
     path = Path(path)
     if path.is_dir():
         return _read_folder(path)
-    expected = "a trajectory: 8 numbers a line (TUM) or 12 (KITTI)"
+    expected = "a trajectory: 8 numbers a line (TUM), 12 (KITTI) or 16"
     lines = [line for line in read_lines(path, expected) if line.strip() and not line.lstrip().startswith("#")]
     counts = {len(line.replace(",", " ").split()) for line in lines}
-    if counts not in ({_TUM}, {_KITTI}):
+    if counts not in ({_TUM}, {_KITTI}, {_MATRIX}):
         got = " and ".join(str(count) for count in sorted(counts)) or "none"
         raise InputError(f"expected {expected}, got {got} in {path}; check the file")
     try:
-        rows = np.array([numbers(line.replace(",", " "), f"a pose in {path}", (_TUM, _KITTI)) for line in lines])
-        return _of_tum(rows) if counts == {_TUM} else _of_kitti(rows)
+        rows = np.array(
+            [numbers(line.replace(",", " "), f"a pose in {path}", (_TUM, _KITTI, _MATRIX)) for line in lines]
+        )
+        return _of_tum(rows) if counts == {_TUM} else _of_rows(rows)
     except (CalibrationError, InputError) as error:
         raise InputError(f"{error} (in {path})") from error
 
@@ -57,9 +61,9 @@ def _of_tum(rows: Float64[np.ndarray, "n 8"]) -> Trajectory:
     return Trajectory(poses, rows[:, 0])
 
 
-def _of_kitti(rows: Float64[np.ndarray, "n 12"]) -> Trajectory:
+def _of_rows(rows: Float64[np.ndarray, "n numbers"]) -> Trajectory:
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3] = rows.reshape(-1, 3, 4)
+    poses[:, : rows.shape[1] // 4] = rows.reshape(len(rows), -1, 4)
     return Trajectory(poses)
 
 

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
         "scene_flow:scene_flow",
         "Motion in space, of the camera and of all else, from two stereo pairs.",
     ),
+    ("video",): ("video:video", "Steady depth for every frame of a film."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
