@@ -1,8 +1,10 @@
 """The benchmark scripts: what they work out from measured rows."""
 
+import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leadline.apps.cli.bench import BenchRow
@@ -31,3 +33,52 @@ def test_ratios_are_to_sgbm_on_the_same_size(stereo_speed):
     cells = [list(column.cells) for column in table.columns]
     assert cells[3] == ["1.50", "1.00", "1.00"]
     assert cells[6] == ["50", "-", "-"]  # 6 GFLOP in 0.3 s are 20 of 40 GFLOP/s
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Imports a benchmark script by its name."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    if not folder.is_dir():
+        pytest.skip("benchmarks/ is not part of an installed package")
+    monkeypatch.syspath_prepend(str(folder))
+    known = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if not name.startswith("leadline") and str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_every_published_figure_has_its_source(benchmark):
+    compare = benchmark("compare")
+    assert all(row.source in compare.SOURCES and row.licence for row in compare.PUBLISHED)
+    assert {column for row in compare.PUBLISHED for column in row.figures} <= set(compare.COLUMNS)
+    table = compare.published_table()
+    assert table.row_count == len(compare.PUBLISHED)
+    page = (Path(__file__).parents[1] / "docs" / "compare.md").read_text()
+    for row in compare.PUBLISHED:
+        cells = [f"{row.figures[column]:g}" for column in compare.COLUMNS if column in row.figures]
+        assert row.name in page
+        assert all(f"| {cell} |" in page for cell in cells)
+
+
+def test_degradations_are_what_they_say(benchmark):
+    degraded = benchmark("confidence_tables").DEGRADED
+    image, rng = np.full((24, 40, 3), 70, np.uint8), np.random.default_rng(0)
+    image[:, 20:] = 130
+    assert (degraded["as they are"](image, rng) == image).all()
+    brighter = degraded["twice as bright, cut"](image, rng)
+    assert (brighter[0, 0, 0], brighter[0, -1, 0]) == (140, 255)
+    # Motion of 9 px: the step becomes a ramp of nine equal parts.
+    ramp = degraded["motion 9 px"](image, rng)[12, 15:25, 0].astype(int)
+    assert (np.diff(ramp) >= 6).all()
+    assert (degraded["noise 4"](image, rng) != image).any()
+
+
+def test_reliability_by_region_and_as_a_diagram(benchmark, tmp_path):
+    tables = benchmark("confidence_tables")
+    error, confidence = np.array([0.2, 0.3, 4.0, 0.1]), np.array([0.75, 0.75, 0.75, 0.75])
+    (bin_of,) = tables.reliability_of([(error, confidence)])
+    assert (bin_of.correct, bin_of.count) == (0.75, 4)
+    tables.draw_reliability({"group": {"network": (bin_of,)}}, tmp_path / "d.png")
+    assert (tmp_path / "d.png").stat().st_size > 0
