@@ -576,3 +576,9 @@ def test_the_unit_of_a_depth_file_that_the_message_names(mono, halves, tmp_path)
     assert (done.code, "say so: --scale-unit mm" in done.one_line) == (2, True)
     assert mono(*words, "--scale-unit", "mm").code == 0
     np.testing.assert_allclose(read_pfm(tmp_path / "out" / "depth.pfm"), DEPTH_M, rtol=1e-3)
+
+
+def test_the_largest_image_can_be_stated(mono, halves):
+    done = mono(halves, "--max-pixels", SIDE * SIDE - 1)
+    assert (done.code, "at most 4095 pixels, got 64x64" in done.one_line) == (2, True)
+    assert mono(halves, "--max-pixels", SIDE * SIDE).code == 0

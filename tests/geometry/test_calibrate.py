@@ -216,3 +216,11 @@ def test_impossible_boards_are_refused(make: Callable[[], object], words: str) -
     """Too small, sizeless, or unknown."""
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_a_square_in_another_unit_is_refused_with_what_would_be_plausible() -> None:
+    """25 for 25 mm, and 0.025 where millimetres were asked for."""
+    with pytest.raises(InputError, match=r"got 25; 25 mm would be 0\.025 m"):
+        Chessboard(6, 8, 25.0)
+    with pytest.raises(InputError, match=r"got 2\.5e-05; 0\.025 m would be 25 mm"):
+        Chessboard(6, 8, 2.5e-5)

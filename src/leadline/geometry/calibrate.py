@@ -247,9 +247,12 @@ def _check_board(rows: int, columns: int, square_m: float) -> None:
     if not (np.isfinite(square_m) and square_m > 0):
         raise InputError(f"expected a positive square side in metres, got {square_m}; measure a printed square")
     if not _SMALLEST_SQUARE_M <= square_m <= _LARGEST_SQUARE_M:
+        mend = f"{square_m:g} mm would be {square_m / 1000.0:g} m"
+        if square_m < _SMALLEST_SQUARE_M:
+            mend = f"{square_m * 1000.0:g} m would be {square_m * 1e6:g} mm"
         raise InputError(
             f"expected the side of a square in metres, from {_SMALLEST_SQUARE_M:g} to {_LARGEST_SQUARE_M:g}, got "
-            f"{square_m:g}; {square_m:g} mm would be {square_m / 1000.0:g} m"
+            f"{square_m:g}; {mend}"
         )
 
 

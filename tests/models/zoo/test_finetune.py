@@ -24,7 +24,7 @@ from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo import zoo_card
 from leadline.models.zoo.dense import load_parts
 from leadline.samples import DepthSample
-from leadline.training.finetune.data import DepthPart, open_depth, split
+from leadline.training.finetune.data import DepthPart, has_depth_images, open_depth, split
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
 from leadline.training.finetune.results import Finetuned
 from leadline.training.run import train
@@ -306,6 +306,18 @@ def test_data_comes_from_shards_and_from_images(data, tmp_path):
     near = DepthPart(open_depth(str(data)), [0], farthest_m=1.5)
     # Row r is at 1 + r / 30 m, so that 1.5 m is row 15.
     assert near[0].valid.any(axis=1).tolist() == [row <= 15 for row in range(60)]
+
+
+def test_depth_images_in_another_unit(recipe, data):
+    """KITTI's 1/256 m: the same samples are 3.9 times as far."""
+    assert has_depth_images(str(data))
+    metres = open_depth(str(data))[0].depth
+    np.testing.assert_allclose(open_depth(str(data), 256.0)[0].depth, metres * np.float32(1000 / 256), rtol=1e-6)
+    learner = FinetunedZoo(replace(recipe, depth_unit="1/256"))
+    np.testing.assert_allclose(learner.learned[0].depth, learner.judged[0].depth)
+    np.testing.assert_allclose(learner.learned[0].depth, metres * np.float32(1000 / 256), rtol=1e-6)
+    with pytest.raises(InputError, match="expected mm, cm or 1/N, such as 1/256"):
+        replace(recipe, depth_unit="1/x")
 
 
 def test_data_without_truth_is_refused(data, tmp_path):

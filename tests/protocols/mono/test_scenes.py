@@ -12,7 +12,7 @@ from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
 from leadline.protocols.mono.evaluate import evaluate_depth
 from leadline.protocols.mono.generic import GENERIC
-from leadline.protocols.mono.scenes import find_depth_scenes, load_depth_scenes
+from leadline.protocols.mono.scenes import find_depth_scenes, load_depth_scenes, samples_for_a_metre
 from leadline.samples import DepthSample
 
 BGR = np.full((2, 3, 3), (10, 20, 30), dtype=np.uint8)
@@ -158,3 +158,16 @@ def test_intrinsics_of_four_numbers(tmp_path: Path) -> None:
     write_folder(tmp_path / "room", intrinsics="500 510 1.5 0.5")
     camera = find_depth_scenes(tmp_path)[0].load().camera
     assert camera == Pinhole(500.0, 510.0, 1.5, 0.5, 2, 3)
+
+
+def test_metres_of_an_archive_that_are_millimetres_are_refused(tmp_path):
+    depth = np.full((2, 3), 2500.0, np.float32)
+    np.savez(tmp_path / "data.npz", rgb=np.zeros((2, 3, 3), np.uint8), depth=depth)
+    with pytest.raises(InputError, match=r"got 2500 in the median; divide it by 1000 .* .2\.5 m."):
+        find_depth_scenes(tmp_path)[0].load()
+
+
+@pytest.mark.parametrize("unit", ["m", "1/0", "1/", "256", "1/256 m"])
+def test_units_of_depth_images_that_are_none(unit):
+    with pytest.raises(InputError, match="expected mm, cm or 1/N"):
+        samples_for_a_metre(unit)

@@ -1,6 +1,5 @@
 """`leadline eval mono`: depth from single images against ground truth."""
 
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -24,7 +23,7 @@ from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
 from leadline.protocols.mono.evaluate import DepthMethod, SceneMethod, evaluate_scenes, on_sample
 from leadline.protocols.mono.protocol import DepthProtocol
-from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
+from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes, samples_for_a_metre
 from leadline.protocols.plausible import ScaleWatch
 from leadline.protocols.predictions import Predictions, predicted_depth
 from leadline.protocols.report import Report, Score
@@ -108,11 +107,7 @@ def _samples_per_m(unit: str | None, protocol: DepthProtocol) -> float:
     """Samples of a depth image for one metre."""
     if unit is None:
         return MILLIMETRES if protocol.samples_per_m is None else protocol.samples_per_m
-    named = {"mm": MILLIMETRES, "cm": 100.0}
-    found = re.fullmatch(r"1/(\d{1,6}(?:\.\d+)?)", unit)
-    if unit not in named and (found is None or float(found[1]) <= 0.0):
-        raise InputError(f"expected mm, cm or 1/N, such as 1/256, as --depth-unit, got {unit!r}")
-    return named[unit] if found is None else float(found[1])
+    return samples_for_a_metre(unit)
 
 
 def _load(

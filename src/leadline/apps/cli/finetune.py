@@ -9,8 +9,10 @@ from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.sizes import parse_size
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
+from leadline.protocols.mono.scenes import samples_for_a_metre
 from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, write_json
 
+_UNSTATED: Final = "no unit is stated, the depth images are read as millimetres"
 _FULL_RATE: Final = 5e-5
 _LORA_RATE: Final = 2e-4
 _EPOCH_STEPS: Final = 50
@@ -25,6 +27,7 @@ def finetune(
     source: str | None = None,
     lora: int = 0,
     validation: str = "",
+    depth_unit: str | None = None,
     steps: int = 500,
     learning_rate: float | None = None,
     batch_size: int = 4,
@@ -54,6 +57,8 @@ def finetune(
         source: Folder with the files of the network; from the hub or its cache if absent.
         lora: Rank of low-rank adapters, which alone are trained; 0 trains all weights.
         validation: What to judge by, as DATA; every tenth image of DATA is held back if absent.
+        depth_unit: What a sample of the depth images stands for: mm, cm, or 1/N of a metre, such as 1/256 (KITTI) and
+            1/5000 (TUM). Millimetres, if absent.
         steps: Optimiser steps.
         learning_rate: 0.00005, or 0.0002 with --lora, if absent; the backbone learns with a tenth of it in full
             fine-tuning.
@@ -73,18 +78,22 @@ def finetune(
     if steps < 1:
         raise InputError(f"expected at least 1 step, got {steps}")
     with needs_extra("train"):
+        from leadline.training.finetune.data import has_depth_images
         from leadline.training.finetune.learner import require_same_run
         from leadline.training.finetune.results import remove_results, write_finetuned
         from leadline.training.run import CHECKPOINT_NAME, train
     values: dict[str, object] = {
         "model": model, "data": data, "validation": validation, "source": source, "lora": lora, "steps": steps,
         "learning_rate": (_LORA_RATE if lora else _FULL_RATE) if learning_rate is None else learning_rate,
-        "batch_size": batch_size, "loss": loss, "prompt_grid": list(parse_size(prompt_grid)), "seed": seed,
+        "batch_size": batch_size, "loss": loss, "depth_unit": depth_unit or "mm",
+        "prompt_grid": list(parse_size(prompt_grid)), "seed": seed,
         "workers": workers, "accept_licence": accept_licence,
         "warmup_steps": max(1, min(_WARMUP_STEPS, steps // 10)), "decay_steps": max(1, steps // 2),
         "epoch_steps": min(_EPOCH_STEPS, steps),
     }  # fmt: skip
     recipe = _with_views(values, None if crop is None else parse_size(crop))
+    if depth_unit is None and has_depth_images(data):
+        print(f"note: {_UNSTATED}; --depth-unit says it", file=sys.stderr)
     make_output_folder(folder)
     checkpoint = folder / CHECKPOINT_NAME
     if overwrite:
@@ -109,7 +118,10 @@ def _with_views(values: dict[str, object], crop: tuple[int, int] | None) -> Any:
     assert isinstance(recipe, FinetuneRecipe)
     network = start_network(recipe)
     chosen_loss(network.card, recipe.loss)
-    augmentation = usual_augmentation(network, split(recipe.data, recipe.validation, network.farthest_m)[0])
+    samples_per_m = samples_for_a_metre(recipe.depth_unit)
+    augmentation = usual_augmentation(
+        network, split(recipe.data, recipe.validation, network.farthest_m, samples_per_m)[0]
+    )
     return replace(recipe, augmentation=augmentation if crop is None else replace(augmentation, crop=crop))
 
 

@@ -49,6 +49,7 @@ def mono(
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
+    max_pixels: int | None = None,
 ) -> int:
     """Depth and confidence of single images.
 
@@ -96,6 +97,7 @@ def mono(
         provider: Where the network runs; never anywhere else than asked for.
         output: Output folder.
         overwrite: Replace results that exist, and do finished images of a batch again.
+        max_pixels: Largest image that is read.
     """
     if not images:
         raise InputError("expected at least one image, folder or pattern, got none")
@@ -118,7 +120,7 @@ def mono(
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
         path = Path(images[0])
-        job = _Job(load(), model, camera, scale, axes, mesh, limits)
+        job = _Job(load(), model, camera, scale, axes, mesh, limits, max_pixels)
         report, lines = job.run(path, path.stem, output, describe_request([path], options))
         say(lines)
         print(report)
@@ -131,7 +133,7 @@ def mono(
     say(notes)
     if not todo:
         return 0
-    job = _Job(load(), model, camera, scale, axes, mesh, limits)
+    job = _Job(load(), model, camera, scale, axes, mesh, limits, max_pixels)
     make_output_folder(output)
     return run_batch(
         todo, lambda name: job.run(found[name], name, output / name, requests[name]), "estimating", "images"
@@ -149,10 +151,11 @@ class _Job:
     axes: Axes
     mesh: bool
     limits: CloudLimits
+    max_pixels: int | None
 
     def run(self, path: Path, name: str, folder: Path, request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
-        image = read_image(path)
+        image = read_image(path, self.max_pixels)
         height, width = image.pixels.shape[:2]
         found = self.camera.camera(path, height, width)
         result = estimate_depth(self.method, image.pixels, found, self.scale, name)

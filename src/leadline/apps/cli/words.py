@@ -26,6 +26,7 @@ _OPTIONS: Final = (
     ("say so by the unit ", "say so by --scale-unit "),
     ("give the baseline", "give --baseline-m"),
     ("or name the data set", "or name the data set: --dataset NAME --root FOLDER (leadline data list)"),
+    ("as the unit of depth images", "as --depth-unit"),
     ("give the layout ", "give --layout "),
     ("say what it is with a card: ", "say what it is by --card CARD, or as "),
     ("name both views' files", "name both views' files, or say how the two views lie by --layout"),

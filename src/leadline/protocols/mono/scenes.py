@@ -1,6 +1,7 @@
 """Finding and loading single images with depth, as RGB-D cameras give them."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ _DEPTH_SUFFIXES: Final = (".png", ".pgm")
 _DEPTH_FOLDER: Final = "depth"
 _INTRINSICS: Final = "K.txt"
 _ARCHIVE: Final = "data.npz"
+_FARTHEST_MEDIAN_M: Final = 500.0
 MILLIMETRES: Final = 1000.0
 """Samples of a depth image for one metre, where nothing else is said."""
 
@@ -61,6 +63,24 @@ class DepthFiles:
         camera = None if self.intrinsics is None else _read_intrinsics(self.intrinsics, image.shape[:2])
         truth = None if metres is None else DepthMap(metres, metres > 0, "metric", camera=camera)
         return DepthSample(self.name, image, truth, camera)
+
+
+def samples_for_a_metre(unit: str) -> float:
+    """Samples of a depth image for one metre.
+
+    Args:
+        unit: What a sample stands for: mm, cm, or 1/N of a metre.
+    Raises:
+        InputError: If it is none of these.
+    Example:
+        >>> samples_for_a_metre("mm"), samples_for_a_metre("1/256")
+        (1000.0, 256.0)
+    """
+    named = {"mm": MILLIMETRES, "cm": 100.0}
+    found = re.fullmatch(r"1/(\d{1,6}(?:\.\d+)?)", unit)
+    if unit not in named and (found is None or float(found[1]) <= 0.0):
+        raise InputError(f"expected mm, cm or 1/N, such as 1/256, as the unit of depth images, got {unit!r}")
+    return named[unit] if found is None else float(found[1])
 
 
 def find_depth_scenes(root: Path, samples_per_m: float = MILLIMETRES) -> tuple[DepthFiles, ...]:
@@ -165,6 +185,12 @@ def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.nd
             f"got {image.dtype} {image.shape} and {depth.dtype} {depth.shape}"
         )
     known: Bool[np.ndarray, "h w"] = np.isfinite(depth) & (depth > 0)
+    if known.any() and float(np.median(depth[known])) > _FARTHEST_MEDIAN_M:
+        middle = float(np.median(depth[known]))
+        raise InputError(
+            f"expected depth in metres in {path}, got {middle:g} in the median; divide it by 1000 if it is in "
+            f"millimetres ({middle / 1000.0:g} m)"
+        )
     return image, np.where(known, depth, 0.0).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.io.remote import is_remote
 from leadline.maps import DepthMap
-from leadline.protocols.mono.scenes import find_depth_scenes
+from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.mono.validation import MonoValidationItem
 from leadline.training.sources import depth_source
@@ -31,12 +31,13 @@ class DepthFolder:
 
     Args:
         root: As for `find_depth_scenes`; images without a file of depth are left out.
+        samples_per_m: As there.
     Raises:
         InputError: If there is no such image.
     """
 
-    def __init__(self, root: Path) -> None:
-        found = find_depth_scenes(root)
+    def __init__(self, root: Path, samples_per_m: float = MILLIMETRES) -> None:
+        found = find_depth_scenes(root, samples_per_m)
         self._files = [files for files in found if files.depth is not None or files.image.suffix == ".npz"]
         if not self._files:
             raise InputError(
@@ -91,12 +92,20 @@ class DepthPart:
         return replace(sample, truth=DepthMap(sample.depth, sample.valid & (sample.depth <= within), sample.annotation))
 
 
-def open_depth(place: str | DatasetSpec) -> Source[DepthSample]:
+def has_depth_images(place: str | DatasetSpec) -> bool:
+    """Whether depth comes from images in a folder, whose unit nothing states."""
+    if isinstance(place, DatasetSpec) or is_remote(place) or any(Path(place).glob("*.tar")):
+        return False
+    return any(files.depth is not None for files in find_depth_scenes(Path(place)))
+
+
+def open_depth(place: str | DatasetSpec, samples_per_m: float = MILLIMETRES) -> Source[DepthSample]:
     """Samples with metric depth.
 
     Args:
         place: Folder or address of shards, as `leadline render mono` writes them, a folder as for `DepthFolder`, or a
             data set with metric depth.
+        samples_per_m: Samples of a folder's depth images for one metre.
     Raises:
         InputError: If it is none of them.
     """
@@ -105,13 +114,16 @@ def open_depth(place: str | DatasetSpec) -> Source[DepthSample]:
     if is_remote(place) or any(Path(place).glob("*.tar")):
         return DepthShards(place)
     try:
-        return DepthFolder(Path(place))
+        return DepthFolder(Path(place), samples_per_m)
     except InputError as error:
         raise InputError(f"expected shards (*.tar), or images with depth, in {place}: {error}") from None
 
 
 def split(
-    data: str | DatasetSpec, validation: str | DatasetSpec, farthest_m: float | None
+    data: str | DatasetSpec,
+    validation: str | DatasetSpec,
+    farthest_m: float | None,
+    samples_per_m: float = MILLIMETRES,
 ) -> tuple[DepthPart, DepthPart]:
     """Samples to learn from, and samples to validate on.
 
@@ -119,13 +131,14 @@ def split(
         data: As for `open_depth`.
         validation: Likewise; if empty, every tenth of the data is held back, at least one if there are two.
         farthest_m: Depth beyond it is not learned.
+        samples_per_m: Samples of a folder's depth images for one metre.
     Raises:
         InputError: If one of them cannot be read, or holds no known depth.
     """
-    source = open_depth(data)
+    source = open_depth(data, samples_per_m)
     places = range(len(source))
     if validation:
-        judge = open_depth(validation)
+        judge = open_depth(validation, samples_per_m)
         learned, judged = DepthPart(source, places, farthest_m), DepthPart(judge, range(len(judge)))
     else:
         # The only image there is has to do both.

@@ -27,6 +27,7 @@ from leadline.models.checkpoint import averaged_weights
 from leadline.models.zoo.cards import ZooCard, zoo_card
 from leadline.models.zoo.source import model_folder, require_licence
 from leadline.models.zoo.trainable import ZooNetwork, load_trainable, require_trainable, with_lora
+from leadline.protocols.mono.scenes import samples_for_a_metre
 from leadline.samples import DepthSample
 from leadline.training.finetune.data import DepthPart, FinetuneValidation, split
 from leadline.training.finetune.prompt import PromptedBatch, depth_with_truth, to_prompted_tensors
@@ -62,6 +63,7 @@ class FinetuneRecipe(Recipe):
     Args:
         source: Folder with the files of the network's repository; the hub's cache or the network if absent.
         accept_licence: Accepts a licence with restrictions.
+        depth_unit: What a sample of a folder's depth images stands for: mm, cm, or 1/N of a metre.
         loss: Of `LOSSES`, that of the network's kind if absent. scale-shift-invariant: MiDaS in disparity;
             trimmed-scale-shift-invariant leaves out the worst fifth of each image, for truth with outliers. silog:
             root of the scale-invariant logarithmic error with balance 0.5, as Depth Anything V2 and GLPN train;
@@ -90,6 +92,7 @@ class FinetuneRecipe(Recipe):
     precision: Literal["bf16-mixed", "32-true"] = "32-true"
     source: str | None = None
     accept_licence: bool = False
+    depth_unit: str = "mm"
     loss: FinetuneLoss | None = None
     gradient_weight: float = 0.5
     lora: int = 0
@@ -102,6 +105,7 @@ class FinetuneRecipe(Recipe):
         super().__post_init__()
         for name in ("gradient_weight", "backbone_rate"):
             require_range(self, name, least=0)
+        samples_for_a_metre(self.depth_unit)
         if self.lora < 0:
             raise InputError(f"expected a rank of at least 0 for lora in the recipe, got {self.lora}")
         if min(self.prompt_grid) < 2:
@@ -116,7 +120,8 @@ class FinetunedZoo(MonoLearner[FinetuneRecipe]):
         network = start_network(recipe)
         loss = chosen_loss(network.card, recipe.loss)
         _require_views(recipe, network)
-        parts = split(recipe.data, recipe.validation, network.farthest_m)
+        samples_per_m = samples_for_a_metre(recipe.depth_unit)
+        parts = split(recipe.data, recipe.validation, network.farthest_m, samples_per_m)
         if recipe.lora:
             network = with_lora(network, recipe.lora)
         # Lightning warns of networks that are not in this mode; each step sets the other one.
