@@ -100,6 +100,8 @@ def main(
     enlarge: float | None = None,
     unguided: bool = False,
     confidence_shift: float = 0.0,
+    blur_rate: float = 0.0,
+    blur_noise: float = 1.0,
     output: Path = BUNDLED,
 ) -> None:
     """Exports, scores and describes the network of a run.
@@ -115,6 +117,8 @@ def main(
         enlarge: How much larger the network sees images, instead of the recipe's value.
         unguided: Leave out what a stereo network has learned of being guided by a matcher.
         confidence_shift: Added to the logit of a stereo network's confidence, to calibrate it.
+        blur_rate: How much blur of both views lowers the confidence, as `blur_calibration.py` fits it.
+        blur_noise: Likewise.
         output: Where the ONNX file and the card go.
     """
     weights = output / f"{name}.onnx"
@@ -136,6 +140,7 @@ def main(
         curve=_joined(earlier_card, began_with, _curve(run)),
         scores=bundling.scores(weights, scenes),
         limits=list(bundling.limits),
+        confidence={"blur_rate": blur_rate, "noise": blur_noise} if blur_rate else {},
     )
     (output / f"{name}.json").write_text(card.to_json())
     for score in card.scores:
