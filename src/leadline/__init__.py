@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leadline.io.calib import read_calibration
     from leadline.loading import load_model
     from leadline.maps import DepthMap, DisparityMap, FlowMap
-    from leadline.predict import flow, imread, mono, stereo
+    from leadline.predict import flow, imread, mono, stereo, video
     from leadline.runtime.flow import FlowSession
     from leadline.runtime.mono import MonoSession
     from leadline.runtime.refine import RefineSession
@@ -53,6 +53,7 @@ _LAZY = {
     "mono": "leadline.predict",
     "read_calibration": "leadline.io.calib",
     "stereo": "leadline.predict",
+    "video": "leadline.predict",
 }
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "mono",
     "read_calibration",
     "stereo",
+    "video",
 ]
 
 

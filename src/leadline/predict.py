@@ -12,6 +12,7 @@
 """
 
 import sys
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -22,11 +23,13 @@ from jaxtyping import UInt8
 from leadline.errors import InputError
 from leadline.io.images import read_image
 from leadline.io.pairs import read_pair
+from leadline.io.video import open_frames
 from leadline.loading import load_model
 from leadline.maps import DepthMap, DisparityMap, FlowMap
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL
 from leadline.runtime.images import require_8bit
 from leadline.runtime.mono import DEFAULT_MONO_MODEL
+from leadline.runtime.steady import SteadyDepth, SteadyOptions
 from leadline.runtime.stereo import DEFAULT_MODEL
 from leadline.runtime.validity import judged, judged_flow
 
@@ -171,6 +174,30 @@ def _images(first: object, second: object, names: tuple[str, str]) -> tuple[np.n
         pair = read_pair(first, second)
         return pair.left, pair.right
     return as_image(first, names[0]), as_image(second, names[1])
+
+
+def video(
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]] | Path | str,
+    model: str | Path = DEFAULT_MONO_MODEL,
+    options: SteadyOptions | None = None,
+    threads: int | None = None,
+) -> Iterator[DepthMap]:
+    """Depth of each frame of a film that does not flicker, as `leadline.runtime.steady` says.
+
+    Args:
+        frames: RGB arrays of one size; or a film (leadline[video]), a folder or a pattern such as "frames/*.png".
+        model: As for `load_model`: any model for single images.
+        options: Windows and fusion; the defaults if absent.
+        threads: Threads to use; all processors if absent.
+    Yields:
+        Depth of each frame, up to a window of frames later.
+    Raises:
+        InputError: If the frames cannot be read or differ in size, or there is no such model.
+    """
+    images = (frame.pixels for frame in open_frames(frames)) if isinstance(frames, str | Path) else frames
+    method = _kept(str(model), _stamp(model), "mono", (("threads", threads),))
+    for found in SteadyDepth(method, options).steady(images):
+        yield cast(DepthMap, found.depth)
 
 
 def _stamp(model: str | Path) -> tuple[int, int] | None:

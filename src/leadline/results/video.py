@@ -47,6 +47,10 @@ class VideoProgress:
         shots: Numbers of the frames with which shots begin.
         kind: Of depth, or disparity.
         seconds: Spent on them, reading and writing included.
+    Example:
+        >>> progress = VideoProgress([np.nan, 0.25], [np.nan, 0.5], [2.0, 3.0], [0], "affine_inverse")
+        >>> progress.flicker()
+        {'steadied': 0.1, 'frame_by_frame': 0.2}
     """
 
     changes: list[float] = field(default_factory=list[float])

@@ -42,6 +42,7 @@ _COMMANDS: Final = {
     ("eval", "stereo"): ("eval:stereo_eval", "Score disparity under a published protocol."),
     ("eval", "mono"): ("eval_mono:mono_eval", "Score depth from single images under a published protocol."),
     ("eval", "flow"): ("eval_flow:flow_eval", "Score optical flow under a published protocol."),
+    ("eval", "video"): ("eval_video:video_eval", "Score depth over clips: steadiness and accuracy."),
     ("eval", "pose"): ("eval_pose:pose_eval", "Score a camera's trajectory: ATE, RPE, snippets."),
     ("eval", "scene-flow"): ("eval_scene_flow:scene_flow_eval", "Score scene flow as KITTI 2015 does."),
     ("data", "list"): ("data:data_list", "Name, task, truth, options, licence and source of each data set."),

@@ -24,6 +24,16 @@ class StereoPairs:
         files: Of each pair.
         max_width: Wider images are shrunk to so many columns.
         right_truth: Whether to say of the right view too that nothing is known, so that a pair can be mirrored.
+    Example:
+        >>> import tempfile
+        >>> from leadline.io.images import write_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = [Path(folder, name) for name in ("im0.png", "im1.png")]
+        ...     for file in files:
+        ...         write_image(file, np.zeros((20, 30, 3), np.uint8))
+        ...     sample = StereoPairs([PairFiles("a", *files)], max_width=15)[0]
+        >>> sample.left.shape, bool(sample.valid.any())
+        ((10, 15, 3), False)
     """
 
     def __init__(self, files: Sequence[PairFiles], max_width: int | None = None, right_truth: bool = True) -> None:

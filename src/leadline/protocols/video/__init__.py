@@ -1,0 +1,1 @@
+"""Steadiness and accuracy of depth over clips."""
