@@ -534,3 +534,14 @@ def test_real_stereodemo(real_dir: Path):
     rig = read_calibration(path)
     assert isinstance(rig, StereoRig)
     assert rig.baseline_m == 0.075
+
+
+@pytest.mark.parametrize("focal", ["4.2", "0.9", "1e6"])
+def test_focal_lengths_that_are_no_pixels_are_refused(tmp_path: Path, focal: str):
+    """In millimetres, as shares of the width, or in micrometres."""
+    (tmp_path / "K.txt").write_text(f"{focal} 0 320 0 {focal} 240 0 0 1\n0.12\n")
+    with pytest.raises(CalibrationError, match="expected focal lengths in pixels of 640x480"):
+        fitted_rig(tmp_path / "K.txt", ((480, 640), (480, 640)))
+    (tmp_path / "K.txt").write_text(f"{focal} 0 320 0 {focal} 240 0 0 1\n")
+    with pytest.raises(CalibrationError, match="expected focal lengths in pixels of 640x480"):
+        single_camera(tmp_path / "K.txt", (480, 640))

@@ -112,3 +112,11 @@ def test_missing_files(tmp_path):
         read_known_points(tmp_path / "no.csv", 32, 64)
     with pytest.raises(InputError, match=r"a CSV file of 8x8 zones at .* no such file"):
         read_tof_zones(tmp_path / "no.csv")
+
+
+def test_places_as_shares_of_the_sides_are_refused(tmp_path):
+    (tmp_path / "p.csv").write_text("x,y,m\n0.25,0.5,1.5\n0.75,0.1,2\n")
+    with pytest.raises(InputError, match="multiply x by 640 and y by 480"):
+        read_known_points(tmp_path / "p.csv", 480, 640)
+    (tmp_path / "p.csv").write_text("x,y,m\n0,1,1.5\n1,0,2\n")
+    assert len(read_known_points(tmp_path / "p.csv", 480, 640).points) == 2

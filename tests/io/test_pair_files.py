@@ -119,3 +119,28 @@ def test_random_drops_never_shift_a_pair(tmp_path: Path):
 def test_two_files_are_one_pair(tmp_path: Path):
     pairs = search_pairs(tmp_path / "a.png", tmp_path / "b.png").pairs
     assert (pairs[0].name, pairs[0].right) == ("a", tmp_path / "b.png")
+
+
+def test_zeros_before_a_number_do_not_count(tmp_path: Path):
+    lefts = files(tmp_path / "l", "frame_1.png", "frame_2.png", "frame_10.png")
+    rights = files(tmp_path / "r", "frame_002.png", "frame_010.png", "frame_011.png")
+    assert partners(lefts, rights) == [("frame_2.png", "frame_002.png"), ("frame_10.png", "frame_010.png")]
+    # Where both forms are there, they are two frames.
+    both = [files(tmp_path / side, "1.png", "01.png", "2.png") for side in ("a", "b")]
+    assert partners(*both) == [(name, name) for name in ("1.png", "01.png", "2.png")]
+
+
+def test_dates_with_a_time_of_day_are_time_stamps(tmp_path: Path):
+    """Over a full minute; the left camera lost its first frame, the right one its last."""
+    lefts = files(tmp_path / "l", *(f"2024-01-01_10-{time}.jpg" for time in ("00-59.900", "01-00.000", "01-00.100")))
+    rights = files(tmp_path / "r", *(f"20240101T10{time}.jpg" for time in ("0059803", "0059903", "0100003")))
+    assert partners(lefts, rights) == [
+        ("2024-01-01_10-00-59.900.jpg", "20240101T100059903.jpg"),
+        ("2024-01-01_10-01-00.000.jpg", "20240101T100100003.jpg"),
+    ]
+
+
+def test_a_date_that_is_none_is_no_time_stamp(tmp_path: Path):
+    lefts = files(tmp_path / "l", "2024-13-01_10-00-00.jpg", "2024-13-01_10-00-01.jpg")
+    rights = files(tmp_path / "r", "2024-14-01_10-00-00.jpg", "2024-14-01_10-00-01.jpg")
+    assert "paired in order" in match_files(lefts, rights, "here")[1][0]

@@ -334,3 +334,16 @@ def test_two_planes_hold_the_image(kind, values):
 def test_planes_that_do_not_do(relative, planes, message):
     with pytest.raises(InputError, match=message):
         fit_planes(relative, *planes)
+
+
+def test_a_fit_that_explains_little_is_doubted():
+    """Distances that have nothing to do with the depth map are off by no more than from their own median."""
+    rng = np.random.default_rng(2)
+    relative = DepthMap(rng.uniform(1.0, 3.0, (20, 20)).astype(np.float32), np.ones((20, 20), bool), "affine_inverse")
+    distances = np.linspace(2.0, 3.2, 30)
+    fit = fit_known_depths(relative, KnownDepths(rng.uniform(1.0, 3.0, 30), distances), "")
+    assert 0.1 < fit.median_relative_residual < 0.25
+    assert "explains little of the distances" in fit.doubts()[0]
+    # Off by 2 % of 1/Z = (d + 0.5) / 3, they are explained.
+    values = 3.0 / distances / rng.normal(1.0, 0.02, 30) - 0.5
+    assert fit_known_depths(relative, KnownDepths(values, distances), "").doubts() == ()

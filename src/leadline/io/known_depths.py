@@ -84,10 +84,20 @@ def read_known_points(path: Path | str, height: int, width: int, unit: LengthUni
     if not points:
         raise InputError(f"expected lines x,y,metres, got none in {path}")
     found = np.array(points)
+    _refuse_shares(found[:, :2], path, height, width)
     stated = unit is not None or said is not None
     require_reach(found[:, 2], chosen, stated, path, ", or mm as the heading of the third column")
     found[:, 2] *= UNIT_M[chosen]
     return MeasuredPoints(found, chosen, stated)
+
+
+def _refuse_shares(places: Float64[np.ndarray, "n 2"], path: Path | str, height: int, width: int) -> None:
+    """Refuses places that are shares of the image's sides: all of them would lie in its first corner."""
+    if len(places) > 1 and bool((places <= 1.0).all()) and bool((places != np.rint(places)).any()):
+        raise InputError(
+            f"expected places in pixels of the image, got numbers from 0 to 1 in {path}; multiply x by {width} and y "
+            f"by {height}"
+        )
 
 
 def _point(number: int, cells: list[str], path: Path | str, height: int, width: int) -> list[float]:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,9 @@ _SIDE: Final = re.compile(
     re.IGNORECASE,
 )
 _TIME: Final = re.compile(r"(?<!\d)\d{9,20}(?:\.\d+)?(?!\d)")
+_DATED: Final = re.compile(
+    r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})[-_.T ]+(\d{2})[-_.:]?(\d{2})[-_.:]?(\d{2})(?:[-_.,]?(\d{1,9}))?(?!\d)"
+)
 _LEAST_COMMON: Final = 0.5
 """Share of the shorter list that must have a partner by name before names count."""
 _TIME_SHARE: Final = 0.25
@@ -243,18 +247,28 @@ def match_files(
 
 
 def _by_key(lefts: Sequence[Path], rights: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pairs whose names are equal but for the words of a side; with their folders where names alone are not unique."""
+    """Pairs whose names are equal but for the words of a side, or for zeros before a number, too."""
+    exact = _equal_keys(lefts, rights, padded=True)
+    if len(exact) == min(len(lefts), len(rights)):
+        return exact
+    return max(exact, _equal_keys(lefts, rights, padded=False), key=len)
+
+
+def _equal_keys(lefts: Sequence[Path], rights: Sequence[Path], padded: bool) -> list[tuple[Path, Path]]:
+    """Pairs of equal keys; with their folders where names alone are not unique."""
     for depth in (1, 2, 3):
-        keys = [[_key(path, depth) for path in paths] for paths in (lefts, rights)]
+        keys = [[_key(path, depth, padded) for path in paths] for paths in (lefts, rights)]
         if all(len(set(side)) == len(side) for side in keys):
             partners = dict(zip(keys[1], rights, strict=True))
             return [(path, partners[key]) for path, key in zip(lefts, keys[0], strict=True) if key in partners]
     return []
 
 
-def _key(path: Path, depth: int) -> tuple[str, ...]:
+def _key(path: Path, depth: int, padded: bool) -> tuple[str, ...]:
     parts = path.absolute().with_suffix("").parts[-depth:]
-    return tuple(re.sub(r"[_\-. ]+", "_", _SIDE.sub("", part)).strip("_").lower() for part in parts)
+    bare = [re.sub(r"[_\-. ]+", "_", _SIDE.sub("", part)).strip("_").lower() for part in parts]
+    # Frame 7 is frame 0007.
+    return tuple(part if padded else re.sub(r"(?<!\d)0+(?=\d)", "", part) for part in bare)
 
 
 def _by_time(lefts: Sequence[Path], rights: Sequence[Path]) -> list[tuple[Path, Path]]:
@@ -285,6 +299,14 @@ def _nearest(
 
 
 def _time(path: Path) -> float | None:
+    """Time stamp of a file by its name: a long number, or a date and a time of day, then in seconds."""
+    dated = _DATED.search(path.stem)
+    if dated is not None:
+        try:
+            day = datetime(*(int(part) for part in dated.groups()[:6]), tzinfo=UTC)
+        except ValueError:
+            return None
+        return day.timestamp() + float(f"0.{dated[7] or 0}")
     found = _TIME.search(path.stem)
     return None if found is None else float(found[0])
 

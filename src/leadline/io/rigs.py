@@ -13,6 +13,8 @@ from leadline.io.calib_found import LengthUnit
 
 Size = tuple[int, int]
 """(height, width)"""
+_LEAST_FOCAL, _MOST_FOCAL = 0.05, 100.0
+"""Focal lengths in diagonals of the image: 168 degrees of view, and half a degree."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,8 @@ def fitted_rig(path: Path, sizes: tuple[Size, Size], unit: LengthUnit | None = N
     """
     found = read_stereo_calibration(path, sizes[0], unit, grey)
     rectified, raw, failures = found.rectified, found.raw, list[InputError]()
+    for camera in (*_cameras(rectified), *_cameras(raw)):
+        _require_plausible(camera, path)
     notes, ratio = found.notes, 1.0
     if rectified is not None:
         try:
@@ -150,11 +154,29 @@ def single_camera(path: Path, size: Size) -> tuple[Pinhole, tuple[str, ...]]:
         CalibrationError: If the file is unusable.
     """
     camera, distortion, notes = read_one_camera(path, size)
+    _require_plausible(camera, path)
     if any(distortion):
         notes += (f"{path}: its lens distortion is not corrected; points are off towards the corners",)
     if not _needs_scaling((camera, camera), (size, size), path):
         return camera, notes
     return camera.scaled(*size), (*notes, _scaling_note(path, camera, size))
+
+
+def _cameras(rig: StereoRig | UnrectifiedRig | None) -> tuple[Pinhole, ...]:
+    if rig is None:
+        return ()
+    return (rig.left, rig.right) if isinstance(rig, StereoRig) else (rig.left.camera, rig.right.camera)
+
+
+def _require_plausible(camera: Pinhole, path: Path) -> None:
+    """Refuses focal lengths that are no pixels of the camera's images: in millimetres, or shares of a side."""
+    diagonal = float(np.hypot(camera.height, camera.width))
+    for focal in (camera.focal_x_px, camera.focal_y_px):
+        if not _LEAST_FOCAL * diagonal <= focal <= _MOST_FOCAL * diagonal:
+            raise CalibrationError(
+                f"expected focal lengths in pixels of {camera.width}x{camera.height} in {path}, got "
+                f"{camera.focal_x_px:g} and {camera.focal_y_px:g}; they are not in mm, and no shares of the width"
+            )
 
 
 def states_size(path: Path) -> bool:

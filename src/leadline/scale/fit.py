@@ -40,6 +40,9 @@ _EXACT: Final = 1e-3
 _CONTRADICTED: Final = 0.25
 """Median relative residual from which the distances contradict the depth map."""
 _LEAST_AGREEING: Final = 0.6
+_NOTICEABLE: Final = 0.1
+_LEAST_GAIN: Final = 0.6
+"""Share of the residual without any depth map from which a fit explains little."""
 _LEAST_SPREAD: Final = 1.3
 _FAR_SHARE: Final = 0.01
 """Of an image's pixels that are taken for infinitely far where nothing else tells the shift."""
@@ -73,6 +76,7 @@ class MetricFit:
             known distances.
         assumption: What was taken for granted, in words.
         spread: Ratio of the farthest to the nearest distance that was given; None where there are none.
+        constant_residual: Median relative residual if all distances were taken for their median; None likewise.
         notes: What the user must be told of it.
     """
 
@@ -84,6 +88,7 @@ class MetricFit:
     shift_sigma: float | None
     assumption: str
     spread: float | None = None
+    constant_residual: float | None = None
     notes: tuple[str, ...] = ()
 
     def doubts(self) -> tuple[str, ...]:
@@ -94,6 +99,12 @@ class MetricFit:
                 f"the fit contradicts its own data: half of them are off by more than "
                 f"{100 * self.median_relative_residual:.0f} %; check which distance belongs to which place"
             )
+        elif self._explains_little():
+            found.append(
+                f"the depth map explains little of the distances: half of them are off by more than "
+                f"{100 * self.median_relative_residual:.0f} %, by {100 * (self.constant_residual or 0.0):.0f} % if all "
+                "were taken for their median; check their places, their order and their numbers"
+            )
         elif self.inlier_share < _LEAST_AGREEING:
             found.append(f"only {100 * self.inlier_share:.0f} % of the distances agree with the fit; check the others")
         if self.alignment.space == "inverse_depth" and self.spread is not None and self.spread < _LEAST_SPREAD:
@@ -102,6 +113,11 @@ class MetricFit:
                 "guess; measure a near and a far place"
             )
         return tuple(found)
+
+    def _explains_little(self) -> bool:
+        if self.constant_residual is None or self.points < _FEW:
+            return False
+        return self.median_relative_residual > max(_NOTICEABLE, _LEAST_GAIN * self.constant_residual)
 
 
 def fit_known_depths(relative: DepthMap, known: KnownDepths, assumption: str) -> MetricFit:
@@ -133,7 +149,12 @@ def fit_known_depths(relative: DepthMap, known: KnownDepths, assumption: str) ->
     fit = consensus_fit(np.ones((len(ratios), 1)), ratios)
     scale = float(fit.coefficients[0])
     residual = np.abs(scale / ratios - 1.0)
-    return _result("depth", (scale, 0.0), fit, (_sigma(fit, 0), None), residual, assumption)
+    found = _result("depth", (scale, 0.0), fit, (_sigma(fit, 0), None), residual, assumption)
+    return replace(found, constant_residual=_constant_residual(known.depths_m))
+
+
+def _constant_residual(wanted: Float64[np.ndarray, " n"]) -> float:
+    return float(np.median(np.abs(np.median(wanted) / wanted - 1.0)))
 
 
 def _fit_line(relative: DepthMap, known: KnownDepths, assumption: str) -> MetricFit:
@@ -157,7 +178,8 @@ def _fit_line(relative: DepthMap, known: KnownDepths, assumption: str) -> Metric
             "check which distance belongs to which place"
         )
     found = _result("inverse_depth" if inverse else "depth", line, fit, sigmas, residual, assumption)
-    return replace(found, spread=float(known.depths_m.max() / known.depths_m.min()))
+    spread = float(known.depths_m.max() / known.depths_m.min())
+    return replace(found, spread=spread, constant_residual=_constant_residual(wanted))
 
 
 def _trusted(
