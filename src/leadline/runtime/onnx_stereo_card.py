@@ -1,7 +1,7 @@
 """What a stereo network of other people takes and gives, described by a card: a small YAML file.
 
 Cards of well-known exports come with leadline and are named, such as hitnet-middlebury; `leadline models` lists them.
-A card of yours has these keys; those with a value here may be left out:
+A card of yours has these keys; those with a value here may be left out::
 
     task: stereo                      # a card without it is for single images
     name: some-network                # for tables and messages
