@@ -82,3 +82,16 @@ def test_reliability_by_region_and_as_a_diagram(benchmark, tmp_path):
     assert (bin_of.correct, bin_of.count) == (0.75, 4)
     tables.draw_reliability({"group": {"network": (bin_of,)}}, tmp_path / "d.png")
     assert (tmp_path / "d.png").stat().st_size > 0
+
+
+def test_the_correction_for_blur_is_found_again(benchmark):
+    module = benchmark("blur_calibration")
+    logits = np.linspace(-3.0, 4.0, 500)
+
+    def scene(octaves, noise):
+        shift = 0.8 * octaves / (1.0 + (noise / 3.0) ** 2)
+        return module.Degraded("g", logits, float((1.0 / (1.0 + np.exp(shift - logits))).mean()), octaves, noise)
+
+    found = [scene(octaves, noise) for octaves in (0.0, 1.0, 2.0) for noise in (0.0, 3.0, 6.0)]
+    rate, noise, gap = module.fitted(found)
+    assert (rate, noise, gap) == (pytest.approx(0.8), 3.0, pytest.approx(0.0, abs=1e-9))
