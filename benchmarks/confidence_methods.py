@@ -1,6 +1,6 @@
 """Four ways to train a confidence, on the same frozen network: cross-entropy, Laplace, Gaussian and Ajna.
 
-    leadline render stereo --count 160 --seed 5000 --output rendered/heads
+    leadline render stereo --count 144 --seed 30001 --output rendered/heads
     python benchmarks/confidence_methods.py --rendered rendered/heads --scenes FOLDER --scenes KITTI
 
 The disparities and features are those of the bundled leadline-fast. Each method trains a head of the same form, from
