@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float64, Int32
 _JUMP: Final = 0.1
 """Difference in depth, as a share of it, at which one thing ends and another begins."""
 _LEAST_PIXELS: Final = 40
-_LEAST_SURE: Final = 0.25
+_LEAST_SURE: Final = 0.4
+_APART: Final = 0.5
 _EXTENT: Final = (5.0, 95.0)
 _GROWTH: Final = 3
 
@@ -60,7 +61,8 @@ def moving_objects(
         motion: Their motion over still ground, metres.
         sure: Where both stand.
     Returns:
-        Number of each pixel's object, 0 for none, and the objects. Areas too small, or mostly unsure, are none.
+        Number of each pixel's object, 0 for none, and the objects. Areas that are too small, mostly
+        unsure, or whose motions do not agree, are none.
     Example:
         >>> mask = np.zeros((20, 30), bool)
         >>> mask[5:15, 10:20] = True
@@ -73,7 +75,7 @@ def moving_objects(
     found: list[tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]] = []
     for number in range(1, int(areas.max()) + 1):
         area = areas == number
-        if area.sum() >= _LEAST_PIXELS and sure[area].mean() >= _LEAST_SURE:
+        if area.sum() >= _LEAST_PIXELS and sure[area].mean() >= _LEAST_SURE and _as_one(motion[area & sure]):
             found.append((area, area & sure))
     found.sort(key=lambda pair: -int(pair[0].sum()))
     labels = np.zeros(mask.shape, np.int32)
@@ -92,6 +94,13 @@ def moving_objects(
             )
         )
     return labels, tuple(objects)
+
+
+def _as_one(motion: Float64[np.ndarray, "n 3"]) -> bool:
+    """Whether motions agree: they are apart by less than they are long, in the median."""
+    median = np.median(motion, axis=0)
+    apart = float(np.median(np.linalg.norm(motion - median, axis=1)))
+    return apart < _APART * float(np.linalg.norm(median))
 
 
 def _split_at_jumps(mask: Bool[np.ndarray, "h w"], depth: Float64[np.ndarray, "h w"]) -> Int32[np.ndarray, "h w"]:

@@ -8,18 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from leadline.errors import InputError
-from leadline.geometry.camera_motion import (
-    CameraMotion,
-    Observed,
-    camera_motion,
-    deviations,
-    read_between,
-    rigid_prediction,
-)
+from leadline.geometry.camera_motion import Observed, camera_motion, read_between, rigid_prediction
 from leadline.geometry.flow import landing
 from leadline.geometry.rig import StereoRig
 from leadline.maps import DisparityMap, FlowMap, SceneFlowMap, expected_error_px
 from leadline.runtime.flow import FlowMethod
+from leadline.runtime.moving_mask import moving_mask
 from leadline.runtime.stereo import StereoMethod
 from leadline.runtime.validity import judged, judged_flow
 
@@ -36,14 +30,6 @@ _UNRATED_PX: Final = 0.5
 _ERROR_PX: Final = (0.2, 10.0)
 """Least and greatest error that is expected of a measurement."""
 _STEP_PX: Final = 1.0
-_DEVIATES: Final = 3.0
-"""Deviation, in units of what is expected, from which a pixel moves by itself."""
-_LEAST_PX: Final = 1.0
-"""Deviation in px below which it does not."""
-_LEAST_AREA: Final = 4e-4
-"""Share of the image that a moving area has at least."""
-_SMOOTH_PX: Final = 7
-"""Window of the majority by which the mask is smoothed."""
 
 
 @final
@@ -82,10 +68,9 @@ class SceneFlowMethod:
         disparity = judged(self.stereo(first_left, first_right), first_left, first_right, seen)
         then = judged(self.stereo(second_left, second_right), second_left, second_right, seen)
         flow = judged_flow(self.flow(first_left, second_left), first_left, second_left)
-        following = carried_back(then, flow)
         if not self.completes:
-            return SceneFlowMap(disparity, following, flow)
-        return completed(disparity, following, flow, rig)
+            return SceneFlowMap(disparity, carried_back(then, flow), flow)
+        return completed((first_left, second_left), (disparity, then), flow, rig)
 
 
 def carried_back(then: DisparityMap, flow: FlowMap) -> DisparityMap:
@@ -112,28 +97,33 @@ def carried_back(then: DisparityMap, flow: FlowMap) -> DisparityMap:
     return DisparityMap(disparity, known & inside & flow.valid, confidence)
 
 
-def completed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap, rig: StereoRig) -> SceneFlowMap:
+def completed(
+    lefts: tuple[Image, Image], disparities: tuple[DisparityMap, DisparityMap], flow: FlowMap, rig: StereoRig
+) -> SceneFlowMap:
     """Scene flow with the camera's motion: found, taken away to tell what moves by itself, and used for all else.
 
     Args:
-        disparity: At the first time.
-        following: At the second time, of the same pixels.
+        lefts: The left images at both times.
+        disparities: Of each of them.
         flow: Between them.
         rig: The cameras.
     Raises:
         InputError: If too little can be matched.
     """
-    seen = _observed(disparity, following, flow)
-    sure = disparity.valid & following.valid & flow.valid
+    disparity, then = disparities
+    following = carried_back(then, flow)
+    seen = observed(disparity, following, flow)
+    known = disparity.valid & following.valid & flow.valid
+    sure = known.copy()
     for layer in (disparity, following, flow):
         if layer.confidence is not None:
             sure &= layer.confidence >= SURE
     motion = camera_motion(seen.some(sure), rig)
-    moving = moving_mask(seen, disparity.valid & following.valid & flow.valid, motion, rig)
-    u, v, then, ahead = rigid_prediction(seen.x, seen.y, seen.disparity, motion.second_from_first, rig)
+    moving = moving_mask(lefts, seen, (known, flow.valid), then, motion, rig)
+    u, v, rigid, ahead = rigid_prediction(seen.x, seen.y, seen.disparity, motion.second_from_first, rig)
     still = ~moving & ahead
     taken = np.where(still[..., None], np.dstack([u, v]), flow.flow).astype(np.float32)
-    next_values = np.where(still, then, following.disparity).astype(np.float32)
+    next_values = np.where(still, rigid, following.disparity).astype(np.float32)
     return SceneFlowMap(
         disparity,
         DisparityMap(next_values, np.where(still, disparity.valid, following.valid), following.confidence),
@@ -144,34 +134,14 @@ def completed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap, r
     )
 
 
-def moving_mask(seen: Observed, known: Mask, motion: CameraMotion, rig: StereoRig) -> Mask:
-    """Pixels that move by themselves: they deviate from the camera's motion by more than errors explain.
+def observed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap) -> Observed:
+    """What was measured of all pixels of the first left image, with the errors that the confidences stand for.
 
     Args:
-        seen: All pixels of the first left image.
-        known: Where the measurements stand; elsewhere a pixel moves if most of those around it do.
-        motion: The camera's.
-        rig: The cameras.
+        disparity: At the first time.
+        following: At the second time, of the same pixels.
+        flow: Between them.
     """
-    off, expected = deviations(seen, motion.second_from_first, rig)
-    off = np.where(known, off, 0.0)
-    deviates = (np.sqrt(((off / expected) ** 2).mean(axis=0)) > _DEVIATES) & (np.abs(off).max(axis=0) > _LEAST_PX)
-    window = (_SMOOTH_PX, _SMOOTH_PX)
-    votes, voters = (
-        np.asarray(cv2.blur(layer.astype(np.float32), window), np.float32) for layer in (deviates & known, known)
-    )
-    return _large_areas((votes > 0.5 * np.maximum(voters, 0.1)).astype(np.uint8))
-
-
-def _large_areas(mask: UInt8[np.ndarray, "h w"]) -> Mask:
-    found = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    labels, stats = np.asarray(found[1], np.int32), np.asarray(found[2], np.int32)
-    keep = stats[:, cv2.CC_STAT_AREA] >= _LEAST_AREA * mask.size
-    keep[0] = False
-    return keep[labels]
-
-
-def _observed(disparity: DisparityMap, following: DisparityMap, flow: FlowMap) -> Observed:
     rows, columns = np.indices(disparity.valid.shape).astype(np.float64)
     # The Laplace distribution's deviation is its mean error times the root of 2; a component has the root of half.
     flow_error = _error_px(flow.confidence, flow.valid)
