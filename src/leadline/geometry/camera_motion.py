@@ -19,7 +19,8 @@ _MOST_PIXELS: Final = 20000
 _RANSAC_PIXELS: Final = 3000
 _RANSAC_TRIES: Final = 500
 _RANSAC_PX: Final = 2.0
-_ROUNDS: Final = 15
+_ROUNDS: Final = 16
+_CAUCHY_ROUNDS: Final = 10
 _LEAST_SHIFTED_PX: Final = 0.01
 """Disparity of what is as good as infinitely far away."""
 _LARGEST: Final = 1e9
@@ -167,9 +168,10 @@ def deviations(
 def camera_motion(seen: Observed, rig: StereoRig, seed: int = 0) -> CameraMotion:
     """The camera's own motion: that of most of what it sees.
 
-    Reweighted least squares over flow and disparity, with Cauchy's weights, from two beginnings: a camera that stands
-    still, and the motion that RANSAC over a few points finds from first points and second pixels. The one with the
-    lower robust cost is taken: among far points RANSAC may find a camera that looks the other way.
+    Reweighted least squares over flow and disparity, with Cauchy's and then Geman-McClure's weights, from two
+    beginnings: a camera that stands still, and the motion that RANSAC over a few points finds from first points and
+    second pixels. The one with the lower robust cost is taken: among far points RANSAC may find a camera that looks
+    the other way.
 
     Args:
         seen: Lists of pixels whose measurements are sure.
@@ -220,9 +222,9 @@ def _starts(seen: Observed, rig: StereoRig) -> list[Float64[np.ndarray, "4 4"]]:
 
 
 def _settled(seen: Observed, motion: Float64[np.ndarray, "4 4"], rig: StereoRig) -> Float64[np.ndarray, "4 4"]:
-    """The motion after some rounds of reweighted least squares."""
-    for _ in range(_ROUNDS):
-        motion = _refined(seen, motion, rig)
+    """The motion after some rounds of reweighted least squares, the last ones with weights that forget outliers."""
+    for turn in range(_ROUNDS):
+        motion = _refined(seen, motion, rig, power=1 if turn < _CAUCHY_ROUNDS else 2)
     return motion
 
 
@@ -233,13 +235,18 @@ def _cost(seen: Observed, motion: Float64[np.ndarray, "4 4"], rig: StereoRig) ->
     return float(np.log1p(np.minimum(squares, _LARGEST) / 4.0).mean())
 
 
-def _refined(seen: Observed, motion: Float64[np.ndarray, "4 4"], rig: StereoRig) -> Float64[np.ndarray, "4 4"]:
-    """One step of reweighted least squares over the six numbers of a small motion after this one."""
+def _refined(
+    seen: Observed, motion: Float64[np.ndarray, "4 4"], rig: StereoRig, power: int
+) -> Float64[np.ndarray, "4 4"]:
+    """One step of reweighted least squares over the six numbers of a small motion after this one.
+
+    Cauchy's weights for power 1, those of Geman and McClure for power 2.
+    """
     off, expected = deviations(seen, motion, rig)
     good = np.asarray(np.isfinite(off).all(axis=0))
     off, expected, few = off[:, good], expected[:, good], seen.some(good)
     scaled = off / expected
-    weight = 1.0 / (1.0 + (scaled**2).sum(axis=0) / 4.0)
+    weight = 1.0 / (1.0 + (scaled**2).sum(axis=0) / 4.0) ** power
     x, y, z = _moved(motion, points_of(few.x, few.y, few.disparity, rig))
     f_x, f_y, zero = rig.left.focal_x_px, rig.left.focal_y_px, np.zeros_like(z)
     by_point = np.array(
