@@ -1,5 +1,7 @@
 """`leadline render`: shards to train on, scenes to evaluate on."""
 
+import resource
+import subprocess
 import sys
 
 import numpy as np
@@ -131,3 +133,22 @@ def test_frames_of_moving_worlds(tmp_path):
     shards = FlowShards(tmp_path)
     assert [shards.notes(index)["seed"] for index in range(len(shards))] == [7, 8]
     assert read_image(tmp_path / "contact_sheet.png").pixels.shape[1] > 4 * 64
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["scenes", "shards"])
+def test_workers_on_a_full_disk_end_with_one_line(tmp_path, format):
+    """Files may grow to 3 kB, which stands for a disk that is full: no process waits, and nothing unfinished stays."""
+    words = ["--count", "6", "--seed", "1", "--size", "96x64", "--workers", "2", "--format", format]
+    done = subprocess.run(
+        [sys.executable, "-m", "leadline", "render", "stereo", *words, "--output", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "file too large" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
