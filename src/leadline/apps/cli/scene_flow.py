@@ -2,12 +2,14 @@
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from leadline.apps.cli.batch import say
 from leadline.apps.cli.words import with_options
+from leadline.classical import MATCHERS
+from leadline.classical.flow import FLOW_NAMES
 from leadline.errors import InputError
 from leadline.io.pairs import ImagePair, read_pair
 from leadline.loading import load_model
@@ -23,7 +25,7 @@ from leadline.runtime.onnx_session import Provider
 from leadline.runtime.scene_flow import SceneFlowMethod
 from leadline.runtime.stereo import DEFAULT_MODEL
 
-_SAID: int = 5
+_SAID: Final = 5
 """Moving objects that are printed."""
 
 
@@ -86,11 +88,16 @@ def scene_flow(
     _refuse_unlike(*pairs)
     ready = [maker.ready(pair) for pair in pairs]
     largest, smallest, range_notes = search_range(ready[0], max_disparity, None)
-    networks = "sgbm", "bm"
-    options = {"threads": threads, "provider": "cpu" if model.startswith(networks) else provider}
-    stereo = load_model(model, "stereo", max_disparity=largest, min_disparity=smallest, **options)
-    flow_provider: Provider = provider if flow_model.endswith(".onnx") else "cpu"
-    method = SceneFlowMethod(stereo, load_model(flow_model, "flow", threads=threads, provider=flow_provider))
+    stereo = load_model(
+        model,
+        "stereo",
+        max_disparity=largest,
+        min_disparity=smallest,
+        threads=threads,
+        provider=_provider(model, provider),
+    )
+    flow = load_model(flow_model, "flow", threads=threads, provider=_provider(flow_model, provider))
+    method = SceneFlowMethod(stereo, flow)
     start = time.perf_counter()
     found = _run(method, ready)
     seconds = time.perf_counter() - start
@@ -103,7 +110,7 @@ def scene_flow(
         "images": [str(path) for path in (left0, right0, left1, right1)],
         **describe_request([left0, right0, left1, right1], asked),
         "stereo": describe_method(stereo, model, ready[0].left.shape[1]),
-        "flow": describe_flow_method(method.flow, flow_model),
+        "flow": describe_flow_method(flow, flow_model),
         "seconds": seconds,
         "notes": list(notes),
         "versions": versions(),
@@ -113,6 +120,11 @@ def scene_flow(
     say(with_options(f"note: {note}") for note in notes)
     _print(output, found, space, seconds, fps)
     return 0
+
+
+def _provider(name: str, provider: Provider) -> Provider:
+    """Where a method runs: classical ones know the cpu alone."""
+    return "cpu" if name in (*MATCHERS, *FLOW_NAMES) else provider
 
 
 def _refuse_unlike(first: ImagePair, second: ImagePair) -> None:
