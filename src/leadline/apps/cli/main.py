@@ -35,6 +35,7 @@ _COMMANDS: Final = {
         "Motion in space, of the camera and of all else, from two stereo pairs.",
     ),
     ("video",): ("video:video", "Steady depth for every frame of a film."),
+    ("track-camera",): ("track_camera:track_camera", "The path of a moving camera, from one view or two."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
