@@ -14,6 +14,7 @@ from leadline.ops.matching_scores import (
 )
 from leadline.ops.occlusion import forward_backward_occluded, left_right_occluded
 from leadline.ops.regression import windowed_soft_argmax
+from leadline.ops.rigid_motion import inverse_motion, se3_exponential
 from leadline.ops.soft_argmin import soft_argmin, top_k_soft_argmin
 from leadline.ops.ssim import box_ssim, ssim
 from leadline.ops.upsample import convex_upsample
@@ -38,6 +39,7 @@ __all__ = [
     "forward_differences",
     "groupwise_correlation_volume",
     "hamming_distance",
+    "inverse_motion",
     "laplacian",
     "left_right_occluded",
     "ncc_volume",
@@ -45,6 +47,7 @@ __all__ = [
     "rigid_flow",
     "sad_volume",
     "sampled_correlation",
+    "se3_exponential",
     "sobel",
     "soft_argmin",
     "soft_census_transform",
