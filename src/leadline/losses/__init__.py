@@ -12,6 +12,12 @@ from leadline.losses.photometric import (
     minimum_reprojection,
 )
 from leadline.losses.reduce import image_means, masked_mean, multi_scale_sum
+from leadline.losses.reprojection import (
+    auto_masked_reprojection,
+    explainability_regularisation,
+    explained_reprojection,
+    least_reprojection,
+)
 from leadline.losses.robust import charbonnier, general_robust, l1, l2
 from leadline.losses.scale_invariant import (
     fitted_scale_and_shift,
@@ -33,12 +39,15 @@ __all__ = [
     "adaptive_nll",
     "ajna",
     "auto_mask",
+    "auto_masked_reprojection",
     "balanced_cross_entropy",
     "census_difference",
     "charbonnier",
     "confidence_cross_entropy",
     "disparity_cross_entropy",
     "disparity_edges",
+    "explainability_regularisation",
+    "explained_reprojection",
     "first_order_smoothness",
     "fitted_scale_and_shift",
     "forward_backward_consistency",
@@ -52,6 +61,7 @@ __all__ = [
     "l1_ssim_difference",
     "l2",
     "laplacian_nll",
+    "least_reprojection",
     "left_right_consistency",
     "log_partition",
     "low_rank",

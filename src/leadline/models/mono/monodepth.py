@@ -1,6 +1,6 @@
-"""MonoDepth: the left image alone says both views' disparities, which a stereo pair can judge."""
+"""MonoDepth: one image says its disparities, and those of the right view, which a stereo pair or a film can judge."""
 
-from typing import Final, final
+from typing import Final, Literal, final
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -25,29 +25,32 @@ def _stage(inputs: int, outputs: int) -> nn.Module:
 class MonoDepth(nn.Module):
     """A residual encoder and a decoder with skips, which says disparities at four scales, each seen by the next.
 
+    Args:
+        views: 2 for the left and the right view, learnt from pairs; 1 for the image alone, learnt from films.
     Source: Godard et al. 2017 (MonoDepth), the ResNet variant, narrower and with batch norm.
     """
 
     input_stride = 32
     canonical = False
 
-    def __init__(self) -> None:
+    def __init__(self, views: Literal[1, 2] = 2) -> None:
         super().__init__()
+        self.views = views
         self.encoder = Encoder(3, _WIDTHS, _stage)
         coarse = (_WIDTHS[-1], *_FINE_WIDTHS[:-1])
         skips = (*reversed(_WIDTHS[:-1]), 0)
-        seen = (0, 0, 2, 2, 2)  # both disparities of the stage before
+        seen = (0, 0, views, views, views)  # the disparities of the stage before
         self.stages = nn.ModuleList(
-            DecoderStage(before, skip + views, after, batch_conv)
-            for before, skip, views, after in zip(coarse, skips, seen, _FINE_WIDTHS, strict=True)
+            DecoderStage(before, skip + shown, after, batch_conv)
+            for before, skip, shown, after in zip(coarse, skips, seen, _FINE_WIDTHS, strict=True)
         )
-        self.heads = nn.ModuleList(DisparityHead(width, _LARGEST, views=2) for width in _FINE_WIDTHS[-_SCALES:])
+        self.heads = nn.ModuleList(DisparityHead(width, _LARGEST, views) for width in _FINE_WIDTHS[-_SCALES:])
 
-    def disparities(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 2 _ _"]]:
-        """Disparities of the left and of the right view as shares of the width, at 1/8, 1/4, 1/2 and 1.
+    def disparities(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b views _ _"]]:
+        """Disparities of the left view, and of the right one of two, as shares of the width, at 1/8, 1/4, 1/2 and 1.
 
         Args:
-            image: The left image, RGB in [0, 1]; height and width are multiples of 32.
+            image: The left or only image, RGB in [0, 1]; height and width are multiples of 32.
         """
         *skips, features = self.encoder(centred(image))
         joined: list[list[Tensor]] = [[skip] for skip in reversed(skips)] + [[]]
@@ -59,7 +62,7 @@ class MonoDepth(nn.Module):
         return found
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> MonoPrediction:
-        """The left view's disparity as a share of the width: inverse depth up to scale.
+        """The (left) view's disparity as a share of the width: inverse depth up to scale.
 
         Args:
             image: RGB in [0, 1]; height and width are multiples of 32.

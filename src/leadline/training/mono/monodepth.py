@@ -64,6 +64,8 @@ class LeftRightMono(MonoLearner[MonoDepthRecipe]):
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, MonoDepth):
             raise InputError(f"expected the network monodepth for method: monodepth, got {recipe.model}")
+        if model.views != 2:
+            raise InputError("expected a network of 2 views to learn from pairs, got 1; leave views out")
         super().__init__(recipe, model, partial(MonoValidation, recipe))
 
     @property
