@@ -236,6 +236,50 @@ class SceneFlowSample:
 
 
 @dataclass(frozen=True, eq=False)
+class VideoSample:
+    """Three frames of one camera in the order of time, and the right view of the middle one if there is one.
+
+    Args:
+        key: The sample's name within its source.
+        previous: Frame before the target, RGB.
+        target: Frame whose depth is learned, RGB.
+        following: Frame after it, RGB.
+        camera: The camera of all frames.
+        right: What the other camera of a rectified pair sees at the target's time; None if there is none.
+        baseline_m: How far it stands to the right of the camera; below 0 where it stands to the left, as in a mirror.
+    Raises:
+        InputError: If the frames or the camera differ in size, or there is a right view without a baseline.
+    Example:
+        >>> frame = np.zeros((2, 3, 3), np.uint8)
+        >>> VideoSample("a", frame, frame, frame, Pinhole(9.0, 9.0, 1.0, 0.5, 2, 3)).right is None
+        True
+    """
+
+    key: str
+    previous: UInt8[np.ndarray, "h w 3"]
+    target: UInt8[np.ndarray, "h2 w2 3"]
+    following: UInt8[np.ndarray, "h3 w3 3"]
+    camera: Pinhole
+    right: UInt8[np.ndarray, "h4 w4 3"] | None = None
+    baseline_m: float | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the target's size."""
+        camera = np.broadcast_to(np.uint8(0), (self.camera.height, self.camera.width))
+        layers: dict[str, np.ndarray | None] = {
+            "previous frame": self.previous,
+            "following frame": self.following,
+            "camera": camera,
+            "right view": self.right,
+        }
+        _require_size(self.key, self.target.shape[:2], layers, "target frame")
+        if (self.right is None) != (self.baseline_m is None):
+            raise InputError(
+                f"expected a right view and its baseline, or neither, for {self.key}, got one of them; leave both out"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class OrdinalSample:
     """One image with pairs of points of which it is known which is farther.
 

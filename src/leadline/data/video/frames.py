@@ -1,0 +1,161 @@
+"""Folders of frames with a calibration, as samples of three neighbouring frames."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
+from leadline.io.images import image_size
+from leadline.io.pair_files import IMAGE_SUFFIXES, list_images, match_files
+from leadline.io.rigs import rectified_rig, single_camera
+from leadline.io.video import ImageFrames
+from leadline.samples import VideoSample
+
+_LOG = logging.getLogger(__name__)
+_CALIBRATIONS: Final = ("calib.txt", "calibration.*", "camera.*", "K.txt", "intrinsics.*")
+_LEFT_FOLDERS: Final = (".", "left", "frames", "rgb", "images", "image_2", "image_02/data", "image_0", "image_l")
+_RIGHT_FOLDERS: Final = {
+    "left": "right",
+    "image_2": "image_3",
+    "image_02/data": "image_03/data",
+    "image_0": "image_1",
+    "image_l": "image_r",
+}
+
+
+@dataclass(frozen=True)
+class FrameFolder:
+    """Frames of one camera in motion.
+
+    Args:
+        folder: Where they lie.
+        frames: Images in the order of time.
+        camera: The camera of all of them.
+        rights: The right view of each frame; none of a single camera.
+        baseline_m: How far the right camera stands to the right; None for a single camera.
+    """
+
+    folder: Path
+    frames: tuple[Path, ...]
+    camera: Pinhole
+    rights: tuple[Path, ...] = ()
+    baseline_m: float | None = None
+
+
+def find_frame_folders(folder: Path | str) -> list[FrameFolder]:
+    """The sequences of a folder: of itself if it holds a calibration, else of its folders that hold one.
+
+    A sequence is a folder with a calibration (calib.txt, calibration.*, camera.*, K.txt or intrinsics.*, in any form
+    that `read_one_camera` reads) and at least three images: beside the calibration, or in left, frames, rgb, images,
+    image_2, image_02/data, image_0 or image_l. A folder of as many right views beside left, image_2, image_02/data,
+    image_0 or image_l makes it a stereo sequence, whose calibration then has to be that of a rectified pair.
+
+    Args:
+        folder: Of one sequence, or of folders of sequences.
+    Raises:
+        InputError: If there is none, or one has fewer than three frames or views that do not belong together.
+        CalibrationError: If a calibration is unusable, or its images are not rectified.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"expected a folder of frames at {path}, got no folder; check the path")
+    places = [path] if _calibration(path) else sorted(each for each in path.iterdir() if each.is_dir())
+    found = [_frame_folder(place, calibration) for place in places if (calibration := _calibration(place))]
+    if not found:
+        raise InputError(
+            f"expected frames with a calibration in {path} or its folders, found no {', '.join(_CALIBRATIONS)}; write "
+            "the camera's focal length and principal point to K.txt, nine numbers of its matrix"
+        )
+    return found
+
+
+@final
+class FrameTriplets:
+    """Random access to each frame that has a frame before it and one after it.
+
+    Args:
+        sequences: Where the frames are; the three frames of a sample are of one sequence.
+        stride: Frames between two frames of a sample; more than 1 for a slow camera.
+        right: Whether to read the right views.
+    Raises:
+        InputError: If no sequence has enough frames, or one has no right views to read.
+    """
+
+    def __init__(self, sequences: Sequence[FrameFolder], stride: int = 1, right: bool = False) -> None:
+        self._stride, self._right = stride, right
+        self._places = [(each, n) for each in sequences for n in range(stride, len(each.frames) - stride)]
+        if not self._places:
+            raise InputError(
+                f"expected a sequence of at least {2 * stride + 1} frames for frames {stride} apart, got "
+                f"{max((len(each.frames) for each in sequences), default=0)}; lower frame_stride in the recipe"
+            )
+        for each in sequences:
+            if right and not each.rights:
+                raise InputError(
+                    f"expected right views beside the frames of {each.folder}, got none; learn with sources: mono"
+                )
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self._places)
+
+    def key(self, index: int, /) -> str:
+        """Path of the target frame."""
+        sequence, number = self._places[index]
+        return str(sequence.frames[number])
+
+    def __getitem__(self, index: int, /) -> VideoSample:
+        """Reads three frames, and the right view of the middle one if it is wanted.
+
+        Raises:
+            InputError: If an image cannot be read, or has another size than the sequence's first one.
+        """
+        sequence, number = self._places[index]
+        around = (number - self._stride, number, number + self._stride)
+        files = [sequence.frames[each] for each in around]
+        if self._right:
+            files.append(sequence.rights[number])
+        previous, target, following, *rest = (each.pixels for each in ImageFrames(files).load(*range(len(files))))
+        right, baseline_m = (rest[0], sequence.baseline_m) if rest else (None, None)
+        return VideoSample(self.key(index), previous, target, following, sequence.camera, right, baseline_m)
+
+
+def _calibration(folder: Path) -> Path | None:
+    """The calibration of a folder, the first of the known names; None if it holds none."""
+    found = (path for pattern in _CALIBRATIONS for path in sorted(folder.glob(pattern)))
+    return next((path for path in found if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES), None)
+
+
+def _frame_folder(folder: Path, calibration: Path) -> FrameFolder:
+    name = next((name for name in _LEFT_FOLDERS if _has_images(folder / name)), ".")
+    frames = list_images(folder / name)
+    if len(frames) < 3:
+        raise InputError(f"expected at least 3 frames in {folder / name}, got {len(frames)}; leave the folder out")
+    size = image_size(frames[0])
+    right = folder / _RIGHT_FOLDERS[name] if name in _RIGHT_FOLDERS else None
+    if right is None or not _has_images(right):
+        camera, notes = single_camera(calibration, size)
+        _tell(notes)
+        return FrameFolder(folder, tuple(frames), camera)
+    rights = list_images(right)
+    pairs, notes = match_files(frames, rights, f"{folder / name} and {right}")
+    if len(pairs) != len(frames):
+        raise InputError(
+            f"expected a right view in {right} for each of {len(frames)} frames in {folder / name}, got "
+            f"{len(pairs)}; remove what has no partner"
+        )
+    rig, more = rectified_rig(calibration, size)
+    _tell((*notes, *more))
+    return FrameFolder(folder, tuple(frames), rig.left, tuple(seen for _, seen in pairs), rig.baseline_m)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        _LOG.warning("%s", note)
+
+
+def _has_images(folder: Path) -> bool:
+    return folder.is_dir() and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
