@@ -143,7 +143,7 @@ _MONO: Final = Task(
     to_map="leadline.models.method:depth_map",
     export="leadline.export.mono:PART",
     parity=Parity(tolerance=1e-3, relative=True),
-    methods=("mono", "metric-mono", "monodepth"),
+    methods=("mono", "metric-mono", "monodepth", "sfmlearner", "monodepth2"),
 )
 _REFINE: Final = Task(
     name="refine",

@@ -142,7 +142,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         Raises:
             DivergedError: If one is not; the batch lies beside the checkpoint then.
         """
-        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        gradients = [weight.grad for weight in self.parameters() if weight.grad is not None]
         if not torch.isfinite(norm := torch.nn.utils.get_total_norm(gradients)):
             raise self._stopped(f"finite gradients at step {self.global_step}, got a norm of {float(norm):g}")
 

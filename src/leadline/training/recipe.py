@@ -154,6 +154,14 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "mono": ("leadline.training.mono.supervised:MonoRecipe", "leadline.training.mono.supervised:SupervisedMono"),
     "metric-mono": ("leadline.training.mono.metric:MetricMonoRecipe", "leadline.training.mono.metric:MetricMono"),
     "monodepth": ("leadline.training.mono.monodepth:MonoDepthRecipe", "leadline.training.mono.monodepth:LeftRightMono"),
+    "sfmlearner": (
+        "leadline.training.video.sfmlearner:SfmLearnerRecipe",
+        "leadline.training.video.sfmlearner:SfmLearner",
+    ),
+    "monodepth2": (
+        "leadline.training.video.monodepth2:Monodepth2Recipe",
+        "leadline.training.video.monodepth2:Monodepth2",
+    ),
     "diffusion": (
         "leadline.training.mono.diffusion:DiffusionRecipe",
         "leadline.training.mono.diffusion:DiffusionLearner",

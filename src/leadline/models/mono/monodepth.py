@@ -14,6 +14,8 @@ _FINE_WIDTHS: Final = (192, 128, 64, 32, 16)
 """Channels of the decoder at 1/16, 1/8, 1/4, 1/2 and 1."""
 _LARGEST: Final = 0.3
 """Largest disparity as a share of the width."""
+_SMALLEST: Final = {1: 0.001 * _LARGEST, 2: 0.0}
+"""Smallest disparity by the number of views: of one, no depth is more than 1000 times another, as in Monodepth2."""
 _SCALES: Final = 4
 
 
@@ -44,7 +46,9 @@ class MonoDepth(nn.Module):
             DecoderStage(before, skip + shown, after, batch_conv)
             for before, skip, shown, after in zip(coarse, skips, seen, _FINE_WIDTHS, strict=True)
         )
-        self.heads = nn.ModuleList(DisparityHead(width, _LARGEST, views) for width in _FINE_WIDTHS[-_SCALES:])
+        self.heads = nn.ModuleList(
+            DisparityHead(width, _LARGEST, views, _SMALLEST[views]) for width in _FINE_WIDTHS[-_SCALES:]
+        )
 
     def disparities(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b views _ _"]]:
         """Disparities of the left view, and of the right one of two, as shares of the width, at 1/8, 1/4, 1/2 and 1.

@@ -1,0 +1,86 @@
+"""The core of methods that learn from frames: a depth network, a pose network beside it, and the frames."""
+
+from abc import ABC
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, TypeVar, cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.data.stream import Stream
+from leadline.data.video.frames import FrameTriplets, find_frame_folders
+from leadline.data.video.stream import VideoBatch, video_stream
+from leadline.errors import InputError
+from leadline.models.catalog import build_model
+from leadline.models.mono import MonoInference
+from leadline.models.mono.monodepth import MonoDepth
+from leadline.samples import VideoSample
+from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.validation import MonoValidation, MonoValidationItem
+from leadline.training.recipe import method_of
+from leadline.training.video.recipe import VideoRecipe
+
+V = TypeVar("V", bound=VideoRecipe)
+
+_INVERSE_DEPTH: Final = 10.0 / 0.3
+"""Inverse depth of a disparity of the whole width; a network of one view then says 0.01 to 10, as is published."""
+
+
+class VideoLearner(MonoLearner[V], ABC):
+    """Trains a depth network from frames, with a pose network that is needed for the training only.
+
+    The checkpoint's averaged weights are those of the depth network, which is exported; the pose network's are under
+    `pose`.
+
+    Args:
+        recipe: What to learn.
+        pose: The pose network; None where all motions are known.
+        right: Whether samples need the right view.
+    """
+
+    def __init__(self, recipe: V, pose: nn.Module | None, right: bool = False) -> None:
+        model = build_model(recipe.model, recipe.model_options)
+        if not isinstance(model, MonoDepth):
+            raise InputError(
+                f"expected the network monodepth for method: {method_of(recipe)}, got {recipe.model}; change model"
+            )
+        if model.views != 1:
+            raise InputError("expected a network of 1 view to learn from frames, got 2; add model_options: {views: 1}")
+        others = [] if pose is None else list(pose.parameters())
+        super().__init__(
+            recipe, model, partial(MonoValidation, recipe), lambda net: [{"params": [*net.parameters(), *others]}]
+        )
+        self.pose, self._right = pose, right
+
+    @property
+    def inference(self) -> MonoInference:
+        """The averaged network as users call it."""
+        return MonoInference(cast(MonoDepth, self.averaged)).eval()
+
+    def inverse_depths(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
+        """Inverse depth of a frame at 1/8, 1/4, 1/2 and 1, in the unit in which motions are learned.
+
+        Args:
+            image: The target frame, RGB in [0, 1].
+        """
+        shares = cast(MonoDepth, self.model).disparities(image)
+        return [_INVERSE_DEPTH * share.float() for share in shares]
+
+    def samples(self, start: int, count: int) -> Stream[VideoSample]:
+        """The frames of one epoch."""
+        recipe = self.recipe
+        folders = [str(place) for place in (recipe.data, *(share.data for share in recipe.mix))]
+        sources = [FrameTriplets(find_frame_folders(each), recipe.frame_stride, self._right) for each in folders]
+        shares = [1.0, *(share.weight for share in recipe.mix)]
+        return video_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)
+
+    def estimate(self, item: MonoValidationItem) -> Estimate:
+        """Depth of one image up to scale."""
+        depth, confidence = self.inference(item["image"])
+        return Estimate(depth, confidence, "up_to_scale")
+
+
+def frames_of(batch: VideoBatch) -> Sequence[Float[Tensor, "b 3 h w"]]:
+    """The target, previous and following frame of a batch, as networks take them."""
+    return [images_of(batch[name]) for name in ("target", "previous", "following")]

@@ -1,0 +1,41 @@
+"""Options that the methods which learn from frames share."""
+
+from dataclasses import dataclass, field
+
+from leadline.data.video.augment import VideoAugmentation
+from leadline.errors import InputError
+from leadline.training.mono.recipe import ENCODER_STRIDE
+from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
+
+
+def _working_size() -> VideoAugmentation:
+    """Crops of about the area that networks for single images see when they are used."""
+    return VideoAugmentation(crop=(128, 416))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRecipe(NetworkRecipe):
+    """Training from frames of a moving camera; truth is read only by the validation, whose shards are of single images.
+
+    Args:
+        data: Folder of frames with a calibration, or of such folders, as `find_frame_folders` finds them.
+        mix: Further folders of frames.
+        frame_stride: Frames between two frames of a sample: as many as the camera needs to move by some pixels.
+        augmentation: How samples are changed.
+    """
+
+    mix: tuple[DataShare, ...] = ()
+    frame_stride: int = 1
+    augmentation: VideoAugmentation = field(default_factory=_working_size)
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be trained."""
+        super().__post_init__()
+        require_range(self, "frame_stride", least=1)
+        require_crop(self.augmentation.crop, ENCODER_STRIDE)
+        for place in (self.data, *(share.data for share in self.mix)):
+            if not isinstance(place, str):
+                raise InputError(
+                    f"expected a folder of frames with a calibration as the recipe's data, got the data set "
+                    f"{place.dataset}; name a folder"
+                )
