@@ -80,6 +80,18 @@ def test_the_layout_of_kitti_odometry_has_right_views(tmp_path: Path):
         find_frame_folders(tmp_path)
 
 
+def test_kittis_grey_frames_have_the_grey_cameras_baseline(tmp_path: Path):
+    shifts = {0: 0, 1: -20, 2: 2, 3: -23}  # fx times the place of each camera
+    (tmp_path / "calib.txt").write_text(
+        "".join(f"P{n}: 50 0 15.5 {shift} 0 50 7.5 0 0 0 1 0\n" for n, shift in shifts.items())
+    )
+    for left, right, baseline_m in (("image_0", "image_1", 0.4), ("image_2", "image_3", 0.5)):
+        write_frames(tmp_path / left)  # colour comes first where both are there
+        write_frames(tmp_path / right)
+        (sequence,) = find_frame_folders(tmp_path)
+        assert sequence.baseline_m == pytest.approx(baseline_m)
+
+
 def test_a_folder_that_cannot_be_learned_from_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="expected a folder of frames at"):
         find_frame_folders(tmp_path / "nowhere")

@@ -147,7 +147,8 @@ def _frame_folder(folder: Path, calibration: Path) -> FrameFolder:
             f"expected a right view in {right} for each of {len(frames)} frames in {folder / name}, got "
             f"{len(pairs)}; remove what has no partner"
         )
-    rig, more = rectified_rig(calibration, size)
+    # KITTI's calibration has a grey pair, cameras 0 and 1, and a colour pair.
+    rig, more = rectified_rig(calibration, size, grey=name == "image_0")
     _tell((*notes, *more))
     return FrameFolder(folder, tuple(frames), rig.left, tuple(seen for _, seen in pairs), rig.baseline_m)
 
