@@ -13,6 +13,8 @@ import pytest
 
 from leadline.apps.cli.main import _COMMANDS, main
 
+_RIG = ("--focal-px", "80", "--baseline-m", "0.1")
+
 
 def _number_options() -> list[tuple[list[str], str]]:
     """Every option of every command that takes a real number, after the words that the command needs before it."""
@@ -83,15 +85,59 @@ def test_a_full_disk_under_the_output_is_told_in_one_line(tmp_path) -> None:
     assert b"no space left on device; free space" in errors
 
 
-@pytest.mark.parametrize("command", ["stereo", "rectify", "check", "mono", "demo", "calibrate"])
+@pytest.mark.parametrize("command", ["flow", "video", "track-camera"])
+def test_a_name_that_is_no_text_is_a_frame_among_others(tmp_path, command) -> None:
+    for name in ("a.png", "c.png"):
+        _pair(tmp_path, name)
+    try:
+        _pair(tmp_path, b"b\xff.png")
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    words = {"flow": ["--model", "dis"], "video": [], "track-camera": []}[command]
+    code, _, errors = _command(tmp_path, command, "left", *words, "--output", "out")
+    assert code == 0, errors
+    assert list((tmp_path / "out").rglob("summary.json"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stereo",
+        "rectify",
+        "check",
+        "mono",
+        "demo",
+        "calibrate",
+        "flow",
+        "scene-flow",
+        "video",
+        "track-camera",
+        "refine",
+    ],
+)
 def test_a_name_of_three_hundred_letters_is_told_in_one_line(tmp_path, monkeypatch, capsys, command) -> None:
     _pair(tmp_path, "a.png")
     monkeypatch.chdir(tmp_path)
     name = "n" * 300
+    _pair(tmp_path, "b.png")
     words = {
         "stereo": ["left/a.png", "right/a.png", "--model", "sgbm", "--output", name],
         "rectify": ["left/a.png", "right/a.png", "--output", name],
         "check": [f"{name}.png", "right/a.png"],
+        "flow": ["left/a.png", "right/a.png", "--model", "dis", "--output", name],
+        "scene-flow": [
+            *["left/a.png", "right/a.png"] * 2,
+            "--model",
+            "sgbm",
+            "--flow-model",
+            "dis",
+            *_RIG,
+            "--output",
+            name,
+        ],
+        "video": ["left", "--output", name],
+        "track-camera": ["left", "right", "--model", "sgbm", *_RIG, "--output", name],
+        "refine": ["left/a.png", "right/a.png", name, "--output", name],
         "mono": ["left/a.png", "--output", name],
         "demo": ["--output", name, "--model", "sgbm"],
         "calibrate": ["left", "right", "--rows", "6", "--columns", "9", "--square-mm", "25", "--output", name],

@@ -1,15 +1,19 @@
 """`leadline video`: files of a clip, exact resume, cuts, stereo, and input that cannot be used."""
 
 import json
+import resource
+import signal
 
 import cv2
 import numpy as np
 import pytest
 
 from leadline.io.images import decode_image
-from leadline.io.pfm import read_pfm
+from leadline.io.pfm import read_pfm, write_pfm
 from leadline.io.video import open_frames, write_film
-from leadline.runtime.steady import SteadyDepth
+from leadline.results import video as video_results
+from leadline.results.video import VideoProgress
+from leadline.runtime.steady import SteadyDepth, SteadyState
 
 COUNT = 14
 
@@ -92,6 +96,60 @@ def test_a_stopped_run_goes_on_and_gives_the_same(leadline, clip, tmp_path, monk
     done = leadline(*words[:-1], "--keep", "0.5", "--output", tmp_path / "twice")
     assert (done.code, "--overwrite" in done.one_line) == (2, True)
     assert leadline(*words, tmp_path / "twice", "--keep", "0", "--overwrite").code == 0
+
+
+@pytest.mark.parametrize("form", ["png16", "npz"])
+def test_a_run_that_is_killed_at_its_very_end_goes_on(leadline, clip, tmp_path, monkeypatch, form):
+    """Power fails just before the summary is written: all that the files are made from is still there."""
+    words = ("video", clip, "--format", form, "--output", tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(video_results, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert leadline(*words).code == 130
+    asked = []
+    monkeypatch.setattr(SteadyDepth, "steady", lambda _, frames, state: asked.append(state.done) or iter(()))
+    assert leadline(*words).code == 0
+    assert asked == [COUNT]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("summary.json", "film.mp4"),
+        "depth" if form == "png16" else "depth.npz",
+    }
+    assert not list((tmp_path / "out").rglob("*.pfm"))
+
+
+def test_damaged_state_of_a_stopped_run_starts_anew(tmp_path):
+    request = {"model": "x"}
+    progress = VideoProgress([0.1], [0.2], [0.3], [0], "metric")
+    (tmp_path / "depth").mkdir()
+    write_pfm(tmp_path / "depth" / "0.pfm", np.ones((3, 4), np.float32))
+    video_results._save(tmp_path, request, SteadyState(1, fused=np.ones((3, 4), np.float32)), progress)
+    whole = (tmp_path / "unfinished.npz").read_bytes()
+    assert video_results._resume(tmp_path, request, ("0",))[0].done == 1
+    assert video_results._resume(tmp_path, request, ("1",))[0].done == 0  # its file is not there
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for at in rng.integers(len(whole), size=3):
+            damaged[at] = rng.integers(256)
+        (tmp_path / "unfinished.npz").write_bytes(damaged)
+        assert video_results._resume(tmp_path, request, ("0",))[0].done in (0, 1)
+
+
+def test_an_archive_larger_than_the_disk_allows_needs_no_unpacked_copy(tmp_path):
+    """Flat depth packs a thousandfold: a file of its unpacked size is never made."""
+    paths = [tmp_path / f"{index}.pfm" for index in range(4)]
+    for path in paths:
+        write_pfm(path, np.full((200, 300), 2.0, np.float32))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+        video_results._write_archive(tmp_path / "depth.npz", paths, ["a", "b", "c", "d"], None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    with np.load(tmp_path / "depth.npz") as archive:
+        assert archive["depth"].shape == (4, 200, 300)
+        assert (archive["depth"] == 2.0).all()
 
 
 def test_a_film_with_a_cut(leadline, frames, tmp_path):

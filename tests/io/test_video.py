@@ -185,6 +185,52 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, film):
         open_frames(film).load(70)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".ts"])
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile 'other.ts'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/other.ts\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_a_playlist_opens_no_other_file(tmp_path, monkeypatch, playlist, suffix):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(12)]
+    assert len(open_frames(write_film(tmp_path / "other.ts", noise, codec="mpeg2video"))) == 12
+    (tmp_path / f"list{suffix}").write_text(playlist)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="FFmpeg decodes at list"):
+        open_frames(f"list{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        *(("a.mov", "mpeg4"), ("a.mkv", "mpeg4"), ("a.mpg", "mpeg2video"), ("a.ts", "mpeg2video"), ("a.flv", "flv")),
+        *(("a.wmv", "wmv2"), ("a.3gp", "mpeg4"), ("a.webm", "libvpx"), ("a.gif", "gif"), ("a.mjpeg", "mjpeg")),
+    ],
+)
+def test_common_containers(tmp_path, name, codec):
+    if codec not in av.codecs_available:
+        pytest.skip(f"PyAV comes without {codec}")
+    form = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, form
+        rng = np.random.default_rng(0)
+        for pixels in (rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(12)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=form)))
+        container.mux(stream.encode())
+    assert open_frames(tmp_path / name).load(1)[0].pixels.shape == (48, 64, 3)
+
+
+def test_frames_of_absurd_size_are_refused_before_they_are_decoded(film, monkeypatch):
+    monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
+    with pytest.raises(InputError, match=r"at most 3071 pixels a frame .*, got 64x48"):
+        open_frames(film)
+
+
 def test_sound_alone_is_no_film(tmp_path):
     with av.open(str(tmp_path / "a.mkv"), "w") as sound:
         stream = sound.add_stream("pcm_s16le", rate=8000, layout="mono")

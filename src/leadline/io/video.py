@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from leadline.errors import InputError, MissingExtraError
 from leadline.io.atomic import atomic_write
 from leadline.io.files import read_bytes
+from leadline.io.image_header import MAX_PIXELS
 from leadline.io.images import decode_image, to_8bit
 from leadline.io.pair_files import IMAGE_SUFFIXES, is_many, left_out, list_images, short_names
 
@@ -23,6 +24,11 @@ VIDEO_SUFFIXES: Final = (
     *(".wmv", ".flv", ".3gp", ".ogv", ".mjpeg", ".mjpg", ".gif", ".h264", ".h265", ".hevc"),
 )
 """Files that are taken for films, in lower case."""
+_CONTAINERS: Final = (
+    *("mov", "avi", "matroska", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "mjpeg", "mjpeg_2000", "gif"),
+    *("h264", "hevc", "m4v", "ivf"),
+)
+"""Demuxers of FFmpeg that may read a film: none of a playlist, which names other files and addresses to be opened."""
 _CLOCK: Final = 1000
 """Ticks a second of films that are written."""
 _SEEK_FROM: Final = 32
@@ -247,13 +253,19 @@ class FilmFrames:
         """PyAV's container and video stream."""
         av = _pyav(self.path)
         try:
-            container = av.open(self.source)
+            container = av.open(self.source, container_options={"format_whitelist": ",".join(_CONTAINERS)})
         except (av.error.FFmpegError, OSError) as error:
             raise self._undecodable(str(getattr(error, "strerror", None) or error).lower()) from error
         # A cover is stored as a film of one image.
         streams = [stream for stream in container.streams.video if not _is_cover(av, stream)]
         if not streams:
             raise self._undecodable("a file without moving images")
+        height, width = (getattr(streams[0].codec_context, side, 0) for side in ("height", "width"))
+        if height * width > MAX_PIXELS:
+            raise InputError(
+                f"expected a film of at most {MAX_PIXELS} pixels a frame at {self.path}, got {width}x{height}; make it "
+                "smaller"
+            )
         streams[0].thread_type = "AUTO"
         return container, streams[0]
 

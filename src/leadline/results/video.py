@@ -106,7 +106,7 @@ def estimate_video(
         OutputError: If a file cannot be written.
     """
     place = make_output_folder(folder / DEPTH_FOLDER)
-    state, progress = _resume(folder, request)
+    state, progress = _resume(folder, request, frames.names)
     notes = list[str]()
     advance(state.done)
     begun = time.perf_counter() - progress.seconds
@@ -181,17 +181,20 @@ def finish_video(
         _write_archive(folder / ARCHIVE, paths, names, times_s)
     elif form == "png16":
         told |= _write_pngs(paths, kind, (float(least), float(most)))
-    if form != "pfm":
-        for path in paths:
-            path.unlink()
-    if form == "npz":
-        shutil.rmtree(folder / DEPTH_FOLDER, ignore_errors=True)
     return told, tuple(notes)
 
 
 def finish_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    """Writes summary.json, which says that the folder is finished, and removes what only a resumed run needs."""
+    """Writes summary.json, which says that the folder is finished, and removes what only a resumed run needs.
+
+    In this order: a run that is killed in between finds everything that it needs to go on, or is finished.
+    """
     write_json(folder / SUMMARY_FILE, summary)
+    if summary["format"] != "pfm":
+        for path in (folder / DEPTH_FOLDER).glob("*.pfm"):
+            path.unlink()
+    if summary["format"] == "npz":
+        shutil.rmtree(folder / DEPTH_FOLDER, ignore_errors=True)
     (folder / _STATE).unlink(missing_ok=True)
 
 
@@ -213,23 +216,19 @@ def _write_pngs(paths: Iterable[Path], kind: str, limits: tuple[float, float]) -
 
 
 def _write_archive(path: Path, paths: Sequence[Path], names: Sequence[str], times_s: Sequence[float] | None) -> None:
-    """depth.npz with depth (frames, height, width), names and times, written through a file: memory holds one frame."""
+    """depth.npz with depth (frames, height, width), names and times, frame by frame: memory holds one."""
     height, width = read_pfm(paths[0]).shape
-    stack = path.with_name(f".{path.name}.stack.part")
-    try:
-        array = np.lib.format.open_memmap(stack, "w+", np.float32, (len(paths), height, width))
-        for number, part in enumerate(paths):
-            array[number] = read_pfm(part)
-        array.flush()
-        del array
-        with atomic_write(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(stack, "depth.npy")
-            for name, values in (("names", np.array(names)), ("times_s", times_s)):
-                if values is not None:
-                    with archive.open(f"{name}.npy", "w") as entry:
-                        np.lib.format.write_array(entry, np.asarray(values))
-    finally:
-        stack.unlink(missing_ok=True)
+    stored = np.dtype("<f4")
+    header = {"descr": stored.str, "fortran_order": False, "shape": (len(paths), height, width)}
+    with atomic_write(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("depth.npy", "w", force_zip64=True) as entry:
+            np.lib.format.write_array_header_1_0(entry, header)
+            for part in paths:
+                entry.write(read_pfm(part).astype(stored).tobytes())
+        for name, values in (("names", np.array(names)), ("times_s", times_s)):
+            if values is not None:
+                with archive.open(f"{name}.npy", "w") as entry:
+                    np.lib.format.write_array(entry, np.asarray(values))
 
 
 def _beside(
@@ -265,10 +264,10 @@ def _save(folder: Path, request: Mapping[str, Any], state: SteadyState, progress
         np.savez(stream, **cast("dict[str, Any]", arrays))
 
 
-def _resume(folder: Path, request: Mapping[str, Any]) -> tuple[SteadyState, VideoProgress]:
-    """The state of an unfinished run of this very request; a fresh one if there is none."""
+def _resume(folder: Path, request: Mapping[str, Any], names: Sequence[str]) -> tuple[SteadyState, VideoProgress]:
+    """The state of an unfinished run of this very request; a fresh one if there is none, or its files are not whole."""
     try:
-        with np.load(folder / _STATE, allow_pickle=False) as found:
+        with (folder / _STATE).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
         told: dict[str, Any] = json.loads(str(arrays.pop("told")))
         if {key: told.pop(key, None) for key in request} != json.loads(json.dumps(dict(request))):
@@ -276,9 +275,14 @@ def _resume(folder: Path, request: Mapping[str, Any]) -> tuple[SteadyState, Vide
         last = (arrays["last"], arrays["raw_last"]) if "last" in arrays else None
         overlap = tuple(arrays["overlap"]) if "overlap" in arrays else ()
         state = SteadyState(told.pop("done"), overlap, arrays.get("fused"), arrays.get("confidence"), last)
-        return state, VideoProgress(**told)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        progress = VideoProgress(**told)
+        if {state.done} != {len(values) for values in (progress.changes, progress.raw_changes, progress.spreads)}:
+            raise ValueError("frames without their figures")
+        for name in names[: state.done]:
+            read_pfm(folder / DEPTH_FOLDER / f"{name}.pfm")
+    except Exception:  # zipfile and numpy raise a dozen kinds on damaged files
         return SteadyState(), VideoProgress()
+    return state, progress
 
 
 def remove_video(folder: Path) -> None:

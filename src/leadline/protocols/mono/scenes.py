@@ -1,9 +1,7 @@
 """Finding and loading single images with depth, as RGB-D cameras give them."""
 
-import io
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,6 +14,7 @@ from leadline.geometry.camera import Pinhole
 from leadline.io.calib_values import ImageSize, numbers, pinhole
 from leadline.io.files import read_bytes
 from leadline.io.images import decode_image, read_image
+from leadline.io.npz import read_npz
 from leadline.maps import DepthMap
 from leadline.samples import DepthSample
 
@@ -172,12 +171,7 @@ def _read_depth(path: Path, samples_per_m: float) -> Float32[np.ndarray, "h w"]:
 
 def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h2 w2"]]:
     """Image, and metres, 0 where unknown."""
-    arrays: Mapping[str, np.ndarray]
-    try:
-        with np.load(io.BytesIO(read_bytes(path, "an archive of image and depth")), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("rgb", "depth")}
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"expected an .npz archive with arrays rgb and depth, got another file in {path}") from error
+    arrays = read_npz(path, ("rgb", "depth"), "an .npz archive with arrays rgb and depth")
     image, depth = arrays["rgb"], arrays["depth"]
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or depth.dtype.kind != "f" or depth.ndim != 2:
         raise InputError(
