@@ -201,3 +201,14 @@ def test_monodepth_says_both_views_at_four_scales():
     assert found[0].inverse_depth.shape == (1, 1, 64, 96)
     assert [tuple(scale.shape) for scale in found[1]] == [(1, 2, 64 // n, 96 // n) for n in (8, 4, 2, 1)]
     assert all(((scale > 0) & (scale < 0.3)).all() for scale in found[1])
+
+
+def test_monodepth_of_one_view_is_never_farther_than_a_thousand_times_its_nearest():
+    model = MonoDepth(views=1)
+    found = model.disparities(torch.rand(1, 3, 64, 96))
+    assert [tuple(scale.shape) for scale in found] == [(1, 1, 64 // n, 96 // n) for n in (8, 4, 2, 1)]
+    for bias, wanted in ((-200.0, 0.0003), (200.0, 0.3)):
+        torch.nn.init.constant_(model.heads[-1].logit.bias, bias)
+        with torch.inference_mode():
+            disparity = model(torch.rand(1, 3, 64, 96)).inverse_depth
+        torch.testing.assert_close(disparity, torch.full_like(disparity, wanted))

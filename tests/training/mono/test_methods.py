@@ -170,6 +170,12 @@ def test_metres_want_a_network_that_says_them(model, images: Path):
 def test_pairs_want_a_network_that_says_both_views(pairs: Path):
     with pytest.raises(InputError, match="expected the network monodepth for method: monodepth, got eigen"):
         LeftRightMono(MonoDepthRecipe(model="eigen", data=str(pairs), validation=str(pairs)))
+    with pytest.raises(InputError, match="expected a network of 2 views to learn from pairs, got 1"):
+        LeftRightMono(
+            MonoDepthRecipe(
+                model="monodepth", model_options={"views": 1}, data=str(pairs), validation=str(pairs), compile=False
+            )
+        )
 
 
 @pytest.mark.parametrize("name", ["mono-eigen", "mono-monodepth"])

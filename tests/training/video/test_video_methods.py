@@ -16,6 +16,7 @@ from leadline.models.mono.monodepth import MonoDepth
 from leadline.models.pose import PosePrediction
 from leadline.ops import se3_exponential
 from leadline.tasks import task_of_method
+from leadline.training.learner import DivergedError
 from leadline.training.recipe import learner_type, load_recipe
 from leadline.training.run import train, validate
 from leadline.training.video.learner import VideoLearner
@@ -85,9 +86,15 @@ def test_a_tiny_sequence_teaches_its_depth(name, changes, street: Street, tmp_pa
     checkpoint = train(recipe, tmp_path, validated=False)
     learner.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     after = loss_of(learner, monkeypatch), median_abs_rel(learner.averaged, street)
-    print(before, after)
     assert after[0] < 0.8 * before[0]
     assert after[1] < 0.7 * before[1]
+    if learner.pose is not None:
+        # The next camera sees points moved by the opposite of its step, in an unknown unit.
+        views = frames(street)[5:8]
+        views = [views[1], views[0], views[2]] if name == "video-sfmlearner" else views[1:]
+        with torch.inference_mode():
+            moved = learner.pose.eval()(*views).twist[0, -1, :3].numpy()
+        assert moved @ -STEP_M > 0.9 * np.linalg.norm(moved) * np.linalg.norm(STEP_M)
 
 
 def test_true_depth_and_motion_cost_least(street: Street):
@@ -191,6 +198,18 @@ def test_both_sources_are_learned_from_together(street: Street):
     sum(terms.values()).backward()
     assert all(weight.grad is not None for weight in learner.pose.parameters())
     assert all(weight.grad is not None for weight in learner.model.parameters())
+
+
+def test_a_pose_network_with_a_gradient_that_is_not_finite_ends_the_run(street: Street):
+    recipe = toy_recipe("video-monodepth2", street)
+    learner = learner_type(recipe)(recipe)
+    optimizer = torch.optim.SGD(learner.pose.parameters(), 1.0)
+    for weight in learner.pose.parameters():
+        weight.grad = torch.zeros_like(weight)
+    learner.on_before_optimizer_step(optimizer)
+    next(learner.pose.parameters()).grad[:] = math.nan
+    with pytest.raises(DivergedError, match="expected finite gradients"):
+        learner.on_before_optimizer_step(optimizer)
 
 
 @pytest.mark.parametrize("name", ["video-monodepth2", "video-sfmlearner"])

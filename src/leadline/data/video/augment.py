@@ -21,14 +21,14 @@ class VideoAugmentation:
         log2_scale: The frames are enlarged by 2 to the power of a value drawn from this range, relative to the scale at
             which the crop is as large a part of the frame as its shape allows; at least 0.
         flip_columns: Probability of mirroring left and right.
-        reverse: Probability of reversing time.
+        reverse: Probability of reversing time; the motion of a camera that mostly drives forward is learned later then.
         photometric: Probability of changing light and colour.
     """
 
     crop: tuple[int, int] = (192, 640)
     log2_scale: tuple[float, float] = (0.0, 0.2)
     flip_columns: float = 0.5
-    reverse: float = 0.5
+    reverse: float = 0.0
     photometric: float = 0.5
 
     def __post_init__(self) -> None:
