@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_extras_bring_what_they_promise():
     assert {"torch", "lightning", "onnx", "scikit-image"} <= of_extra("train")
     assert {"pytest", "hypothesis", "beartype"} | of_extra("train") <= of_extra("test")
     assert {"ruff", "basedpyright", "import-linter", "sphinx"} | of_extra("test") <= of_extra("dev")
+
+
+def test_no_version_of_torch_is_allowed_whose_weights_only_runs_code():
+    """CVE-2025-32434: until 2.5.1, `torch.load(weights_only=True)` runs code from a file."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = [Requirement(line) for lines in extras.values() for line in lines]
+    wanted = [requirement for requirement in found if requirement.name == "torch"]
+    assert len(wanted) == 2  # for training, and for external networks
+    for requirement in wanted:
+        for version in ("1.13.0", "2.0.0", "2.4.1", "2.5.0", "2.5.1"):
+            assert not requirement.specifier.contains(version), requirement
+        assert requirement.specifier.contains("2.6.0")
+
+
+def test_licence_and_notice_come_with_the_package():
+    names = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license-files"]
+    assert names == ["LICENSE", "NOTICE"]
+    assert all((ROOT / name).is_file() for name in names)
 
 
 def test_constraints_pin_every_requirement_within_its_range():

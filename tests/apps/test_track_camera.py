@@ -68,6 +68,18 @@ def test_an_unknown_camera_and_a_still_one_are_told_of(leadline, clip, texture, 
     assert read_trajectory(clip / "s" / "trajectory_tum.txt").length_m == 0.0
 
 
+@pytest.mark.parametrize("views", [("left",), ("left", "right")])
+def test_the_threads_are_those_asked_for(leadline, clip, monkeypatch, views):
+    given = []
+    monkeypatch.setattr(cv2, "setNumThreads", given.append)
+    words = ("track-camera", *(clip / view for view in views), "--focal-px", FOCAL_PX, "--flow-model", "dis")
+    words += ("--model", "sgbm", "--baseline-m", BASELINE_M) if len(views) == 2 else ()
+    done = leadline(*words, "--threads", "1000000", "--output", clip / "a")
+    assert (done.code, "expected at most" in done.one_line) == (2, True)
+    assert leadline(*words, "--threads", "3", "--output", clip / "a").code == 0
+    assert given == [3] * len(views)
+
+
 def test_what_has_no_path_is_refused(leadline, clip, write_image):
     done = leadline("track-camera", str(clip / "left" / "0*.png"), "--fov", "60", "--output", clip / "a")
     assert (done.code, "at least two frames" in done.one_line) == (2, True)

@@ -60,6 +60,7 @@ def test_an_unknown_method_is_refused(recipe):
         (MINIMAL + "augmentation: {crop: [64]}\n", "crop, got"),
         ("model: leadline-fast\n", "missing among data, validation"),
         (MINIMAL + "steps: 0\n", "steps of at least 1"),
+        (MINIMAL + "workers: 1000000\n", "workers from 0 to 256"),
         (MINIMAL + "learning_rate: 0\n", "positive learning_rate"),
         ("- a\n", "keys and values, got list"),
         ("a: [\n", "recipe in YAML"),

@@ -63,8 +63,9 @@ class Recipe:
         """Refuses what cannot be trained."""
         for name in ("steps", "batch_size", "epoch_steps", "validate_epochs", "decay_steps"):
             require_range(self, name, least=1)
-        for name in ("warmup_steps", "workers", "validation_pairs", "weight_decay"):
+        for name in ("warmup_steps", "validation_pairs", "weight_decay"):
             require_range(self, name, least=0)
+        require_range(self, "workers", least=0, most=_MOST_WORKERS)
         require_range(self, "seed", least=0, most=_LARGEST_SEED)
         require_range(self, "ema_decay", least=0, most=1)
         if not 0.0 < self.learning_rate < math.inf:
@@ -180,6 +181,7 @@ _DEFAULT_METHOD = "stereo"
 _LARGEST = 10**300
 """Whole numbers beyond it have no float."""
 _LARGEST_SEED = 2**32 - 1
+_MOST_WORKERS = 256
 """Largest seed that numpy takes."""
 _FOLDERS = {"recipe": "leadline.training.recipes", "plan": "leadline.training.ablation.plans"}
 

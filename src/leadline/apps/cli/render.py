@@ -6,11 +6,14 @@ from typing import Final, Literal
 from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.sizes import parse_size
 from leadline.errors import InputError
+from leadline.io.image_header import MAX_PIXELS
 from leadline.io.images import write_image
 
 _SHEET_PAIRS: Final = 8
 _SHEET_IMAGES: Final = 24
 _SMALLEST_PX: Final = 32
+_MOST_SAMPLES: Final = 10**8
+_MOST_WORKERS: Final = 256
 
 
 def stereo_render(
@@ -98,6 +101,11 @@ def _checked(count: int, seed: int, workers: int, size: str) -> tuple[int, int]:
     if count < 1 or seed < 0 or workers < 0:
         raise InputError(
             f"expected --count of at least 1, --seed and --workers of at least 0, got {count}, {seed} and {workers}"
+        )
+    if count > _MOST_SAMPLES or workers > _MOST_WORKERS or height * width > MAX_PIXELS:
+        raise InputError(
+            f"expected --count of at most {_MOST_SAMPLES}, --workers of at most {_MOST_WORKERS} and a --size of at "
+            f"most {MAX_PIXELS} pixels, got {count}, {workers} and {width}x{height}"
         )
     if min(height, width) < _SMALLEST_PX:
         raise InputError(f"expected images of at least {_SMALLEST_PX} px a side, got --size {size}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import cv2
 import numpy as np
@@ -84,12 +84,15 @@ def track_camera(
             raise InputError("expected no baseline for one view, got one; leave it out or name the right view's frames")
         if flow_model not in FLOW_NAMES:
             raise InputError(f"expected one of {', '.join(FLOW_NAMES)} as the flow of one view, got {flow_model!r}")
-        found = _one_view(left, CameraSource(focal_px, fov, calibration), flow_model)
+        flow = cast("ClassicalFlow", load_model(flow_model, "flow", threads=threads))
+        found = _one_view(left, CameraSource(focal_px, fov, calibration), flow)
     else:
         given = RigGiven(calibration, length_unit(translation_unit, None), focal_px, fov, baseline_m)
         if calibration is None and baseline_m is None:
             raise InputError("expected the cameras, got none; give --calibration FILE, or --focal-px and --baseline-m")
-        method = SceneFlowMethod(load_model(model, "stereo", threads=threads), load_model(flow_model, "flow"))
+        method = SceneFlowMethod(
+            load_model(model, "stereo", threads=threads), load_model(flow_model, "flow", threads=threads)
+        )
         found = _two_views(left, open_frames(right, fps), RigMaker(given), method)
     notes = tuple(dict.fromkeys((*left.notes, *found.notes)))
     say(f"note: {with_options(note)}" for note in notes)
@@ -126,7 +129,7 @@ class _Path:
     notes: tuple[str, ...]
 
 
-def _one_view(frames: FrameSequence, source: CameraSource, flow_model: str) -> _Path:
+def _one_view(frames: FrameSequence, source: CameraSource, flow: ClassicalFlow) -> _Path:
     first = frames.load(0)[0].pixels
     height, width = first.shape[:2]
     camera = source.camera(frames.files(0)[0], height, width)
@@ -135,7 +138,7 @@ def _one_view(frames: FrameSequence, source: CameraSource, flow_model: str) -> _
         camera = CameraSource(fov_deg=_USUAL_FOV_DEG).camera(frames.files(0)[0], height, width)
         notes += (f"no focal length is known: {camera.source} is taken; give focal_px, fov_deg or a calibration",)
     assert camera.camera is not None, "a field of view gives a camera"
-    method, odometry = ClassicalFlow(flow_model), Odometry(camera.camera)
+    odometry = Odometry(camera.camera)
     before: UInt8[np.ndarray, "h w"] | None = None
     for number, pixels in enumerate(_watched(frames)):
         grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -143,7 +146,7 @@ def _one_view(frames: FrameSequence, source: CameraSource, flow_model: str) -> _
             if grey.shape != before.shape:
                 raise InputError(f"expected frames of one size, got another at {frames.names[number]}; resize it")
             try:
-                odometry.add(before, grey, method.one_way(before, grey), method.one_way(grey, before))
+                odometry.add(before, grey, flow.one_way(before, grey), flow.one_way(grey, before))
             except InputError as error:
                 raise InputError(f"{error} ({frames.names[number - 1]} and {frames.names[number]})") from error
         before = grey
