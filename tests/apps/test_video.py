@@ -204,3 +204,12 @@ def test_one_frame_is_said_to_be_one(leadline, clip, tmp_path):
     done = leadline("video", str(clip / "1[0]*.png"), "--output", tmp_path / "out")
     assert done.code == 0, done.err
     assert "one frame alone" in done.err
+
+
+def test_mono_of_a_film_is_this(leadline, frames, tmp_path):
+    write_film(tmp_path / "a.mp4", frames[:4])
+    done = leadline("mono", tmp_path / "a.mp4", "--output", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 4
+    done = leadline("mono", tmp_path / "a.mp4", "--fov", "60", "--output", tmp_path / "other")
+    assert (done.code, "got the film" in done.one_line) == (2, True)

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.apps.cli.sources import zoo_options
+from leadline.apps.cli.video import video
 from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
@@ -16,6 +17,7 @@ from leadline.io.images import read_image
 from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
 from leadline.io.ply import Axes
+from leadline.io.video import is_film
 from leadline.loading import load_model
 from leadline.models.zoo import DiffusionOptions
 from leadline.results.mono import MONO_FILES, write_mono_result
@@ -74,7 +76,7 @@ def mono(
     goes into a folder of its own, finished ones are skipped, and one that fails does not stop the others.
 
     Args:
-        images: Images, folders or quoted patterns.
+        images: Images, folders or quoted patterns; or one film, which `leadline video` does.
         model: Bundled network, ONNX file of ours, card file (.yaml) of another ONNX network, or a network of the zoo
             (leadline[zoo]), such as depth-anything-v2-small.
         focal_px: Focal length in pixels of the images; from their EXIF data if nothing is given.
@@ -101,6 +103,17 @@ def mono(
     """
     if not images:
         raise InputError("expected at least one image, folder or pattern, got none")
+    if len(images) == 1 and is_film(images[0]):
+        if mesh or any(
+            option is not None for option in (focal_px, fov, calibration, scale_from, steps, ensemble, seed)
+        ):
+            raise InputError(
+                f"expected images for cameras, scales, meshes and diffusion, got the film {images[0]}; leave those "
+                "options out, or save its frames as images, such as by ffmpeg -i FILM FRAME_%06d.png"
+            )
+        say(("note: a film gets the depth that `leadline video` gives, steadied",))
+        own = {"source": source, "accept_licence": accept_licence, "threads": threads, "provider": provider}
+        return video(images[0], model=model, output=output, overwrite=overwrite, **own)
     limits = CloudLimits(min_confidence, max_depth)
     scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
     camera = CameraSource(focal_px, fov, calibration)

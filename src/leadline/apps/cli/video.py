@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from leadline.apps.cli.batch import say
+from leadline.apps.cli.sources import zoo_options
 from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
 from leadline.io.owned import owned_folder
@@ -52,6 +53,8 @@ def video(
     overlap: int = SteadyOptions.overlap,
     keep: float = SteadyOptions.keep,
     fps: float | None = None,
+    source: list[str] | None = None,
+    accept_licence: bool = False,
     threads: int | None = None,
     provider: Provider = "cpu",
     output: Path = Path("leadline-output"),
@@ -77,6 +80,8 @@ def video(
         overlap: Frames that two windows share.
         keep: Weight of the past where a point is found again; 0 fuses nothing.
         fps: Frames a second of images, for the film; 25 if absent. Films have times of their own.
+        source: Folder with the files of a zoo network, or NAME=FOLDER; from the hub or its cache if absent.
+        accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
         output: Output folder.
@@ -85,7 +90,8 @@ def video(
     name = model or (DEFAULT_MONO_MODEL if right is None else DEFAULT_MODEL)
     options = SteadyOptions(window=window, overlap=overlap, keep=keep)
     clip = _Clip(open_frames(frames, fps), None if right is None else open_frames(right, fps))
-    asked = {"model": name, "format": format, "fps": fps, **asdict(options)}
+    zoo = zoo_options([name], source or (), accept_licence)[name]
+    asked = {"model": name, "format": format, "fps": fps, **asdict(options), **zoo}
     request = describe_request(clip.files, asked)
     if is_finished(output, request) and not overwrite:
         say((f"note: {output} is finished and skipped",))
@@ -96,7 +102,7 @@ def video(
             "folder, or overwrite it"
         )
     say(f"note: {with_options(line)}" for line in clip.notes)
-    method = load_model(name, "mono" if right is None else "stereo", threads=threads, provider=provider)
+    method = load_model(name, "mono" if right is None else "stereo", threads=threads, provider=provider, **zoo)
     with owned_folder(output):
         if overwrite:
             remove_video(output)
