@@ -19,6 +19,7 @@ NOTHING_TO_SHOW = {
     "leadline.data.stereo.prior": "a torch stream over another stream",
     "leadline.data.synthetic.motion_truth": "needs a traced scene; leadline.data.synthetic.flow gives one",
     "leadline.io.hdf5": "reads a form that nothing here writes; h5py is no requirement",
+    "leadline.data.workers": "ends processes, of which an example starts none",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
         (

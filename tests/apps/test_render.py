@@ -1,8 +1,13 @@
 """`leadline render`: shards to train on, scenes to evaluate on."""
 
+import os
 import resource
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,3 +163,43 @@ def test_workers_on_a_full_disk_end_with_one_line(tmp_path, format):
     assert "file too large" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def processes_of(leader):
+    """Living processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to list processes")
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_workers_end_with_a_killed_rendering(tmp_path, number):
+    """Each shard would keep a worker busy for minutes."""
+    words = ["--count", "100000", "--seed", "1", "--size", "96x64", "--workers", "2", "--output", str(tmp_path / "out")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "leadline", "render", "stereo", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120.0
+        while len(list((tmp_path / "out").glob(".*.part"))) < 2:
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        run.send_signal(number)
+        deadline = time.monotonic() + 20.0
+        while processes_of(run.pid):
+            assert time.monotonic() < deadline, "processes outlive the rendering"
+            time.sleep(0.1)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert run.returncode == -number

@@ -15,6 +15,7 @@ from torch import Tensor, distributed, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from leadline.data.workers import end_with_this_process
 from leadline.errors import LeadlineError
 from leadline.io.remote import is_remote, local_shards
 from leadline.models.checkpoint import current_name
@@ -23,7 +24,6 @@ from leadline.training.interruption import check_interruption, listen_again
 from leadline.training.processes import process_count, process_rank
 from leadline.training.recipe import Recipe, resolved
 from leadline.training.time_budget import TimeBudget
-from leadline.training.workers import end_with_this_process
 
 
 class DivergedError(LeadlineError):

@@ -21,6 +21,7 @@ from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
 from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
+from leadline.data.workers import end_with_this_process
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
@@ -243,15 +244,20 @@ def _map(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int) -
         yield from map(render, tasks)
         return
     # Spawned, not forked: the progress display runs a thread.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks)), _start_worker) as pool:
+    number, watch = min(workers, len(tasks)), (end_with_this_process(),)
+    with multiprocessing.get_context("spawn").Pool(number, _start_worker, watch) as pool:
         yield from pool.imap_unordered(render, tasks)
         # Leaving the block ends workers by a signal, which one that waits for its next task may miss.
         pool.close()
         pool.join()
 
 
-def _start_worker() -> None:
-    """Leaves Ctrl-C to the parent; when that ends a worker, the worker still removes its unfinished file."""
+def _start_worker(watch: Callable[[int], None]) -> None:
+    """Leaves Ctrl-C to the parent; when that ends a worker, the worker still removes its unfinished file.
+
+    A parent that is killed ends its workers as well: they would go on for hours.
+    """
+    watch(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     cv2.setNumThreads(1)

@@ -22,7 +22,7 @@ def end_with_this_process() -> Any:  # noqa: ANN401 - what torch's DataLoader ta
     return partial(_watch, _alive[0][0])
 
 
-def _watch(reader: Connection, worker: int) -> None:
+def _watch(reader: Connection, _: int) -> None:
     threading.Thread(target=_end_after, args=(reader,), daemon=True).start()
 
 
