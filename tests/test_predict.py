@@ -10,7 +10,7 @@ import pytest
 
 import leadline
 from leadline.errors import InputError
-from leadline.predict import as_image
+from leadline.predict import _frames, as_image
 
 TEXTURE = np.random.default_rng(3).integers(0, 256, (48, 87, 3), dtype=np.uint8)
 LEFT, RIGHT = TEXTURE[:, :80].copy(), TEXTURE[:, 7:].copy()
@@ -123,6 +123,22 @@ def test_the_package_is_a_command():
     done = subprocess.run([sys.executable, "-m", "leadline", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == leadline.__version__
     assert (Path(leadline.__file__).parent / "py.typed").is_file()
+
+
+def test_frames_that_are_none_are_refused_in_one_line():
+    grey = list(leadline.video([LEFT[..., 0]] * 2))
+    rgb = list(leadline.video([np.dstack([LEFT[..., 0]] * 3)] * 2))
+    for one, other in zip(grey, rgb, strict=True):
+        np.testing.assert_array_equal(one.depth, other.depth)
+    for odd, message in (
+        (3.5, "as frames, got float"),
+        (LEFT[..., 0], "as frames, got ndarray"),
+        ([LEFT, None], "as frame 1, got None"),
+        ([LEFT.astype(np.float32)], "for frame 0, got float32"),
+        ([LEFT[:0]], r"pixels in frame 0, got shape \(0, 80, 3\)"),
+    ):
+        with pytest.raises(InputError, match=message):
+            list(_frames(odd))
 
 
 def test_flow_takes_files_and_arrays(files):

@@ -177,7 +177,7 @@ def _images(first: object, second: object, names: tuple[str, str]) -> tuple[np.n
 
 
 def video(
-    frames: Iterable[UInt8[np.ndarray, "h w 3"]] | Path | str,
+    frames: Iterable[object] | Path | str,
     model: str | Path = DEFAULT_MONO_MODEL,
     options: SteadyOptions | None = None,
     threads: int | None = None,
@@ -185,7 +185,8 @@ def video(
     """Depth of each frame of a film that does not flicker, as `leadline.runtime.steady` says.
 
     Args:
-        frames: RGB arrays of one size; or a film (leadline[video]), a folder or a pattern such as "frames/*.png".
+        frames: RGB or grey arrays of one size; or a film (leadline[video]), a folder or a pattern such as
+            "frames/*.png".
         model: As for `load_model`: any model for single images.
         options: Windows and fusion; the defaults if absent.
         threads: Threads to use; all processors if absent.
@@ -194,10 +195,23 @@ def video(
     Raises:
         InputError: If the frames cannot be read or differ in size, or there is no such model.
     """
-    images = (frame.pixels for frame in open_frames(frames)) if isinstance(frames, str | Path) else frames
+    images = (frame.pixels for frame in open_frames(frames)) if isinstance(frames, str | Path) else _frames(frames)
     method = _kept(str(model), _stamp(model), "mono", (("threads", threads),))
     for found in SteadyDepth(method, options).steady(images):
         yield cast(DepthMap, found.depth)
+
+
+def _frames(frames: object) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The frames that a caller gives, each checked."""
+    if not isinstance(frames, Iterable) or (isinstance(frames, np.ndarray) and frames.ndim < 3):
+        raise InputError(
+            f"expected 8-bit RGB arrays, a film or a folder as frames, got {type(cast(object, frames)).__name__}"
+        )
+    for number, frame in enumerate(cast("Iterable[object]", frames)):
+        image = as_image(frame, f"frame {number}")
+        if 0 in image.shape:
+            raise InputError(f"expected pixels in frame {number}, got shape {image.shape}; leave it out")
+        yield image if image.ndim == 3 else np.dstack([image] * 3)
 
 
 def _stamp(model: str | Path) -> tuple[int, int] | None:

@@ -51,6 +51,12 @@ def test_a_summary_of_something_else_is_not_finished(images, text):
     assert not is_finished(images / "out", describe_request([images / "a.png"], {}))
 
 
+def test_a_summary_of_a_hundred_thousand_lists_is_not_finished(images):
+    finish(images / "out", request := describe_request([images / "a.png"], {"model": "m"}))
+    (images / "out" / "summary.json").write_text("[" * 100_000)
+    assert not is_finished(images / "out", request)
+
+
 def test_what_is_left_of_a_batch(images):
     requests = {name: describe_request([images / f"{name}.png"], {"model": "m"}) for name in ("a", "b")}
     assert unfinished(images / "out", requests, False, "images") == (["a", "b"], ())

@@ -184,6 +184,31 @@ def test_a_million_threads_are_refused() -> None:
     assert ModelOptions(threads=64).threads == 64
 
 
+_COUNTS = """
+import numpy as np
+from leadline.errors import InputError
+from leadline.runtime.onnx_session import require_threads
+from leadline.runtime.steady import SteadyOptions
+for number in (float("nan"), float("inf"), 1.5, "9", [2], True):
+    takes = require_threads, lambda n: SteadyOptions(window=n), lambda n: SteadyOptions(overlap=n)
+    for take in takes:
+        try:
+            take(number)
+        except InputError as error:
+            assert "whole number" in str(error), error
+        else:
+            raise SystemExit(f"taken: {number!r}")
+require_threads(np.int64(2))
+SteadyOptions(window=np.int64(9))
+"""
+
+
+def test_counts_that_are_no_whole_numbers_are_refused() -> None:
+    # Another process: here the annotations are checked, which users' programs do not do.
+    done = subprocess.run([sys.executable, "-c", _COUNTS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_largest_disparity_beyond_the_width_is_cut(toy_graph: Path) -> None:
     pair = ReadyPair(IMAGE, IMAGE, None, ())
     assert search_range(pair, 30, None)[0] == search_range(pair, 29, None)[0] == 29

@@ -59,7 +59,7 @@ def is_finished(folder: Path, request: Mapping[str, Any]) -> bool:
     """
     try:
         found: object = json.loads((folder / SUMMARY_FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     made_by = cast("dict[str, object]", found).get(_KEY) if isinstance(found, dict) else None
     return made_by == json.loads(json.dumps(request))[_KEY]

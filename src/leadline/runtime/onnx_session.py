@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 from leadline.errors import InputError
@@ -61,13 +62,15 @@ def require_threads(threads: int | None) -> None:
     Args:
         threads: The number; None for the default.
     Raises:
-        InputError: If it is neither.
+        InputError: If it is one of these, or no whole number.
 
     >>> require_threads(2)
     >>> require_threads(0)
     Traceback (most recent call last):
     leadline.errors.InputError: expected at least 1 thread, got 0
     """
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"expected a whole number of threads, got {threads!r}")
     if threads is not None and threads < 1:
         raise InputError(f"expected at least 1 thread, got {threads}")
     most = max(_MOST_THREADS_ANYWHERE, _MOST_THREADS_A_PROCESSOR * (os.cpu_count() or 1))

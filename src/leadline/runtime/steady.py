@@ -63,6 +63,9 @@ class SteadyOptions:
 
     def __post_init__(self) -> None:
         """Refuses windows that cannot overlap."""
+        for count in (self.window, self.overlap):
+            if isinstance(count, bool) or not isinstance(count, int | np.integer):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise InputError(f"expected whole numbers of frames as window and overlap, got {count!r}")
         if not 0 < self.overlap < self.window:
             raise InputError(f"expected an overlap from 1 to {self.window - 1} frames, got {self.overlap}")
         if not 0.0 <= self.keep < 1.0:

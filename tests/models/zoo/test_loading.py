@@ -175,6 +175,9 @@ def test_damaged_processing(save) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "NoImageProcessor"}))
     with pytest.raises(InputError, match=r"expected preprocessor_config.json .* could not load"):
         load_zoo("depth-anything-small", folder)
+    (folder / "preprocessor_config.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"expected preprocessor_config.json .* could not read it \(RecursionError\)"):
+        load_zoo("depth-anything-small", folder)
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(InputError, match=r"expected preprocessor_config.json .* could not read it"):
         load_zoo("depth-anything-small", folder)

@@ -182,6 +182,13 @@ def test_real_scenes_are_one_mean_over_their_groups():
     assert ablation._with_real(scores) == {**scores, "real scenes/epe": 1.5}
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"{}", b"\xff", b"null"])
+def test_a_result_of_other_content_is_refused(tmp_path, content):
+    (tmp_path / ablation.RESULT_NAME).write_bytes(content)
+    with pytest.raises(InputError, match=r"expected the result of a run in .*, got other content; remove it"):
+        ablation._result(load_plan("toy").base.recipe, tmp_path)
+
+
 def test_the_table_tells_what_diverged():
     recipe = load_plan("toy").base.recipe
     base, entry, lost = (Entry(name, theme, "", recipe) for name, theme in (("base", ""), ("a", "t"), ("b", "t")))

@@ -26,7 +26,7 @@ def read_settings(folder: Path, file: str, card: ZooCard) -> dict[str, Any]:
     """
     try:
         settings = json.loads((folder / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"expected {file} of {card.hub_id} in {folder}, could not read it ({type(error).__name__}); download "
             "it again"

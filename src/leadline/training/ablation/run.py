@@ -141,7 +141,7 @@ def _result(recipe: PlanRecipe, folder: Path) -> dict[str, float]:
         try:
             found: dict[str, Any] = json.loads(path.read_text())
             before, scores = found["recipe"], found["scores"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"expected the result of a run in {path}, got other content; remove it") from error
         _require_same(before, recipe, folder)
         return scores
