@@ -9,7 +9,16 @@ import torch
 from leadline import losses
 from leadline.errors import InputError
 from leadline.losses import disparity_cross_entropy, gradient_matching, low_rank, subspace
-from leadline.ops import box_ssim, displacement_correlation_volume, ssim, warp_by_disparity, windowed_soft_argmax
+from leadline.ops import (
+    box_ssim,
+    displacement_correlation_volume,
+    forward_backward_occluded,
+    left_right_occluded,
+    sampled_correlation,
+    ssim,
+    warp_by_disparity,
+    windowed_soft_argmax,
+)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -130,6 +139,26 @@ def test_a_warp_in_half_precision_reads_the_columns_of_float64(kind: torch.dtype
     position = np.clip(np.arange(width) - disparity[0, 0, 0].double().numpy(), 0, width - 1)
     wanted = np.interp(position, np.arange(width), features[0, 0, 0].double().numpy())
     np.testing.assert_allclose(warped, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_sampled_candidates_in_half_precision_read_the_columns_of_float64(kind: torch.dtype):
+    width = 3000
+    left, right = (random(1, 2, 1, width, seed=seed).to(kind) for seed in (0, 1))
+    disparity = (40.0 * random(1, 3, 1, width, seed=2)).to(kind)
+    found = sampled_correlation(left, right, disparity)[0, :, 0].double().numpy()
+    nearest = np.floor(np.arange(width) - disparity[0, :, 0].double().numpy() + 0.5).clip(0, width - 1).astype(int)
+    wanted = (left[0, :, 0].double().numpy()[:, None] * right[0, :, 0].double().numpy()[:, nearest]).sum(axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=2e-2)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_occlusion_in_half_precision_is_that_of_float64(kind: torch.dtype):
+    left, right = ((40.0 * random(1, 1, 4, 600, seed=seed)).to(kind) for seed in (0, 1))
+    assert torch.equal(left_right_occluded(left, right), left_right_occluded(left.double(), right.double()))
+    there, back = ((8.0 * random(1, 2, 4, 600, seed=seed) - 4.0).to(kind) for seed in (2, 3))
+    found = forward_backward_occluded(there, -there + 0.1 * back)
+    assert torch.equal(found, forward_backward_occluded(there.double(), (-there + 0.1 * back).double()))
 
 
 def test_gradient_matching_is_a_mean_over_the_differences_that_are_known():

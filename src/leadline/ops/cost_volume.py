@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.ops.filters import at_least_float32
 from leadline.ops.warp import as_rows, row_index
 
 
@@ -51,9 +52,11 @@ def sampled_correlation(
         S(k, y, x) = <L(y, x), R(y, x - d_k(y, x))>; beyond the border the first or last column is compared.
     """
     batch, count, height, width = disparities.shape
-    columns = torch.arange(width, device=disparities.device, dtype=disparities.dtype)
+    # Half precision has no columns beyond 256 (bfloat16) or 2048 (float16).
+    sampled = at_least_float32(disparities.detach())
+    columns = torch.arange(width, device=sampled.device, dtype=sampled.dtype)
     # Cutting off x - d + 1/2 rounds it, since it is never negative.
-    right_columns = (columns - disparities.detach() + 0.5).clamp(0, width - 1)
+    right_columns = (columns - sampled + 0.5).clamp(0, width - 1)
     # One candidate after the other: runtimes are slow at a product of many tiny matrices.
     index, table, own = row_index(right_columns), as_rows(right), as_rows(left)
     similarity = (functional.embedding(index, table) * own).sum(dim=2)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from leadline.ops.filters import at_least_float32
 from leadline.ops.flow_warp import warp_by_flow
 
 
@@ -18,6 +19,7 @@ def left_right_occluded(
         tolerance_px: Largest difference between the two that still agrees.
     Source: Hirschmueller 2008 (SGM), section 2.3.
     """
+    left_disparity, right_disparity = at_least_float32(left_disparity), at_least_float32(right_disparity)
     to_right = torch.cat([-left_disparity, torch.zeros_like(left_disparity)], dim=1)
     partner, inside = warp_by_flow(right_disparity, to_right)
     return ((left_disparity - partner).abs() > tolerance_px) | ~inside
@@ -35,6 +37,7 @@ def forward_backward_occluded(
         offset_px2: Tolerance without motion, squared pixels.
     Source: Sundaram et al. 2010, equation 5; with these values Meister et al. 2018 (UnFlow), equation 1.
     """
+    forward, backward = at_least_float32(forward), at_least_float32(backward)
     back, inside = warp_by_flow(backward, forward)
     astray = (forward + back).square().sum(dim=1, keepdim=True)
     motion = (forward.square() + back.square()).sum(dim=1, keepdim=True)

@@ -15,7 +15,7 @@ _SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png", ".PNG")
 
 @final
 class MegaDepth:
-    """Undistorted photographs with multi-view stereo depth in HDF5; reading it needs the package h5py.
+    """Undistorted photographs with multi-view stereo depth in HDF5.
 
     Annotation: up_to_scale (structure from motion), semi-dense. 0 is unknown. Maps with negative values carry ordinal
     labels of foreground and background instead of depth there: these too count as unknown.
@@ -47,7 +47,6 @@ class MegaDepth:
 
         Raises:
             InputError: If a file is missing or wrongly encoded, or the sizes differ.
-            MissingExtraError: If h5py is not installed.
         """
         path = self._depths[index]
         images = (path.parents[1] / "imgs" / f"{path.stem}{suffix}" for suffix in _SUFFIXES)
