@@ -1,6 +1,7 @@
 """Calibrations of other kits: each read to numbers that are worked out by hand."""
 
 import json
+import time
 from pathlib import Path
 
 import cv2
@@ -404,6 +405,17 @@ def test_omnidirectional_cameras_are_refused(tmp_path: Path):
     path = four(tmp_path / "c.yml", 300.0, "-0.1, 0.01, 0, 0", "xi1: [1.2]\nxi2: [1.2]\n")
     with pytest.raises(CalibrationError, match="omnidirectional"):
         read_calibration(path, (480, 640))
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, '{"a": ' * 40_000, "%YAML:1.0\n---\na: " + "[" * 200_000])
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+def test_deep_nesting_is_refused_at_once(tmp_path: Path, name: str, content: str):
+    """A reader of YAML looks at all open brackets for each one: minutes for 200 kB."""
+    (tmp_path / name).write_text(content)
+    start = time.process_time()
+    with pytest.raises(CalibrationError, match="damaged or other file"):
+        read_calibration(tmp_path / name)
+    assert time.process_time() - start < 5.0
 
 
 def test_yaml_aliases_are_refused(tmp_path: Path):

@@ -36,6 +36,7 @@ from leadline.io.calib_values import ImageSize, Tree
 from leadline.io.calib_zed import is_zed, parse_zed
 from leadline.io.colmap import read_colmap_cameras
 from leadline.io.files import read_bytes
+from leadline.io.yaml_text import require_shallow
 
 _MOST_BYTES: Final = 1 << 18
 _MOST_ARRAY_BYTES: Final = 1 << 14
@@ -329,6 +330,7 @@ def _load_yaml(text: str) -> object:
     # OpenCV and EuRoC write '%YAML:1.0', which YAML itself does not allow.
     text = re.sub(r"\A\s*%YAML[^\n]*\n(?:---[ \t]*\r?\n)?", "", text)
     try:
+        require_shallow(text)
         # An alias may stand for a list of aliases, and 500 bytes for a billion numbers.
         if any(isinstance(token, yaml.AliasToken) for token in _tokens(text)):
             raise CalibrationError("expected a calibration without YAML aliases (*name), got one; write its values out")

@@ -1,5 +1,7 @@
 """YAML of recipes, plans and cards: plain values, read in bounded time and memory."""
 
+import re
+from itertools import accumulate
 from typing import Any, final
 
 import yaml
@@ -7,6 +9,7 @@ import yaml
 from leadline.errors import InputError
 
 MOST_BYTES = 1 << 20
+_DEEPEST = 100
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -41,6 +44,21 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def require_shallow(content: bytes | str) -> None:
+    """Refuses a text with more than 100 brackets open at once, for each of which YAML looks at all the others.
+
+    Raises:
+        RecursionError: If it has.
+
+    Example:
+        >>> require_shallow("[[1], {a: [2]}]")
+    """
+    text = content.decode("latin-1") if isinstance(content, bytes) else content
+    steps = (1 if found[0] in "[{" else -1 for found in re.finditer(r"[][{}]", text))
+    if any(depth > _DEEPEST for depth in accumulate(steps)):
+        raise RecursionError
+
+
 def parse_yaml(content: bytes | str, expected: str, where: str) -> Any:  # noqa: ANN401 - whatever it holds
     """The value of a YAML text.
 
@@ -58,6 +76,7 @@ def parse_yaml(content: bytes | str, expected: str, where: str) -> Any:  # noqa:
     if len(content) > MOST_BYTES:
         raise InputError(f"expected {expected} of at most {MOST_BYTES} bytes, got {len(content)} in {where}")
     try:
+        require_shallow(content)
         return yaml.load(content, Loader=_PlainLoader)
     except RecursionError:
         raise InputError(f"expected {expected} in YAML, got lists nested too deeply in {where}; flatten them") from None

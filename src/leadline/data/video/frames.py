@@ -58,6 +58,17 @@ def find_frame_folders(folder: Path | str) -> list[FrameFolder]:
     Raises:
         InputError: If there is none, or one has fewer than three frames or views that do not belong together.
         CalibrationError: If a calibration is unusable, or its images are not rectified.
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from leadline.io.images import write_image
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     for number in range(3):
+        ...         write_image(f"{place}/{number}.png", np.zeros((40, 60), np.uint8))
+        ...     written = Path(place, "K.txt").write_text("50 0 29.5 0 50 19.5 0 0 1")
+        ...     (sequence,) = find_frame_folders(place)
+        >>> len(sequence.frames), sequence.camera.focal_x_px, sequence.baseline_m
+        (3, 50.0, None)
     """
     path = Path(folder)
     if not path.is_dir():
