@@ -85,6 +85,8 @@ def test_what_has_no_path_is_refused(leadline, clip, write_image):
     assert (done.code, "at least two frames" in done.one_line) == (2, True)
     done = leadline("track-camera", clip / "left", clip / "right", "--output", clip / "a")
     assert (done.code, "expected the cameras" in done.one_line) == (2, True)
+    done = leadline("track-camera", clip / "left", "--model", "sgbm", "--fov", "60", "--output", clip / "a")
+    assert (done.code, "no stereo model for one view, got sgbm" in done.one_line) == (2, True)
     write_image(clip / "left" / "2.png", np.full((320, 140, 3), 90, np.uint8))
     done = leadline("track-camera", clip / "left", "--fov", "60", "--output", clip / "a")
     assert done.code == 2

@@ -44,7 +44,7 @@ def track_camera(
     focal_px: float | None = None,
     fov: float | None = None,
     baseline_m: float | None = None,
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     flow_model: str = DEFAULT_FLOW_MODEL,
     fps: float | None = None,
     threads: int | None = None,
@@ -68,7 +68,7 @@ def track_camera(
         focal_px: Focal length in pixels, instead of a calibration.
         fov: Field of view across the width, degrees, instead; 60 is taken if nothing is given for one view.
         baseline_m: Distance between the two cameras, metres, with a focal length or field of view.
-        model: Stereo method for two views.
+        model: Stereo method for two views; leadline-fast if absent.
         flow_model: dis, dis-fast, dis-ultrafast or farneback; for two views any model that `leadline flow` takes.
         fps: Frames a second of images, for the times. Films have times of their own.
         threads: Threads to use; all processors if absent.
@@ -82,6 +82,8 @@ def track_camera(
     if right is None:
         if baseline_m is not None:
             raise InputError("expected no baseline for one view, got one; leave it out or name the right view's frames")
+        if model is not None:
+            raise InputError(f"expected no stereo model for one view, got {model}; leave it out or name the right view")
         if flow_model not in FLOW_NAMES:
             raise InputError(f"expected one of {', '.join(FLOW_NAMES)} as the flow of one view, got {flow_model!r}")
         flow = cast("ClassicalFlow", load_model(flow_model, "flow", threads=threads))
@@ -91,7 +93,8 @@ def track_camera(
         if calibration is None and baseline_m is None:
             raise InputError("expected the cameras, got none; give --calibration FILE, or --focal-px and --baseline-m")
         method = SceneFlowMethod(
-            load_model(model, "stereo", threads=threads), load_model(flow_model, "flow", threads=threads)
+            load_model(model or DEFAULT_MODEL, "stereo", threads=threads),
+            load_model(flow_model, "flow", threads=threads),
         )
         found = _two_views(left, open_frames(right, fps), RigMaker(given), method)
     notes = tuple(dict.fromkeys((*left.notes, *found.notes)))
