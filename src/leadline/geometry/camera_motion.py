@@ -197,17 +197,13 @@ def camera_motion(seen: Observed, rig: StereoRig, seed: int = 0) -> CameraMotion
 
 def _starts(seen: Observed, rig: StereoRig) -> list[Float64[np.ndarray, "4 4"]]:
     """Motions to begin with: none, and that of RANSAC if it finds one."""
-    camera = rig.left
-    matrix = np.array(
-        [[camera.focal_x_px, 0, camera.center_x_px], [0, camera.focal_y_px, camera.center_y_px], [0, 0, 1]], np.float64
-    )
     few = seen.some(np.arange(min(len(seen.x), _RANSAC_PIXELS)))
     points = np.ascontiguousarray(points_of(few.x, few.y, few.disparity, rig).T)
     pixels = np.column_stack([few.x + few.u, few.y + few.v])
     found, turn, shift, _ = cv2.solvePnPRansac(
         points,
         pixels,
-        matrix,
+        rig.left.matrix,
         None,
         iterationsCount=_RANSAC_TRIES,
         reprojectionError=_RANSAC_PX,

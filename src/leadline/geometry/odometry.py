@@ -87,7 +87,7 @@ def two_view_motion(first: _Points, second: _Points, camera: Pinhole) -> TwoView
     motion[:3, :3], left = _turn_alone(first, second, camera)
     if float(np.median(left)) < _STILL_PX:
         return TwoViewMotion(motion, int((left < 2.0 * _STILL_PX).sum()), count)
-    matrix = _matrix(camera)
+    matrix = camera.matrix
     essential, inliers = cv2.findEssentialMat(
         first, second, matrix, method=cv2.USAC_MAGSAC, prob=_CONFIDENCE, threshold=_RANSAC_PX
     )
@@ -120,7 +120,7 @@ def _turn_alone(
 
 def projected(points: Float64[np.ndarray, "n 3"], camera: Pinhole) -> _Points:
     """Columns and rows of points in the camera's frame, z > 0."""
-    return points[:, :2] / points[:, 2:] * (camera.focal_x_px, camera.focal_y_px) + _matrix(camera)[:2, 2]
+    return points[:, :2] / points[:, 2:] * (camera.focal_x_px, camera.focal_y_px) + camera.matrix[:2, 2]
 
 
 def triangulated_depth(
@@ -242,12 +242,6 @@ def _sure(
 
 def _slope(grey: UInt8[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     return np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)).astype(np.float32)
-
-
-def _matrix(camera: Pinhole) -> Float64[np.ndarray, "3 3"]:
-    return np.array(
-        [[camera.focal_x_px, 0.0, camera.center_x_px], [0.0, camera.focal_y_px, camera.center_y_px], [0.0, 0.0, 1.0]]
-    )
 
 
 def _rays(pixels: _Points, camera: Pinhole) -> Float64[np.ndarray, "n 3"]:
