@@ -30,6 +30,20 @@ def landing(
     return x, y, inside
 
 
+def carried(past: Float32[np.ndarray, "h w"], flow: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w"]:
+    """Values of another frame at the points of this one, read between pixels, and beside the frame at its border.
+
+    Args:
+        past: Of the other frame.
+        flow: From this frame's pixels to the other.
+
+    >>> carried(np.array([[1.0, 2.0, 4.0]], np.float32), np.full((1, 3, 2), [0.5, 0.0], np.float32)).tolist()
+    [[1.5, 3.0, 4.0]]
+    """
+    x, y, _ = landing(flow)
+    return np.asarray(cv2.remap(past, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
 def round_trip(
     forward: Float32[np.ndarray, "h w 2"], backward: Float32[np.ndarray, "h w 2"]
 ) -> Float32[np.ndarray, "h w"]:

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 
 from leadline.classical.flow import ClassicalFlow
 from leadline.errors import InputError
-from leadline.geometry.flow import agreeing, landing
+from leadline.geometry.flow import agreeing, carried
 from leadline.maps import DepthMap, DisparityMap
 from leadline.metrics.video import warping_error
 
@@ -217,7 +217,7 @@ def align_frames(values: Sequence[Float32[np.ndarray, "h w"]], steps: Sequence[_
     right = _HOLD * np.tile([1.0, 0.0], count) if free == 2 else np.zeros(count)
     for number, step in enumerate(steps, 1):
         known = step.weight > _NEAREST
-        past, now, weight = _carried(unit[number - 1], step.flow)[known], unit[number][known], step.weight[known]
+        past, now, weight = carried(unit[number - 1], step.flow)[known], unit[number][known], step.weight[known]
         weight = weight * _robust(past - now)
         columns = np.stack([past, np.ones_like(past), -now, -np.ones_like(now)], 1).astype(np.float64)
         weight = weight / max(float(weight.sum()), _NEAREST)
@@ -300,12 +300,12 @@ class _Window:
         new_shot = self.fused is None or entry.step is None
         if self.fused is not None and entry.step is not None and self.options.keep:
             flow, weight = _enlarged(entry.step, values.shape)
-            past = _carried(self.fused, flow)
+            past = carried(self.fused, flow)
             spread = max(float(np.abs(values - np.median(values)).mean()), _NEAREST)
             weight = self.options.keep * weight * np.exp(-(((past - values) / (_JUMP * spread)) ** 2))
             values = weight * past + (1.0 - weight) * values
             if confidence is not None and self.confidence is not None:
-                confidence = weight * _carried(self.confidence, flow) + (1.0 - weight) * confidence
+                confidence = weight * carried(self.confidence, flow) + (1.0 - weight) * confidence
         self.fused, self.confidence = values, confidence
         return self._told(entry, values, _as_map(entry.raw, values, confidence), new_shot)
 
@@ -316,7 +316,7 @@ class _Window:
         small = _shrunk(values, entry.small.shape)
         change = raw_change = float("nan")
         if self.last is not None and entry.step is not None:
-            past = [_carried(old, entry.step.flow) for old in self.last]
+            past = [carried(old, entry.step.flow) for old in self.last]
             change = warping_error(past[0], small, entry.step.weight)
             raw_change = warping_error(past[1], entry.small, entry.step.weight)
         self.last = small, entry.small
@@ -346,15 +346,9 @@ def _step_back(before: UInt8[np.ndarray, "h w"], now: UInt8[np.ndarray, "h w"]) 
     """Where the points of a frame were in the one before; None if it is another shot."""
     method = ClassicalFlow("dis-fast")
     back, forth = method.one_way(now, before), method.one_way(before, now)
-    difference = (now.astype(np.float32) - _carried(before.astype(np.float32), back)) / 255.0
+    difference = (now.astype(np.float32) - carried(before.astype(np.float32), back)) / 255.0
     weight = np.where(agreeing(back, forth), np.exp(-_UNLIKE * difference**2), 0.0).astype(np.float32)
     return None if float(weight.mean()) < _SAME_SHOT else _Step(back, weight)
-
-
-def _carried(past: Float32[np.ndarray, "h w"], flow: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w"]:
-    """Values of the last frame at the points of this one."""
-    x, y, _ = landing(flow)
-    return np.asarray(cv2.remap(past, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _enlarged(step: _Step, shape: tuple[int, ...]) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:

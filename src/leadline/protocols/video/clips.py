@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, UInt8
 
 from leadline.classical.flow import ClassicalFlow
 from leadline.errors import InputError
-from leadline.geometry.flow import agreeing, landing
+from leadline.geometry.flow import agreeing, carried
 from leadline.io.pair_files import natural_key
 from leadline.io.trajectories import read_trajectory
 from leadline.maps import DepthMap
@@ -142,10 +142,8 @@ def _opw(
     errors = list[float]()
     for now in range(1, len(greys)):
         back, forth = method.one_way(greys[now], greys[now - 1]), method.one_way(greys[now - 1], greys[now])
-        x, y, _ = landing(back)
         past, was, seen = (
-            np.asarray(cv2.remap(layer.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-            for layer in (logs[now - 1], greys[now - 1], valid[now - 1])
+            carried(layer.astype(np.float32), back) for layer in (logs[now - 1], greys[now - 1], valid[now - 1])
         )
         weight = np.exp(-_UNLIKE * ((greys[now].astype(np.float32) - was) / 255.0) ** 2)
         counts = agreeing(back, forth) & valid[now] & (seen > 0.999)
