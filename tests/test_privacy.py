@@ -27,7 +27,7 @@ from huggingface_hub import constants
 assert constants.HF_HUB_DISABLE_TELEMETRY
 """
 NETWORK = re.compile(r"(connect|sendto|sendmsg|sendmmsg)\(.*AF_INET")
-UNSET = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "XDG_CACHE_HOME")
+UNSET = ("RAY_USAGE_STATS_ENABLED", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "XDG_CACHE_HOME")
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -71,10 +71,11 @@ def test_the_hub_is_told_nothing(tmp_path: Path):
 
 
 def test_what_the_user_sets_stays(tmp_path: Path):
-    code = "import os, leadline; print(os.environ['ORT_DISABLE_TELEMETRY'], os.environ['DO_NOT_TRACK'])"
+    names = ["ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_ENABLED"]
+    code = f"import os, leadline; print(*map(os.environ.get, {names}))"
     chosen = {**environment(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=chosen, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "1"]
+    assert done.stdout.split() == ["0", "1", "0"]
 
 
 def test_one_module_imports_onnx_runtime():

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # every child process. Whoever sets one to another value keeps it. See docs/privacy.md.
 for _variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ.setdefault(_variable, "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 #: Public name -> module. Loaded at first use, so that `import leadline` costs next to nothing.
 _LAZY = {

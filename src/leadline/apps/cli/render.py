@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.sizes import parse_size
+from leadline.data.engine import require_engine
 from leadline.errors import InputError
 from leadline.io.image_header import MAX_PIXELS
 from leadline.io.images import write_image
@@ -13,7 +14,7 @@ _SHEET_PAIRS: Final = 8
 _SHEET_IMAGES: Final = 24
 _SMALLEST_PX: Final = 32
 _MOST_SAMPLES: Final = 10**8
-_MOST_WORKERS: Final = 256
+_Engine = Literal["processes", "ray"]
 
 
 def stereo_render(
@@ -25,6 +26,7 @@ def stereo_render(
     workers: int = 2,
     format: Literal["shards", "scenes"] = "shards",
     worlds: Literal["first", "further"] = "first",
+    engine: _Engine = "processes",
 ) -> None:
     """Render stereo pairs with exact disparity and occlusion.
 
@@ -36,23 +38,33 @@ def stereo_render(
         seed: Seed of the first pair; the others follow one by one.
         output: Output folder.
         size: WIDTHxHEIGHT in pixels.
-        workers: Processes that render; 0 renders in this one.
+        workers: Shards or scenes that are rendered at once, each by one process; 0 renders in this one.
         format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
         worlds: Which scenes: the first ones are rooms, streets, tables, terrain and clutter of random things; further
             ones are furnished rooms with things floating in them, walls and boards that leave the image, thin parts.
+        engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
+            or of a local one. The shards are the same.
     """
-    height, width = _checked(count, seed, workers, size)
+    height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
         from leadline.data.synthetic.generate import contact_sheet, generate_stereo, generate_stereo_scenes
     generate = generate_stereo if format == "shards" else generate_stereo_scenes
-    paths = generate(count, seed, output, workers, (height, width), worlds=worlds)
+    paths = generate(count, seed, output, workers, (height, width), worlds=worlds, engine=engine)
     sheet = output / "contact_sheet.png"
     shown = range(seed, seed + min(count, _SHEET_PAIRS))
     write_image(sheet, contact_sheet(shown, (height, width), worlds=worlds))
     print(f"{output}: {count} pairs in {len(paths)} {format}; look at {sheet}")
 
 
-def mono_render(*, count: int, seed: int, output: Path, size: str = "384x288", workers: int = 2) -> None:
+def mono_render(
+    *,
+    count: int,
+    seed: int,
+    output: Path,
+    size: str = "384x288",
+    workers: int = 2,
+    engine: _Engine = "processes",
+) -> None:
     """Render single images with exact metric depth: rooms, desks, corridors, streets, landscapes.
 
     A seed gives the same image on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
@@ -63,18 +75,28 @@ def mono_render(*, count: int, seed: int, output: Path, size: str = "384x288", w
         seed: Seed of the first image; the others follow one by one.
         output: Output folder for the shards.
         size: WIDTHxHEIGHT in pixels.
-        workers: Processes that render; 0 renders in this one.
+        workers: Shards that are rendered at once, each by one process; 0 renders in this one.
+        engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
+            or of a local one. The shards are the same.
     """
-    height, width = _checked(count, seed, workers, size)
+    height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
         from leadline.data.synthetic.generate import generate_mono, mono_contact_sheet
-    paths = generate_mono(count, seed, output, workers, (height, width))
+    paths = generate_mono(count, seed, output, workers, (height, width), engine=engine)
     sheet = output / "contact_sheet.png"
     write_image(sheet, mono_contact_sheet(range(seed, seed + min(count, _SHEET_IMAGES)), (height, width)))
     print(f"{output}: {count} images in {len(paths)} shards; look at {sheet}")
 
 
-def flow_render(*, count: int, seed: int, output: Path, size: str = "640x320", workers: int = 2) -> None:
+def flow_render(
+    *,
+    count: int,
+    seed: int,
+    output: Path,
+    size: str = "640x320",
+    workers: int = 2,
+    engine: _Engine = "processes",
+) -> None:
     """Render pairs of frames of moving worlds, with exact flow and occlusion in both directions.
 
     A seed gives the same pair on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
@@ -85,28 +107,29 @@ def flow_render(*, count: int, seed: int, output: Path, size: str = "640x320", w
         seed: Seed of the first pair; the others follow one by one.
         output: Output folder for the shards.
         size: WIDTHxHEIGHT in pixels.
-        workers: Processes that render; 0 renders in this one.
+        workers: Shards that are rendered at once, each by one process; 0 renders in this one.
+        engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
+            or of a local one. The shards are the same.
     """
-    height, width = _checked(count, seed, workers, size)
+    height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
         from leadline.data.synthetic.generate import flow_contact_sheet, generate_flow
-    paths = generate_flow(count, seed, output, workers, (height, width))
+    paths = generate_flow(count, seed, output, workers, (height, width), engine=engine)
     sheet = output / "contact_sheet.png"
     write_image(sheet, flow_contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
     print(f"{output}: {count} pairs of frames in {len(paths)} shards; look at {sheet}")
 
 
-def _checked(count: int, seed: int, workers: int, size: str) -> tuple[int, int]:
+def _checked(count: int, seed: int, workers: int, engine: _Engine, size: str) -> tuple[int, int]:
     height, width = parse_size(size)
-    if count < 1 or seed < 0 or workers < 0:
+    if count < 1 or seed < 0:
+        raise InputError(f"expected --count of at least 1 and --seed of at least 0, got {count} and {seed}")
+    if count > _MOST_SAMPLES or height * width > MAX_PIXELS:
         raise InputError(
-            f"expected --count of at least 1, --seed and --workers of at least 0, got {count}, {seed} and {workers}"
-        )
-    if count > _MOST_SAMPLES or workers > _MOST_WORKERS or height * width > MAX_PIXELS:
-        raise InputError(
-            f"expected --count of at most {_MOST_SAMPLES}, --workers of at most {_MOST_WORKERS} and a --size of at "
-            f"most {MAX_PIXELS} pixels, got {count}, {workers} and {width}x{height}"
+            f"expected --count of at most {_MOST_SAMPLES} and a --size of at most {MAX_PIXELS} pixels, got {count} and "
+            f"{width}x{height}"
         )
     if min(height, width) < _SMALLEST_PX:
         raise InputError(f"expected images of at least {_SMALLEST_PX} px a side, got --size {size}")
+    require_engine(engine, workers)
     return height, width

@@ -4,6 +4,8 @@ from typing import Final
 
 _OPTIONS: Final = (
     ("choose another output folder", "choose another --output"),
+    ("expected workers of at", "expected --workers of at"),
+    ("take fewer workers", "take fewer --workers"),
     ("or overwrite ", "or --overwrite "),
     ("one of focal_px, fov_deg and calibration", "one of --focal-px, --fov and --calibration"),
     ("a source of scale makes", "--scale-from makes"),

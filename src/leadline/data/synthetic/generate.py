@@ -1,19 +1,16 @@
-"""Render many pairs or single images into shards or scene folders, with several processes."""
+"""Render many pairs or single images into shards or scene folders, with several workers."""
 
-import multiprocessing
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from leadline.data.engine import Engine, run_tasks
 from leadline.data.flow.shards import write_flow_shard
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.stereo.scenes import write_stereo_scene
@@ -21,8 +18,7 @@ from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
 from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
-from leadline.data.workers import end_with_this_process
-from leadline.errors import InputError
+from leadline.errors import InputError, OutputError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
@@ -59,6 +55,7 @@ def generate_stereo(
     shard_size: int = 100,
     sensor: bool = True,
     worlds: Worlds = "first",
+    engine: Engine = "processes",
 ) -> list[Path]:
     """Render ``count`` pairs; finished shards are kept, so an interrupted run goes on where it stopped.
 
@@ -66,11 +63,12 @@ def generate_stereo(
         count: How many pairs.
         seed: Seed of the first pair; the others follow one by one.
         output: Folder for the shards.
-        workers: How many processes; 0 renders in this one.
+        workers: How many shards are rendered at once, each by one process; 0 renders in this one.
         size: Height and width.
         shard_size: Pairs a shard.
         sensor: Whether to add the faults of real cameras.
         worlds: Which set of worlds the scenes are drawn from.
+        engine: Where the workers are, as for `run_tasks`.
     Returns:
         All shards, finished before or now.
     Raises:
@@ -78,7 +76,7 @@ def generate_stereo(
         InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("stereo", count, seed, output, size, shard_size, sensor, worlds)
-    _run(_render_shard, _unfinished(tasks), workers, count, "rendering pairs")
+    _run(_render_shard, _unfinished(tasks), workers, engine, count, "rendering pairs")
     return [task.path for task in tasks]
 
 
@@ -90,6 +88,7 @@ def generate_mono(
     size: tuple[int, int] = (288, 384),
     shard_size: int = 100,
     sensor: bool = True,
+    engine: Engine = "processes",
 ) -> list[Path]:
     """Render ``count`` images with metric depth; finished shards are kept, as by ``generate_stereo``.
 
@@ -97,10 +96,11 @@ def generate_mono(
         count: How many images.
         seed: Seed of the first image; the others follow one by one.
         output: Folder for the shards.
-        workers: How many processes; 0 renders in this one.
+        workers: How many shards are rendered at once, each by one process; 0 renders in this one.
         size: Height and width.
         shard_size: Images a shard.
         sensor: Whether to add the faults of real cameras.
+        engine: Where the workers are, as for `run_tasks`.
     Returns:
         All shards, finished before or now.
     Raises:
@@ -108,7 +108,7 @@ def generate_mono(
         InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("mono", count, seed, output, size, shard_size, sensor)
-    _run(_render_mono_shard, _unfinished(tasks), workers, count, "rendering images")
+    _run(_render_mono_shard, _unfinished(tasks), workers, engine, count, "rendering images")
     return [task.path for task in tasks]
 
 
@@ -120,6 +120,7 @@ def generate_flow(
     size: tuple[int, int] = (320, 640),
     shard_size: int = 100,
     sensor: bool = True,
+    engine: Engine = "processes",
 ) -> list[Path]:
     """Render ``count`` pairs of frames with motion; finished shards are kept, as by ``generate_stereo``.
 
@@ -127,10 +128,11 @@ def generate_flow(
         count: How many pairs.
         seed: Seed of the first pair; the others follow one by one.
         output: Folder for the shards.
-        workers: How many processes; 0 renders in this one.
+        workers: How many shards are rendered at once, each by one process; 0 renders in this one.
         size: Height and width.
         shard_size: Pairs a shard.
         sensor: Whether to add motion blur and the faults of real cameras.
+        engine: Where the workers are, as for `run_tasks`.
     Returns:
         All shards, finished before or now.
     Raises:
@@ -138,7 +140,7 @@ def generate_flow(
         InputError: If a shard of an earlier run is damaged or of another size.
     """
     tasks = _shard_tasks("flow", count, seed, output, size, shard_size, sensor)
-    _run(_render_flow_shard, _unfinished(tasks), workers, count, "rendering frames")
+    _run(_render_flow_shard, _unfinished(tasks), workers, engine, count, "rendering frames")
     return [task.path for task in tasks]
 
 
@@ -208,6 +210,7 @@ def generate_stereo_scenes(
     size: tuple[int, int] = (320, 640),
     sensor: bool = True,
     worlds: Worlds = "first",
+    engine: Engine = "processes",
 ) -> list[Path]:
     """Render ``count`` pairs into folders in Middlebury's layout, to evaluate on; finished ones are kept.
 
@@ -215,10 +218,11 @@ def generate_stereo_scenes(
         count: How many pairs.
         seed: Seed of the first pair; the others follow one by one.
         output: Folder for the scene folders, which are named by their seeds.
-        workers: How many processes; 0 renders in this one.
+        workers: How many scenes are rendered at once, each by one process; 0 renders in this one.
         size: Height and width.
         sensor: Whether to add the faults of real cameras.
         worlds: Which set of worlds the scenes are drawn from.
+        engine: Where the workers are, as for `run_tasks`.
     Returns:
         All scene folders, finished before or now.
     Raises:
@@ -226,46 +230,31 @@ def generate_stereo_scenes(
     """
     folder = make_output_folder(output)
     tasks = [_Task(folder / f"{one:08d}", one, 1, size, sensor, worlds) for one in range(seed, seed + count)]
-    _run(_render_scene, _unfinished_scenes(tasks), workers, count, "rendering pairs")
+    _run(_render_scene, _unfinished_scenes(tasks), workers, engine, count, "rendering pairs")
     return [task.path for task in tasks]
 
 
-def _run(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int, count: int, title: str) -> None:
+def _run(
+    render: Callable[[_Task], _Task], tasks: Sequence[_Task], workers: int, engine: Engine, count: int, title: str
+) -> None:
+    if engine == "ray":  # whose workers are in other folders
+        tasks = [replace(task, path=task.path.absolute()) for task in tasks]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         finished = count - sum(task.count for task in tasks)
         bar = progress.add_task(title, total=count, completed=finished)
-        for done in _map(render, tasks, workers):
-            progress.advance(bar, done)
+        for task in run_tasks(render, tasks, workers, engine):
+            if not task.path.exists():
+                raise OutputError(
+                    f"expected {task.path}, which a worker has written, got no such file here; choose another output "
+                    "folder, on a disk that all machines of the cluster share"
+                )
+            progress.advance(bar, task.count)
 
 
-def _map(render: Callable[[_Task], int], tasks: Sequence[_Task], workers: int) -> Iterator[int]:
-    if workers == 0 or not tasks:
-        yield from map(render, tasks)
-        return
-    # Spawned, not forked: the progress display runs a thread.
-    number, watch = min(workers, len(tasks)), (end_with_this_process(),)
-    with multiprocessing.get_context("spawn").Pool(number, _start_worker, watch) as pool:
-        yield from pool.imap_unordered(render, tasks)
-        # Leaving the block ends workers by a signal, which one that waits for its next task may miss.
-        pool.close()
-        pool.join()
-
-
-def _start_worker(watch: Callable[[int], None]) -> None:
-    """Leaves Ctrl-C to the parent; when that ends a worker, the worker still removes its unfinished file.
-
-    A parent that is killed ends its workers as well: they would go on for hours.
-    """
-    watch(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    cv2.setNumThreads(1)
-
-
-def _render_shard(task: _Task) -> int:
+def _render_shard(task: _Task) -> _Task:
     write_stereo_shard(task.path, _pairs(task))
-    return task.count
+    return task
 
 
 def _pairs(task: _Task) -> Iterator[tuple[StereoSample, dict[str, object]]]:
@@ -274,9 +263,9 @@ def _pairs(task: _Task) -> Iterator[tuple[StereoSample, dict[str, object]]]:
         yield sample, asdict(rig)
 
 
-def _render_mono_shard(task: _Task) -> int:
+def _render_mono_shard(task: _Task) -> _Task:
     write_depth_shard(task.path, _images(task))
-    return task.count
+    return task
 
 
 def _images(task: _Task) -> Iterator[tuple[DepthSample, dict[str, object]]]:
@@ -285,9 +274,9 @@ def _images(task: _Task) -> Iterator[tuple[DepthSample, dict[str, object]]]:
         yield sample, asdict(view)
 
 
-def _render_flow_shard(task: _Task) -> int:
+def _render_flow_shard(task: _Task) -> _Task:
     write_flow_shard(task.path, _frames(task))
-    return task.count
+    return task
 
 
 def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
@@ -296,10 +285,10 @@ def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
         yield sample, asdict(notes)
 
 
-def _render_scene(task: _Task) -> int:
+def _render_scene(task: _Task) -> _Task:
     sample, rig = render_stereo(task.first, task.size, task.sensor, worlds=task.worlds)
     write_stereo_scene(task.path, sample, _cameras(rig, task.size))
-    return task.count
+    return task
 
 
 def _cameras(rig: RenderedRig, size: tuple[int, int]) -> StereoRig:
