@@ -27,7 +27,13 @@ from huggingface_hub import constants
 assert constants.HF_HUB_DISABLE_TELEMETRY
 """
 NETWORK = re.compile(r"(connect|sendto|sendmsg|sendmmsg)\(.*AF_INET")
-UNSET = ("RAY_USAGE_STATS_ENABLED", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "XDG_CACHE_HOME")
+UNSET = (
+    "RAY_USAGE_STATS_ENABLED",
+    "ORT_DISABLE_TELEMETRY",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "DO_NOT_TRACK",
+    "XDG_CACHE_HOME",
+)
 
 
 def environment(home: Path) -> dict[str, str]:
