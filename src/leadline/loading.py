@@ -35,7 +35,7 @@ import cv2
 
 from leadline.classical import MATCHERS, ClassicalStereo
 from leadline.classical.flow import FLOW_NAMES, ClassicalFlow
-from leadline.errors import InputError
+from leadline.errors import InputError, require_whole
 from leadline.lazy import load_attribute
 from leadline.models.zoo import ZOO, DiffusionOptions, load_zoo
 from leadline.runtime.card import bundled_cards
@@ -91,6 +91,9 @@ class ModelOptions:
     def __post_init__(self) -> None:
         """Refuses numbers out of range."""
         require_threads(self.threads)
+        if self.max_disparity is not None:
+            require_whole(self.max_disparity, "max_disparity")
+        require_whole(self.min_disparity, "min_disparity")
         # A range that begins at 0 is checked by the method.
         if self.min_disparity and self.max_disparity is not None and self.max_disparity <= self.min_disparity:
             raise InputError(

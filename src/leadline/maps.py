@@ -1,7 +1,7 @@
 """Results of every method: disparity and depth with their validity and confidence."""
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
@@ -89,6 +89,24 @@ def error_bound_px(confidence: Float[np.ndarray, "*shape"], share: float = 0.8) 
     return expected_error_px(confidence) * np.float32(-np.log1p(-share))
 
 
+def _check_types(values: object, valid: object, confidence: object | None, name: str) -> None:
+    """Refuses what is no array, and validity that is no truth value: ~255 is no False."""
+    for layer, label in ((values, name), (valid, "valid"), (confidence, "confidence")):
+        kind = np.bool_ if label == "valid" else np.floating
+        dtype = cast("np.ndarray", layer).dtype if isinstance(layer, np.ndarray) else None
+        if layer is not None and (dtype is None or not np.issubdtype(dtype, kind)):
+            got = type(layer).__name__ if dtype is None else f"an array of {dtype}"
+            wanted = "bool" if label == "valid" else "float32"
+            raise InputError(f"expected an array of {wanted} as {label}, got {got}; convert it")
+
+
+def _require_rig(rig: object) -> None:
+    if not isinstance(rig, StereoRig):
+        raise CalibrationError(
+            f"expected a StereoRig, got {type(rig).__name__}; build one by StereoRig.from_focal or read_calibration"
+        )
+
+
 def _check_layers(values: np.ndarray, valid: np.ndarray, confidence: np.ndarray | None, name: str) -> None:
     for layer, label in ((valid, "valid"), (confidence, "confidence")):
         if layer is not None and layer.shape != values.shape:
@@ -122,6 +140,7 @@ class DisparityMap:
 
     def __post_init__(self) -> None:
         """Checks that the layers fit together."""
+        _check_types(self.disparity, self.valid, self.confidence, "disparity")
         _check_layers(self.disparity, self.valid, self.confidence, "disparity")
 
     @property
@@ -141,6 +160,7 @@ class DisparityMap:
         >>> float(depth.depth[0, 0]), depth.kind
         (10.0, 'metric')
         """
+        _require_rig(rig)
         if (rig.left.height, rig.left.width) != self.disparity.shape:
             raise CalibrationError(
                 f"expected a calibration for images of {self.disparity.shape} (height, width), got "
@@ -186,7 +206,10 @@ class DepthMap:
 
     def __post_init__(self) -> None:
         """Checks that the layers fit together."""
+        _check_types(self.depth, self.valid, self.confidence, "depth")
         _check_layers(self.depth, self.valid, self.confidence, "depth")
+        if self.kind not in get_args(DepthKind):
+            raise InputError(f"expected a kind of depth out of {', '.join(get_args(DepthKind))}, got {self.kind!r}")
 
     @property
     def trusted(self) -> Bool[np.ndarray, "h w"]:
@@ -204,6 +227,7 @@ class DepthMap:
         """
         if self.kind != "metric":
             raise CalibrationError(f"expected metric depth, got kind {self.kind!r}; give it a scale first")
+        _require_rig(rig)
         if (rig.left.height, rig.left.width) != self.depth.shape:
             raise CalibrationError(
                 f"expected a calibration for images of {self.depth.shape} (height, width), got "

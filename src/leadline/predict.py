@@ -119,7 +119,7 @@ def stereo(
     """
     images = _images(left, right, ("the left image", "the right image"))
     options = {"max_disparity": max_disparity, "min_disparity": min_disparity, "threads": threads}
-    found = _kept(str(model), _stamp(model), "stereo", tuple(options.items()))(*images)
+    found = _method(model, "stereo", **options)(*images)
     return judged(found, *images)
 
 
@@ -140,7 +140,7 @@ def mono(
         InputError: If the image cannot be read or does not fit, or there is no such model.
     """
     pixels = as_image(image, "the image")
-    return _kept(str(model), _stamp(model), "mono", (("threads", threads),))(pixels)
+    return _method(model, "mono", threads=threads)(pixels)
 
 
 def flow(
@@ -164,7 +164,7 @@ def flow(
         InputError: If the frames cannot be read or do not fit, or there is no such model.
     """
     images = _images(first, second, ("the first frame", "the second frame"))
-    found = _kept(str(model), _stamp(model), "flow", (("threads", threads),))(*images)
+    found = _method(model, "flow", threads=threads)(*images)
     return judged_flow(found, *images)
 
 
@@ -196,7 +196,7 @@ def video(
         InputError: If the frames cannot be read or differ in size, or there is no such model.
     """
     images = (frame.pixels for frame in open_frames(frames)) if isinstance(frames, str | Path) else _frames(frames)
-    method = _kept(str(model), _stamp(model), "mono", (("threads", threads),))
+    method = _method(model, "mono", threads=threads)
     for found in SteadyDepth(method, options).steady(images):
         yield cast(DepthMap, found.depth)
 
@@ -212,6 +212,17 @@ def _frames(frames: object) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         if 0 in image.shape:
             raise InputError(f"expected pixels in frame {number}, got shape {image.shape}; leave it out")
         yield image if image.ndim == 3 else np.dstack([image] * 3)
+
+
+def _method(model: str | Path, task: str, **options: Any) -> Any:  # noqa: ANN401 - a method of the task
+    """The method, loaded at the first call for it."""
+    if not isinstance(model, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"expected a model's name or file, got {type(model).__name__}; give one, such as sgbm")
+    try:
+        hash(tuple(options.values()))
+    except TypeError:  # a list, say: no method takes it, and loading says so
+        return load_model(str(model), task, **options)
+    return _kept(str(model), _stamp(model), task, tuple(options.items()))
 
 
 def _stamp(model: str | Path) -> tuple[int, int] | None:

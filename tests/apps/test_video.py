@@ -174,6 +174,11 @@ def test_two_views_give_disparity(leadline, frames, tmp_path, write_image):
     (tmp_path / "right" / "0.png").unlink()
     done = leadline(*words[:-1], tmp_path / "other")
     assert (done.code, "as many right frames as left ones, got 3" in done.one_line) == (2, True)
+    # As many on both sides, but each lacks another one: in order, all pairs between the two would be of two moments.
+    (tmp_path / "left" / "3.png").unlink()
+    for command in (words[:-1], ("track-camera", *words[1:3], "--fov", "60", "--baseline-m", "0.1", "--output")):
+        done = leadline(*command, tmp_path / "other")
+        assert (done.code, "got none for 0.png" in done.one_line, "3.png alone" in done.one_line) == (2, True, True)
 
 
 def test_a_damaged_tail_is_told_of(leadline, clip, tmp_path):

@@ -100,6 +100,19 @@ def test_usual_baselines_need_no_note():
         check_baseline(1e6, LengthUnit(1.0, "m", stated=True))
 
 
+def test_a_short_baseline_that_may_be_centimetres_is_told_of():
+    """A depth camera's 50 mm, or a rig's 50 cm in a form that has millimetres."""
+    millimetres = LengthUnit(0.001, "mm, as Middlebury has it", stated=False)
+    told = "baseline of 0.05 m (50 taken as mm, as Middlebury has it); 0.5 m if it is in cm"
+    assert check_baseline(50.0, millimetres) == (told,)
+    assert "0.545 m if it is in cm" in check_baseline(54.5, millimetres)[0]
+    # What a calibration found, and lengths that would be no usual ones in cm.
+    assert check_baseline(54.9483, millimetres) == ()
+    assert check_baseline(120.0, millimetres) == ()
+    assert check_baseline(50.0, LengthUnit(0.001, "mm", stated=True)) == ()
+    assert "unusual baseline of 0.0054 m" in check_baseline(0.54, LengthUnit(0.01, "cm", stated=False))[0]
+
+
 def test_bad_units():
     with pytest.raises(CalibrationError, match="m, cm or mm"):
         named_unit("inch")

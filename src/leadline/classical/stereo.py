@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast, final
+from typing import Final, final
 
 import cv2
 import numpy as np
 from jaxtyping import Int16, UInt8
 
 from leadline.classical.fill import fill_background
-from leadline.errors import InputError
+from leadline.errors import InputError, require_whole
 from leadline.geometry.image import require_8bit
 from leadline.maps import DisparityMap
 
@@ -71,8 +71,8 @@ class ClassicalStereo:
         """Refuses names and ranges that OpenCV cannot serve."""
         if self.name not in MATCHERS:
             raise InputError(f"expected one of {', '.join(MATCHERS)}, got {self.name!r}; choose one of them")
-        whole = cast(object, self.max_disparity)
-        if not (isinstance(whole, int) and 1 <= whole <= _LARGEST_DISPARITY):
+        require_whole(self.max_disparity, "max_disparity")
+        if not 1 <= self.max_disparity <= _LARGEST_DISPARITY:
             raise InputError(
                 f"expected a max_disparity of 1 to {_LARGEST_DISPARITY} px, got {self.max_disparity}; "
                 "match smaller images if the scene has larger disparities"
@@ -110,7 +110,7 @@ class ClassicalStereo:
     def _matched_both_ways(self, left: _Grey, right: _Grey) -> _Raw:
         """Raw left-view disparity that the right view confirms; _UNKNOWN elsewhere."""
         # A match can be no farther away than the image is wide.
-        searched = min(self.max_disparity, left.shape[1])
+        searched = min(int(self.max_disparity), left.shape[1])
         count = -(-(searched + 1) // 16) * 16
         compute = _block_matcher(count) if self.name == "bm" else _semi_global_matcher(self.name, count)
         from_left = _padded_match(compute, left, right, count)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64
 
-from leadline.errors import CalibrationError
+from leadline.errors import CalibrationError, require_number, require_whole
 
 DistortionModel = Literal["radtan", "equidistant"]
 
@@ -27,7 +27,8 @@ class Pinhole:
         height: Rows of its images.
         width: Columns of its images.
     Raises:
-        CalibrationError: If a focal length or a size is not positive and finite.
+        CalibrationError: If a focal length or a size is not positive and finite, a size is no whole number, or
+            something is no number at all.
     Example:
         >>> camera = Pinhole(500.0, 500.0, 319.5, 239.5, height=480, width=640)
         >>> half = camera.scaled(240, 320)
@@ -44,10 +45,14 @@ class Pinhole:
 
     def __post_init__(self) -> None:
         """Refuses cameras that cannot exist."""
+        for name in ("focal_x_px", "focal_y_px", "center_x_px", "center_y_px", "height", "width"):
+            require_number(getattr(self, name), name, CalibrationError)
         for name in ("focal_x_px", "focal_y_px", "height", "width"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise CalibrationError(f"expected a positive {name}, got {value}; check the calibration file")
+        require_whole(self.height, "height", CalibrationError)
+        require_whole(self.width, "width", CalibrationError)
         if not (np.isfinite(self.center_x_px) and np.isfinite(self.center_y_px)):
             raise CalibrationError("expected a finite principal point; check the calibration file")
 
@@ -71,6 +76,8 @@ class Pinhole:
 
         Pixel centres shift: cx' = (cx + 0.5) s - 0.5.
         """
+        require_whole(height, "height", CalibrationError)
+        require_whole(width, "width", CalibrationError)
         scale_x, scale_y = width / self.width, height / self.height
         return Pinhole(
             self.focal_x_px * scale_x,
@@ -106,6 +113,14 @@ class DistortedCamera:
             raise CalibrationError(
                 f"expected distortion model radtan or equidistant, got {self.model!r}; recalibrate with one of them"
             )
+        if not isinstance(self.camera, Pinhole):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CalibrationError(f"expected a Pinhole as camera, got {type(self.camera).__name__}; build one")
+        try:
+            numbers = np.asarray(self.distortion, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.zeros(())
+        if numbers.ndim != 1:
+            raise CalibrationError(f"expected distortion as numbers in a row, got {self.distortion!r:.60}; flatten it")
         if len(self.distortion) not in counts:
             raise CalibrationError(
                 f"expected {' or '.join(map(str, counts))} {self.model} coefficients, got {len(self.distortion)}; "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from leadline.errors import CalibrationError
+from leadline.errors import CalibrationError, require_number, require_whole
 from leadline.geometry.camera import DistortedCamera, Pinhole
 
 
@@ -27,6 +27,8 @@ class StereoRig:
 
     def __post_init__(self) -> None:
         """Refuses rigs that are not rectified or have no baseline."""
+        _require(Pinhole, self.left, self.right)
+        require_number(self.baseline_m, "baseline_m", CalibrationError)
         if not (np.isfinite(self.baseline_m) and self.baseline_m > 0):
             raise CalibrationError(
                 f"expected a positive baseline in metres, got {self.baseline_m}; check the calibration and its units"
@@ -54,6 +56,8 @@ class StereoRig:
         Raises:
             CalibrationError: If a number is not positive.
         """
+        require_whole(height, "height", CalibrationError)
+        require_whole(width, "width", CalibrationError)
         camera = Pinhole(focal_px, focal_px, (width - 1) / 2.0, (height - 1) / 2.0, height, width)
         return cls(camera, camera, baseline_m)
 
@@ -72,6 +76,8 @@ class StereoRig:
         Raises:
             CalibrationError: If a number is out of range.
         """
+        require_number(fov_deg, "fov_deg", CalibrationError)
+        require_whole(width, "width", CalibrationError)
         if not 0.0 < fov_deg < 180.0:
             raise CalibrationError(f"expected a field of view between 0 and 180 degrees, got {fov_deg}")
         return cls.from_focal(height, width, width / (2.0 * float(np.tan(np.deg2rad(fov_deg) / 2.0))), baseline_m)
@@ -105,10 +111,15 @@ class UnrectifiedRig:
     def __post_init__(self) -> None:
         """Refuses transforms that no pair of cameras can have."""
         transform = self.right_from_left
+        if not isinstance(transform, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise CalibrationError(
+                f"expected a 4x4 array as right_from_left, got {type(transform).__name__}; give np.array(...)"
+            )
         if transform.shape != (4, 4) or not np.isfinite(transform).all():
             raise CalibrationError(
                 "expected a finite 4x4 right_from_left; check the extrinsics in the calibration file"
             )
+        _require(DistortedCamera, self.left, self.right)
         rotation = transform[:3, :3]
         rigid = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) and np.linalg.det(rotation) > 0
         if not (rigid and np.allclose(transform[3], [0.0, 0.0, 0.0, 1.0])):
@@ -140,3 +151,10 @@ class UnrectifiedRig:
     def scaled(self, height: int, width: int) -> "UnrectifiedRig":
         """The same rig after both images were resized to (height, width)."""
         return UnrectifiedRig(self.left.scaled(height, width), self.right.scaled(height, width), self.right_from_left)
+
+
+def _require(kind: type[Pinhole] | type[DistortedCamera], *cameras: object) -> None:
+    """Refuses cameras of another kind."""
+    for camera in cameras:
+        if not isinstance(camera, kind):
+            raise CalibrationError(f"expected a {kind.__name__} as camera, got {type(camera).__name__}; build one")

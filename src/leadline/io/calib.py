@@ -13,7 +13,7 @@ from typing import Final, cast
 import numpy as np
 import yaml
 
-from leadline.errors import CalibrationError
+from leadline.errors import CalibrationError, InputError
 from leadline.geometry.camera import DistortedCamera, Pinhole
 from leadline.geometry.rig import StereoRig, UnrectifiedRig
 from leadline.io.calib_found import Calibration, LengthUnit, named_unit
@@ -112,6 +112,8 @@ def read_stereo_calibration(
         InputError: If there is no such file.
         CalibrationError: If it has none of these forms, or lacks something, or is contradictory or impossible.
     """
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"expected a calibration file's path, got {type(path).__name__}; give its name")
     source = Path(path)
     with _named(source):
         if _is_folder(source):

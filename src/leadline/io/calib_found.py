@@ -17,6 +17,8 @@ SHORTEST_BASELINE_M: Final = 0.005
 LONGEST_BASELINE_M: Final = 5.0
 """Between them lie the baselines of stereo cameras: endoscopes reach 4 mm, cars and ships 2 m."""
 _USUAL_M: Final = (0.03, 1.5)
+_SHORT_M: Final = 0.1
+"""Usual baselines below which one ten times as long is as usual."""
 _POSSIBLE_M: Final = (0.0005, 100.0)
 
 
@@ -96,11 +98,18 @@ def check_baseline(length: float, unit: LengthUnit) -> tuple[str, ...]:
             f"{unit.name}); "
             f"{mend}"
         )
-    if unit.stated or _USUAL_M[0] <= metres <= _USUAL_M[1]:
+    if unit.stated:
         return ()
-    return (
-        f"unusual baseline of {metres:.4g} m ({length:.4g} taken as {unit.name})" + (f"; {words}" if words else ""),
-    )
+    told = f"baseline of {metres:.4g} m ({length:.4g} taken as {unit.name})" + (f"; {words}" if words else "")
+    if not _USUAL_M[0] <= metres <= _USUAL_M[1]:
+        return (f"unusual {told}",)
+    other = any(_USUAL_M[0] <= m <= _USUAL_M[1] for m in others.values())
+    return (told,) if metres < _SHORT_M and other and _is_typed(length) else ()
+
+
+def _is_typed(length: float) -> bool:
+    """Whether someone wrote it by hand: what a calibration finds has more digits."""
+    return abs(10.0 * length - round(10.0 * length)) < 1e-9
 
 
 def _likeliest(metres: dict[str, float]) -> str:

@@ -116,7 +116,7 @@ def _split(data: bytes, name: str, asked: Layout | None, max_pixels: int | None)
     if data.startswith(b"\xff\xd8\xff"):
         views = _mpo_views(data, name)
         if len(views) >= 2:
-            return _split_mpo(views, name)
+            return _split_mpo(views, name, max_pixels)
         if name.lower().endswith(".mpo"):
             raise InputError(f"expected two views in {name}, got {len(views)}; name the other view's file too")
         layout = _jps_layout(data, name)
@@ -218,7 +218,7 @@ class _MpoView(NamedTuple):
     number: int | None
 
 
-def _split_mpo(views: list[_MpoView], name: str) -> ImagePair:
+def _split_mpo(views: list[_MpoView], name: str, max_pixels: int | None) -> ImagePair:
     numbers = [view.number for view in views]
     note = f"{name}: views taken in file order, left first"
     if None not in numbers and len(set(numbers)) == len(numbers):
@@ -226,7 +226,7 @@ def _split_mpo(views: list[_MpoView], name: str) -> ImagePair:
         note = f"{name}: views taken by their viewpoint numbers, left first"
     if len(views) > 2:
         note += f"; the first two of {len(views)}"
-    left, right = to_8bit([decode_image(view.data, name) for view in views[:2]])
+    left, right = to_8bit([decode_image(view.data, name, max_pixels) for view in views[:2]])
     if left.pixels.shape != right.pixels.shape:
         raise InputError(
             f"expected two views of one size in {name}, got {left.pixels.shape[:2]} and {right.pixels.shape[:2]}; "

@@ -115,12 +115,13 @@ def is_sequence(source: str | Path) -> bool:
     return is_film(source) or is_many(str(source))
 
 
-def open_frames(source: str | Path, fps: float | None = None) -> FrameSequence:
+def open_frames(source: str | Path, fps: float | None = None, max_pixels: int | None = None) -> FrameSequence:
     """The frames of a film, of a folder of images, or of a pattern such as "frames/*.png".
 
     Args:
         source: A film needs PyAV: `pip install "leadline[video]"`. Images are taken in natural order: 2 before 10.
         fps: Frames a second of images, if known. A film's own times are taken as they are.
+        max_pixels: Largest frame that is read; `MAX_PIXELS` if absent.
     Raises:
         InputError: If there is nothing, the film cannot be decoded or has no frame, or fps is not above 0 or is given
             for a film.
@@ -144,10 +145,10 @@ def open_frames(source: str | Path, fps: float | None = None) -> FrameSequence:
                 f"expected a film, a folder of images or a pattern, got {text}; films end in "
                 f"{', '.join(VIDEO_SUFFIXES[:8])} ..."
             )
-        return ImageFrames(list_images(text), fps, text, left_out(text, suffixes=IMAGE_SUFFIXES))
+        return ImageFrames(list_images(text), fps, text, left_out(text, suffixes=IMAGE_SUFFIXES), max_pixels)
     if fps is not None:
         raise InputError(f"expected no frames a second for a film, got {fps}; {source} has times of its own")
-    return FilmFrames(source)
+    return FilmFrames(source, max_pixels)
 
 
 @final
@@ -159,18 +160,25 @@ class ImageFrames:
         fps: Frames a second, if known.
         source: The folder or pattern, for messages.
         notes: What was left out.
+        max_pixels: Largest image that is read; `MAX_PIXELS` if absent.
     Raises:
         InputError: If two would have one name.
     """
 
     def __init__(
-        self, paths: Sequence[Path], fps: float | None = None, source: str = "", notes: tuple[str, ...] = ()
+        self,
+        paths: Sequence[Path],
+        fps: float | None = None,
+        source: str = "",
+        notes: tuple[str, ...] = (),
+        max_pixels: int | None = None,
     ) -> None:
         self.paths = tuple(paths)
         self.names = tuple(short_names(list(paths)))
         self.source = source or str(self.paths[0].parent)
         self.times_s = None if fps is None else tuple(index / fps for index in range(len(self.paths)))
         self.notes = notes
+        self._max_pixels = max_pixels
 
     def files(self, *indices: int) -> tuple[Path, ...]:
         """The images."""
@@ -182,7 +190,8 @@ class ImageFrames:
         Raises:
             InputError: If one cannot be read.
         """
-        decoded = [decode_image(read_bytes(path, "an image"), str(path)) for path in self.files(*indices)]
+        paths = self.files(*indices)
+        decoded = [decode_image(read_bytes(path, "an image"), str(path), self._max_pixels) for path in paths]
         times = self.times_s
         return tuple(
             Frame(self.names[index], image.pixels, None if times is None else times[index], image.notes)
@@ -206,13 +215,15 @@ class FilmFrames:
 
     Args:
         path: A file that FFmpeg decodes.
+        max_pixels: Largest frame that is read; `MAX_PIXELS` if absent.
     Raises:
-        InputError: If it is missing, no film, or has no frame.
+        InputError: If it is missing, no film, has no frame, or too large ones.
         MissingExtraError: If PyAV is not installed.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, max_pixels: int | None = None) -> None:
         self.path, self.source = Path(path), str(path)
+        self._max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
         if not self.path.is_file():
             raise InputError(f"expected a film at {path}, got no such file; check the name")
         stamps, unit, rate = self._stamps()
@@ -261,10 +272,10 @@ class FilmFrames:
         if not streams:
             raise self._undecodable("a file without moving images")
         height, width = (getattr(streams[0].codec_context, side, 0) for side in ("height", "width"))
-        if height * width > MAX_PIXELS:
+        if height * width > self._max_pixels:
             raise InputError(
-                f"expected a film of at most {MAX_PIXELS} pixels a frame at {self.path}, got {width}x{height}; make it "
-                "smaller"
+                f"expected a film of at most {self._max_pixels} pixels a frame at {self.path}, got {width}x{height}; "
+                "make it smaller, or allow more pixels"
             )
         streams[0].thread_type = "AUTO"
         return container, streams[0]

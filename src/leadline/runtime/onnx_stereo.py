@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from leadline.errors import InputError
+from leadline.errors import InputError, require_whole
 from leadline.maps import DisparityMap
 from leadline.runtime.card_keys import require_checksum
 from leadline.runtime.images import as_rgb, check_images
@@ -54,6 +54,8 @@ class OnnxStereo:
         threads: int | None = None,
         provider: Provider = "cpu",
     ) -> None:
+        if max_disparity is not None:
+            require_whole(max_disparity, "max_disparity")
         if max_disparity is not None and not max_disparity >= 1:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.card, self.weights, self.max_disparity = card, weights, max_disparity

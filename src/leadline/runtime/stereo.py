@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.classical import MATCHERS
-from leadline.errors import InputError
+from leadline.errors import InputError, require_whole
 from leadline.maps import DisparityMap
 from leadline.runtime.border import extend_to_border
 from leadline.runtime.card import calibration_of, find_graph
@@ -58,6 +58,8 @@ class StereoSession:
         threads: int | None = None,
         provider: Provider = "cpu",
     ) -> None:
+        if max_disparity is not None:
+            require_whole(max_disparity, "max_disparity")
         if max_disparity is not None and not max_disparity >= 1:
             raise InputError(f"expected a largest disparity of at least 1 px, got {max_disparity}")
         self.name, self.max_disparity = str(model), max_disparity

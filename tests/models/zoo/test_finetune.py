@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +26,7 @@ from leadline.models.zoo import trainable as zoo
 from leadline.models.zoo import zoo_card
 from leadline.models.zoo.dense import load_parts
 from leadline.samples import DepthSample
-from leadline.training.finetune.data import DepthPart, has_depth_images, open_depth, split
+from leadline.training.finetune.data import DepthPart, open_depth, split, unit_of_images
 from leadline.training.finetune.learner import FinetunedZoo, FinetuneRecipe, finetune_terms, usual_augmentation
 from leadline.training.finetune.results import Finetuned
 from leadline.training.run import train
@@ -310,7 +312,10 @@ def test_data_comes_from_shards_and_from_images(data, tmp_path):
 
 def test_depth_images_in_another_unit(recipe, data):
     """KITTI's 1/256 m: the same samples are 3.9 times as far."""
-    assert has_depth_images(str(data))
+    unit, notes = unit_of_images((str(data), None), None)
+    assert (unit, len(notes), "read as millimetres" in notes[0]) == ("mm", 1, True)
+    assert unit_of_images((str(data),), "1/256") == ("1/256", ())
+    assert unit_of_images((str(data / "none"), ""), None) == ("mm", ())
     metres = open_depth(str(data))[0].depth
     np.testing.assert_allclose(open_depth(str(data), 256.0)[0].depth, metres * np.float32(1000 / 256), rtol=1e-6)
     learner = FinetunedZoo(replace(recipe, depth_unit="1/256"))
@@ -404,6 +409,26 @@ def test_the_command_leaves_a_model_that_mono_takes(save, data, tmp_path, capsys
     (out / "summary.json").unlink()
     assert main([*words, "--seed", "7"]) == 2
     assert "expected a checkpoint of the same run" in capsys.readouterr().err
+
+
+def test_sigterm_ends_with_143_and_leaves_no_result(save, data, tmp_path, capsys, monkeypatch):
+    """`finetune && export` must not go on with half of a training."""
+    taken = DepthPart.__getitem__
+    seen = list[int]()
+
+    def asked_to_end(part, index):
+        seen.append(index)
+        if len(seen) == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return taken(part, index)
+
+    monkeypatch.setattr(DepthPart, "__getitem__", asked_to_end)
+    out = tmp_path / "out"
+    words = ["finetune", NAMES["depth_anything"], str(data), "--source", str(save("depth_anything"))]
+    assert main([*words, "--output", str(out), "--steps", "50", "--batch-size", "2"]) == 143
+    assert "terminated" in capsys.readouterr().err
+    assert not (out / "summary.json").exists()
+    assert not (out / "model").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from cyclopts import Parameter
 
+from leadline.apps.cli.batch import say
 from leadline.apps.cli.data import scenes_to_score
 from leadline.apps.cli.eval import print_tables, scene_progress, write_report
 from leadline.apps.cli.eval_models import named_models, predictions_in
@@ -21,9 +22,9 @@ from leadline.loading import is_model, load_model
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
+from leadline.protocols.mono.depth_units import with_units
 from leadline.protocols.mono.evaluate import DepthMethod, SceneMethod, evaluate_scenes, on_sample
-from leadline.protocols.mono.protocol import DepthProtocol
-from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes, samples_for_a_metre
+from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.protocols.plausible import ScaleWatch
 from leadline.protocols.predictions import Predictions, predicted_depth
 from leadline.protocols.report import Report, Score
@@ -66,7 +67,8 @@ def mono_eval(
         kind: What the numbers in the folders of predictions mean: metric (metres), up_to_scale (metres times an unknown
             factor), affine_inverse (s / Z + t with unknown s > 0 and t, so larger is closer) or affine_depth (s Z + t).
         depth_unit: What a sample of the depth images stands for: mm, cm, or 1/N of a metre, such as 1/256 (KITTI) and
-            1/5000 (TUM). The protocol's own unit, else millimetres, if absent.
+            1/5000 (TUM). If absent, the protocol's own unit, else the one that the layout or the folder's name tells,
+            else millimetres; refused where the depth would then be no camera's or scanner's.
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
         source: Folder with the files of the zoo network; NAME=FOLDER, once for each, if there are several; from the hub
             or its cache if absent.
@@ -75,9 +77,10 @@ def mono_eval(
         json: File for the report: every score with its protocol, crop, alignment, range, averaging and density.
     """
     chosen = find_protocol(protocol, DEPTH_PROTOCOLS)
-    samples_per_m = _samples_per_m(depth_unit, chosen)
-    find = partial(find_depth_scenes, samples_per_m=samples_per_m)
-    found = scenes_to_score(scenes, data, find, depth_dataset_scenes)
+    found = scenes_to_score(scenes, data, find_depth_scenes, depth_dataset_scenes)
+    notes = tuple[str, ...]()
+    if data is None:
+        found, notes = with_units(cast(Sequence[DepthFiles], found), depth_unit, chosen.samples_per_m, chosen.name)
     folders = named_models(models, _TRIVIAL)
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)
@@ -94,20 +97,11 @@ def mono_eval(
 
         report = evaluate_scenes((files.load() for files in found), methods, chosen, alignment, observe)
     print_tables(report)
-    if depth_unit is None and data is None and any(getattr(files, "depth", None) for files in found):
-        of_whom = "millimetres" if chosen.samples_per_m is None else f"1/{samples_per_m:g} m, as {chosen.name} has it"
-        print(f"note: no unit is stated, the depth images are read as {of_whom}; --depth-unit says it", file=sys.stderr)
+    say(f"note: {note}; --depth-unit says it" for note in notes)
     for warning in (*_reversed(report, [name for name in folders if name not in _TRIVIAL]), *watch.doubts()):
         print(f"warning: {warning}", file=sys.stderr)
     if json is not None:
         write_report(json, report)
-
-
-def _samples_per_m(unit: str | None, protocol: DepthProtocol) -> float:
-    """Samples of a depth image for one metre."""
-    if unit is None:
-        return MILLIMETRES if protocol.samples_per_m is None else protocol.samples_per_m
-    return samples_for_a_metre(unit)
 
 
 def _load(

@@ -30,6 +30,7 @@ def video_eval(
     *,
     models: str = DEFAULT_MONO_MODEL,
     frames: int | None = None,
+    depth_unit: str | None = None,
     max_depth: float = 80.0,
     window: int = SteadyOptions.window,
     overlap: int = SteadyOptions.overlap,
@@ -43,9 +44,10 @@ def video_eval(
     moves away from what the camera's true motion makes of it; OPW is its mean change along the optical flow.
 
     Args:
-        clips: Folders with images/, depth/ (16-bit PNG, mm, 0 unknown), K.txt, and poses/ or poses.txt for TAE.
+        clips: Folders with images/, depth/ (16-bit PNG, 0 unknown), K.txt, and poses/ or poses.txt for TAE.
         models: As for `leadline mono`, separated by commas.
         frames: Only so many frames from the start of each clip.
+        depth_unit: As for `leadline eval mono`.
         max_depth: Truth beyond does not count, metres.
         window: As for `leadline video`.
         overlap: As for `leadline video`.
@@ -53,7 +55,7 @@ def video_eval(
         threads: Threads to use; all processors if absent.
         json: File for the report.
     """
-    found = [first_frames(find_clip(clip), frames) for clip in clips]
+    found = [first_frames(find_clip(clip, depth_unit), frames) for clip in clips]
     say(f"note: {note}" for clip in found for note in clip.notes)
     methods = {name: load_model(name, "mono", threads=threads) for name in models.split(",")}
     options = SteadyOptions(window=window, overlap=overlap, keep=keep)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from leadline.apps.cli.batch import say
 from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.sizes import parse_size
 from leadline.errors import InputError
@@ -12,7 +13,6 @@ from leadline.io.atomic import make_output_folder
 from leadline.protocols.mono.scenes import samples_for_a_metre
 from leadline.results.stereo import SUMMARY_FILE, refuse_existing, versions, write_json
 
-_UNSTATED: Final = "no unit is stated, the depth images are read as millimetres"
 _FULL_RATE: Final = 5e-5
 _LORA_RATE: Final = 2e-4
 _EPOCH_STEPS: Final = 50
@@ -58,7 +58,8 @@ def finetune(
         lora: Rank of low-rank adapters, which alone are trained; 0 trains all weights.
         validation: What to judge by, as DATA; every tenth image of DATA is held back if absent.
         depth_unit: What a sample of the depth images stands for: mm, cm, or 1/N of a metre, such as 1/256 (KITTI) and
-            1/5000 (TUM). Millimetres, if absent.
+            1/5000 (TUM). If absent, what the layout or the folder's name tells, else millimetres; refused where the
+            depth would then be no camera's or scanner's.
         steps: Optimiser steps.
         learning_rate: 0.00005, or 0.0002 with --lora, if absent; the backbone learns with a tenth of it in full
             fine-tuning.
@@ -78,22 +79,22 @@ def finetune(
     if steps < 1:
         raise InputError(f"expected at least 1 step, got {steps}")
     with needs_extra("train"):
-        from leadline.training.finetune.data import has_depth_images
+        from leadline.training.finetune.data import unit_of_images
         from leadline.training.finetune.learner import require_same_run
         from leadline.training.finetune.results import remove_results, write_finetuned
         from leadline.training.run import CHECKPOINT_NAME, train
+    unit, notes = unit_of_images((data, validation), depth_unit)
     values: dict[str, object] = {
         "model": model, "data": data, "validation": validation, "source": source, "lora": lora, "steps": steps,
         "learning_rate": (_LORA_RATE if lora else _FULL_RATE) if learning_rate is None else learning_rate,
-        "batch_size": batch_size, "loss": loss, "depth_unit": depth_unit or "mm",
+        "batch_size": batch_size, "loss": loss, "depth_unit": unit,
         "prompt_grid": list(parse_size(prompt_grid)), "seed": seed,
         "workers": workers, "accept_licence": accept_licence,
         "warmup_steps": max(1, min(_WARMUP_STEPS, steps // 10)), "decay_steps": max(1, steps // 2),
         "epoch_steps": min(_EPOCH_STEPS, steps),
     }  # fmt: skip
     recipe = _with_views(values, None if crop is None else parse_size(crop))
-    if depth_unit is None and has_depth_images(data):
-        print(f"note: {_UNSTATED}; --depth-unit says it", file=sys.stderr)
+    say(f"note: {note}; --depth-unit says it" for note in notes)
     make_output_folder(folder)
     checkpoint = folder / CHECKPOINT_NAME
     if overwrite:

@@ -26,6 +26,7 @@ def flow(
     model: str = DEFAULT_FLOW_MODEL,
     threads: int | None = None,
     provider: Provider = "cpu",
+    max_pixels: int | None = None,
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
 ) -> int:
@@ -42,6 +43,7 @@ def flow(
         model: ONNX file of ours, or dis (which is dis-medium), dis-fast, dis-ultrafast, farneback.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
+        max_pixels: Largest frame that is read.
         output: Output folder.
         overwrite: Replace results that exist, and do finished pairs again.
     """
@@ -51,13 +53,15 @@ def flow(
             raise InputError(
                 f"expected one film, folder or pattern alone, got {first} and {second}; leave out the last"
             )
-        return _batch(_Films(open_frames(first), options), model, threads, provider, output, overwrite)
+        return _batch(
+            _Films(open_frames(first, max_pixels=max_pixels), options), model, threads, provider, output, overwrite
+        )
     if second is None:
         raise InputError(f"expected a second frame after {first}, got none; name it, or give a film, folder or pattern")
     if is_sequence(second):
         raise InputError(f"expected an image as the second frame, got {second}; give two images, or it alone")
     refuse_existing(output, FLOW_FILES, overwrite)
-    pair = read_pair(first, second)
+    pair = read_pair(first, second, max_pixels=max_pixels)
     frames = Frame(first, pair.left, notes=pair.notes), Frame(second, pair.right)
     job = _Job(load_model(model, "flow", threads=threads, provider=provider), model)
     report, lines = job.run(frames, output, describe_request([Path(first), Path(second)], options))

@@ -47,6 +47,7 @@ def scene_flow(
     fps: float | None = None,
     threads: int | None = None,
     provider: Provider = "cpu",
+    max_pixels: int | None = None,
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
 ) -> int:
@@ -74,6 +75,7 @@ def scene_flow(
         fps: Pairs a second, for velocities in m/s.
         threads: Threads to use; all processors if absent.
         provider: Where networks run; never anywhere else than asked for.
+        max_pixels: Largest image that is read.
         output: Output folder.
         overwrite: Replace results that exist.
     """
@@ -84,7 +86,7 @@ def scene_flow(
         raise InputError("expected the cameras, got none; give --calibration FILE, or --focal-px and --baseline-m")
     refuse_existing(output, SCENE_FLOW_FILES, overwrite)
     maker = RigMaker(given)
-    pairs = read_pair(left0, right0), read_pair(left1, right1)
+    pairs = tuple(read_pair(*views, max_pixels=max_pixels) for views in ((left0, right0), (left1, right1)))
     _refuse_unlike(*pairs)
     ready = [maker.ready(pair) for pair in pairs]
     largest, smallest, range_notes = search_range(ready[0], max_disparity, None)

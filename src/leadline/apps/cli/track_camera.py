@@ -18,6 +18,7 @@ from leadline.geometry.odometry import Odometry
 from leadline.geometry.trajectory import Trajectory
 from leadline.io.pairs import ImagePair
 from leadline.io.trajectories import write_kitti, write_tum
+from leadline.io.two_views import open_views
 from leadline.io.video import FrameSequence, open_frames
 from leadline.loading import load_model
 from leadline.results.monocular import CameraSource
@@ -48,6 +49,7 @@ def track_camera(
     flow_model: str = DEFAULT_FLOW_MODEL,
     fps: float | None = None,
     threads: int | None = None,
+    max_pixels: int | None = None,
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
 ) -> None:
@@ -72,14 +74,15 @@ def track_camera(
         flow_model: dis, dis-fast, dis-ultrafast or farneback; for two views any model that `leadline flow` takes.
         fps: Frames a second of images, for the times. Films have times of their own.
         threads: Threads to use; all processors if absent.
+        max_pixels: Largest frame that is read.
         output: Output folder.
         overwrite: Replace results that exist.
     """
     refuse_existing(output, _FILES, overwrite)
-    left = open_frames(frames, fps)
+    left, rights, notes = _opened(frames, right, fps, max_pixels)
     if len(left) < 2:
         raise InputError(f"expected at least two frames in {frames}, got one; a path is between frames")
-    if right is None:
+    if rights is None:
         if baseline_m is not None:
             raise InputError("expected no baseline for one view, got one; leave it out or name the right view's frames")
         if model is not None:
@@ -96,8 +99,8 @@ def track_camera(
             load_model(model or DEFAULT_MODEL, "stereo", threads=threads),
             load_model(flow_model, "flow", threads=threads),
         )
-        found = _two_views(left, open_frames(right, fps), RigMaker(given), method)
-    notes = tuple(dict.fromkeys((*left.notes, *found.notes)))
+        found = _two_views(left, rights, RigMaker(given), method)
+    notes = tuple(dict.fromkeys((*notes, *found.notes)))
     say(f"note: {with_options(note)}" for note in notes)
     with whole_result(output, _FILES) as place:
         write_tum(place / _TUM, found.trajectory)
@@ -132,6 +135,17 @@ class _Path:
     notes: tuple[str, ...]
 
 
+def _opened(
+    frames: str, right: str | None, fps: float | None, max_pixels: int | None
+) -> tuple[FrameSequence, FrameSequence | None, tuple[str, ...]]:
+    """The frames of one view or of both, and notes on them."""
+    if right is None:
+        left = open_frames(frames, fps, max_pixels)
+        return left, None, left.notes
+    left, rights, matched = open_views(frames, right, fps, max_pixels)
+    return left, rights, (*left.notes, *rights.notes, *matched)
+
+
 def _one_view(frames: FrameSequence, source: CameraSource, flow: ClassicalFlow) -> _Path:
     first = frames.load(0)[0].pixels
     height, width = first.shape[:2]
@@ -161,11 +175,6 @@ def _one_view(frames: FrameSequence, source: CameraSource, flow: ClassicalFlow) 
 
 
 def _two_views(left: FrameSequence, right: FrameSequence, maker: RigMaker, method: SceneFlowMethod) -> _Path:
-    if len(left) != len(right):
-        raise InputError(
-            f"expected as many right frames as left ones, got {len(right)} in {right.source} and {len(left)} in "
-            f"{left.source}; leave out those without a partner"
-        )
     poses, shares, before = [np.eye(4)], list[float](), None
     rights = iter(right)
     notes = tuple[str, ...]()

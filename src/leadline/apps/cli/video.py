@@ -15,6 +15,7 @@ from leadline.apps.cli.sources import zoo_options
 from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
 from leadline.io.owned import owned_folder
+from leadline.io.two_views import open_views
 from leadline.io.video import FrameSequence, open_frames
 from leadline.loading import load_model
 from leadline.results.request import SUMMARY_FILE, describe_request, is_finished
@@ -57,6 +58,7 @@ def video(
     accept_licence: bool = False,
     threads: int | None = None,
     provider: Provider = "cpu",
+    max_pixels: int | None = None,
     output: Path = Path("leadline-output"),
     overwrite: bool = False,
 ) -> int:
@@ -84,12 +86,13 @@ def video(
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
+        max_pixels: Largest frame that is read.
         output: Output folder.
         overwrite: Replace a result that exists.
     """
     name = model or (DEFAULT_MONO_MODEL if right is None else DEFAULT_MODEL)
     options = SteadyOptions(window=window, overlap=overlap, keep=keep)
-    clip = _Clip(open_frames(frames, fps), None if right is None else open_frames(right, fps))
+    clip = _clip(frames, right, fps, max_pixels)
     zoo = zoo_options([name], source or (), accept_licence)[name]
     asked = {"model": name, "format": format, "fps": fps, **asdict(options), **zoo}
     request = describe_request(clip.files, asked)
@@ -117,14 +120,7 @@ class _Clip:
 
     left: FrameSequence
     right: FrameSequence | None
-
-    def __post_init__(self) -> None:
-        """Refuses views that do not belong together."""
-        if self.right is not None and len(self.left) != len(self.right):
-            raise InputError(
-                f"expected as many right frames as left ones, got {len(self.right)} in {self.right.source} and "
-                f"{len(self.left)} in {self.left.source}; leave out those without a partner"
-            )
+    matched: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[Path]:
@@ -136,7 +132,7 @@ class _Clip:
     def notes(self) -> tuple[str, ...]:
         """Notes on both views, and on a clip that is no film."""
         few = ("one frame alone: there is nothing to steady",) if len(self.left) == 1 else ()
-        return (*self.left.notes, *(() if self.right is None else self.right.notes), *few)
+        return (*self.left.notes, *(() if self.right is None else self.right.notes), *self.matched, *few)
 
     def views(self, index: int) -> UInt8[np.ndarray, "h w 3"] | tuple[UInt8[np.ndarray, "h w 3"], ...]:
         """What the method takes of one frame."""
@@ -146,6 +142,12 @@ class _Clip:
     def image(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         """The left frame."""
         return self.left.load(index)[0].pixels
+
+
+def _clip(frames: str, right: str | None, fps: float | None, max_pixels: int | None) -> _Clip:
+    if right is None:
+        return _Clip(open_frames(frames, fps, max_pixels), None)
+    return _Clip(*open_views(frames, right, fps, max_pixels))
 
 
 def _judged(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8, UInt16
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
@@ -25,6 +25,8 @@ _DEPTH_FOLDER: Final = "depth"
 _INTRINSICS: Final = "K.txt"
 _ARCHIVE: Final = "data.npz"
 _FARTHEST_MEDIAN_M: Final = 500.0
+_FULL: Final = 65535
+_FULL_PIXELS, _FULL_GAP = 16, 0.9
 MILLIMETRES: Final = 1000.0
 """Samples of a depth image for one metre, where nothing else is said."""
 
@@ -161,12 +163,28 @@ def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
-def _read_depth(path: Path, samples_per_m: float) -> Float32[np.ndarray, "h w"]:
-    """Metres, 0 where unknown."""
+def read_depth_samples(path: Path) -> UInt16[np.ndarray, "h w"]:
+    """The samples of a depth image as they are, 0 where depth is unknown.
+
+    A share of pixels at 65535, far above all others, is what some cameras write where they see nothing: unknown, too.
+
+    Raises:
+        InputError: If it is no grey 16-bit image.
+    """
     samples = decode_image(read_bytes(path, "a depth image"), str(path)).samples
     if samples.dtype != np.uint16 or (samples != samples[..., :1]).any():
         raise InputError(f"expected a grey 16-bit image of depth, got another image in {path}")
-    return samples[..., 0].astype(np.float32) / np.float32(samples_per_m)
+    grey = samples[..., 0]
+    full = grey == _FULL
+    others = grey[~full]
+    if full.sum() >= _FULL_PIXELS and (others.size == 0 or others.max() < _FULL_GAP * _FULL):
+        grey = np.where(full, np.uint16(0), grey)
+    return grey
+
+
+def _read_depth(path: Path, samples_per_m: float) -> Float32[np.ndarray, "h w"]:
+    """Metres, 0 where unknown."""
+    return read_depth_samples(path).astype(np.float32) / np.float32(samples_per_m)
 
 
 def _read_archive(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h2 w2"]]:

@@ -21,7 +21,8 @@ from leadline.io.trajectories import read_trajectory
 from leadline.maps import DepthMap
 from leadline.metrics.depth import abs_rel, delta
 from leadline.metrics.video import clip_depth_m, temporal_alignment_error, warping_error
-from leadline.protocols.mono.scenes import MILLIMETRES, DepthFiles, find_depth_scenes
+from leadline.protocols.mono.depth_units import with_units
+from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
 
 _UNLIKE: Final = 50.0
@@ -62,15 +63,15 @@ class ClipScores:
     opw: float
 
 
-def find_clip(folder: Path, samples_per_m: float = MILLIMETRES) -> Clip:
+def find_clip(folder: Path, depth_unit: str | None = None) -> Clip:
     """The frames of a folder with images, depth, K.txt and poses.
 
     Args:
         folder: Holds images/ and depth/ as `find_depth_scenes` takes them; K.txt; and poses/ with a 4x4 matrix for each
             frame under its name, or poses.txt with one line for each (camera to world).
-        samples_per_m: Samples of a depth image for one metre.
+        depth_unit: Of the depth images: mm, cm or 1/N of a metre; as for `with_units` if absent.
     Raises:
-        InputError: If there are fewer than two frames, or a file of poses is none.
+        InputError: If there are fewer than two frames, or a file of poses is none; or as `with_units`.
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +82,9 @@ def find_clip(folder: Path, samples_per_m: float = MILLIMETRES) -> Clip:
         >>> [scene.image.name for scene in clip.files], clip.poses is None
         (['2.png', '10.png'], True)
     """
-    files = sorted(find_depth_scenes(folder, samples_per_m), key=lambda scene: natural_key(scene.image))
+    settled, told = with_units(find_depth_scenes(folder), depth_unit)
+    notes = tuple(f"{folder}: {note}" for note in told)
+    files = sorted(settled, key=lambda scene: natural_key(scene.image))
     if len(files) < 2:
         raise InputError(f"expected a clip of at least two frames in {folder}, got {len(files)}")
     place, listed = folder / "poses", folder / "poses.txt"
@@ -93,10 +96,11 @@ def find_clip(folder: Path, samples_per_m: float = MILLIMETRES) -> Clip:
     elif listed.is_file():
         poses = read_trajectory(listed).poses
     else:
-        return Clip(name, tuple(files), notes=(f"{folder}: no poses, so no TAE",))
+        return Clip(name, tuple(files), notes=(f"{folder}: no poses, so no TAE", *notes))
     if len(poses) != len(files):
-        return Clip(name, tuple(files), notes=(f"{folder}: {len(poses)} poses for {len(files)} frames, so no TAE",))
-    return Clip(name, tuple(files), poses)
+        missing = f"{folder}: {len(poses)} poses for {len(files)} frames, so no TAE"
+        return Clip(name, tuple(files), notes=(missing, *notes))
+    return Clip(name, tuple(files), poses, notes)
 
 
 def score_clip(

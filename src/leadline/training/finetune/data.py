@@ -1,6 +1,7 @@
 """Data of fine-tuning: our shards, or a user's own images with depth at some of their pixels."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, final
@@ -15,7 +16,8 @@ from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.io.remote import is_remote
 from leadline.maps import DepthMap
-from leadline.protocols.mono.scenes import MILLIMETRES, find_depth_scenes
+from leadline.protocols.mono.depth_units import one_unit
+from leadline.protocols.mono.scenes import MILLIMETRES, DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.mono.validation import MonoValidationItem
 from leadline.training.sources import depth_source
@@ -92,11 +94,19 @@ class DepthPart:
         return replace(sample, truth=DepthMap(sample.depth, sample.valid & (sample.depth <= within), sample.annotation))
 
 
-def has_depth_images(place: str | DatasetSpec) -> bool:
-    """Whether depth comes from images in a folder, whose unit nothing states."""
-    if isinstance(place, DatasetSpec) or is_remote(place) or any(Path(place).glob("*.tar")):
-        return False
-    return any(files.depth is not None for files in find_depth_scenes(Path(place)))
+def unit_of_images(places: Sequence[str | DatasetSpec | None], stated: str | None) -> tuple[str, tuple[str, ...]]:
+    """The one unit of the depth images in some folders, and notes on what was not stated; shards have their own.
+
+    Raises:
+        InputError: As `one_unit`.
+    """
+    found = list[DepthFiles]()
+    for place in places:
+        if not place or isinstance(place, DatasetSpec) or is_remote(place) or any(Path(place).glob("*.tar")):
+            continue
+        with suppress(InputError):  # whoever opens it says what is wrong
+            found += find_depth_scenes(Path(place))
+    return one_unit(found, stated)
 
 
 def open_depth(place: str | DatasetSpec, samples_per_m: float = MILLIMETRES) -> Source[DepthSample]:

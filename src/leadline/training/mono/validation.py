@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.metrics.align import AlignmentName
 from leadline.metrics.depth import abs_rel, delta, relative_error
+from leadline.protocols.mono.depth_units import with_units
 from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
@@ -61,7 +62,10 @@ class MonoValidation(Dataset[MonoValidationItem]):
             if not folder.is_dir():
                 _LOG.warning("no real scenes at %s: they are left out of the validation", folder)
                 continue
-            found = [files for files in find_depth_scenes(folder) if files.depth or files.image.suffix == ".npz"]
+            settled, notes = with_units(find_depth_scenes(folder), None)
+            for note in notes:
+                _LOG.info("%s: %s", folder, note)
+            found = [files for files in settled if files.depth or files.image.suffix == ".npz"]
             step = max(1, len(found) // max(1, recipe.validation_pairs))
             for index, files in enumerate(found[::step]):
                 self.scenes.append((folder.name, index < _SHOWN, files))
