@@ -22,6 +22,12 @@ NOTHING_TO_SHOW = {
     "leadline.data.workers": "ends processes, of which an example starts none",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
+        (f"leadline.cameras.{name}" for name in ("oak", "realsense", "uvc", "zed")),
+        "opens a camera, which an example does not have",
+    ),
+    "leadline.cameras.bags": "reads a recording, which an example would have to make first",
+    "leadline.cameras.bag_images": "reads messages of a recording",
+    **dict.fromkeys(
         (
             f"leadline.data.datasets.{name}"
             for name in (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leadline.io.calib import read_calibration
     from leadline.loading import load_model
     from leadline.maps import DepthMap, DisparityMap, FlowMap
-    from leadline.predict import flow, imread, mono, stereo, video
+    from leadline.predict import flow, imread, live, mono, stereo, video
     from leadline.runtime.flow import FlowSession
     from leadline.runtime.mono import MonoSession
     from leadline.runtime.refine import RefineSession
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 for _variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# DepthAI reports how pipelines run, and uploads memory dumps of crashed devices.
+for _variable in ("DEPTHAI_TELEMETRY", "DEPTHAI_CRASHDUMP"):
+    os.environ.setdefault(_variable, "0")
 
 #: Public name -> module. Loaded at first use, so that `import leadline` costs next to nothing.
 _LAZY = {
@@ -50,6 +53,7 @@ _LAZY = {
     "StereoSession": "leadline.runtime.stereo",
     "flow": "leadline.predict",
     "imread": "leadline.predict",
+    "live": "leadline.predict",
     "load_model": "leadline.loading",
     "mono": "leadline.predict",
     "read_calibration": "leadline.io.calib",
@@ -75,6 +79,7 @@ __all__ = [
     "__version__",
     "flow",
     "imread",
+    "live",
     "load_model",
     "mono",
     "read_calibration",

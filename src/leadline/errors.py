@@ -36,6 +36,14 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM; the command line exits with code 143."""
 
 
+class CameraError(LeadlineError):
+    """A camera or recording is missing, busy, or delivers something else than asked for."""
+
+
+class CameraLostError(CameraError):
+    """A camera that delivered frames delivers none any more; it may come back."""
+
+
 class MissingExtraError(LeadlineError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

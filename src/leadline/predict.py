@@ -12,7 +12,7 @@
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -20,18 +20,22 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import UInt8
 
+from leadline.cameras.opening import open_source
 from leadline.errors import InputError
 from leadline.io.images import read_image
 from leadline.io.pairs import read_pair
 from leadline.io.video import open_frames
 from leadline.loading import load_model
 from leadline.maps import DepthMap, DisparityMap, FlowMap
+from leadline.results.methods import MethodsByRange
+from leadline.results.rigs import RigGiven
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL
 from leadline.runtime.images import require_8bit
 from leadline.runtime.mono import DEFAULT_MONO_MODEL
 from leadline.runtime.steady import SteadyDepth, SteadyOptions
-from leadline.runtime.stereo import DEFAULT_MODEL
+from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 from leadline.runtime.validity import judged, judged_flow
+from leadline.streaming.stream import LiveStream, StreamOptions
 
 _PILLOW_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
 """Modes of 8 bits a sample, or fewer."""
@@ -199,6 +203,66 @@ def video(
     method = _method(model, "mono", threads=threads)
     for found in SteadyDepth(method, options).steady(images):
         yield cast(DepthMap, found.depth)
+
+
+def live(
+    source: str,
+    right: str | None = None,
+    *,
+    calibration: Path | str | None = None,
+    focal_px: float | None = None,
+    fov_deg: float | None = None,
+    baseline_m: float | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    max_disparity: int | None = None,
+    min_disparity: int | None = None,
+    threads: int | None = None,
+    max_fps: float | None = None,
+    max_age_s: float | None = None,
+    swap: bool = False,
+    patience_s: float = 60.0,
+    on_event: Callable[[str], None] | None = None,
+) -> LiveStream:
+    """Depth of a stereo camera, or of a recording of one, while it runs; the newest frame wins.
+
+    `for frame in leadline.live("uvc:0", calibration="SN12345.conf"): ...` ends the threads and gives the camera back
+    when the loop ends; `with leadline.live(...) as stream:` does so whatever happens.
+
+    Args:
+        source: `uvc:0`, `realsense:`, `oak:`, `zed:`, `file:FILM`, `bag:FILE` or a preset's name, with options, as
+            `leadline.cameras.open_source` takes it.
+        right: The right view, where it has a film or folder of its own.
+        calibration: A calibration file, where the source does not know its cameras, or for one of your own.
+        focal_px: Focal length of rectified images, px; instead of a calibration, with a baseline.
+        fov_deg: Field of view across the width of rectified images, degrees; instead of a focal length.
+        baseline_m: Distance between the cameras, metres.
+        model: As for `load_model`.
+        max_disparity: Largest disparity looked for, px; if absent, the calibration's, or the method's own.
+        min_disparity: Smallest disparity looked for, px; if absent, the calibration's, or 0.
+        threads: Threads to use; all processors if absent.
+        max_fps: Results a second at most.
+        max_age_s: Frames and results that are older are left out and counted.
+        swap: Exchange the views.
+        patience_s: How long a camera that was lost is waited for, seconds.
+        on_event: Called with one line about what happens: notes, warnings, a camera that is lost and comes back.
+    Raises:
+        InputError: If the address is none, a recording is missing or damaged, or there is no such model.
+        CameraError: If there is no such camera, or it does not do what is asked for.
+        CalibrationError: If the calibration is unusable.
+        MissingExtraError: If the package for the camera is not installed.
+    """
+    path = None if calibration is None else Path(calibration)
+    given = RigGiven(path, None, focal_px, fov_deg, baseline_m)
+    options = StreamOptions(max_fps, max_age_s, swap)
+    kept = str(model), _stamp(model), "stereo"
+
+    def load(largest: int | None, smallest: int) -> StereoMethod:
+        return _kept(*kept, (("max_disparity", largest), ("min_disparity", smallest), ("threads", threads)))
+
+    methods = MethodsByRange(load, max_disparity, min_disparity)
+    methods.prepare()
+    opened = open_source(source, right, patience_s, on_event)
+    return LiveStream(opened, methods, given, options, on_event)
 
 
 def _frames(frames: object) -> Iterator[UInt8[np.ndarray, "h w 3"]]:

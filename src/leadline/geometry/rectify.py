@@ -1,6 +1,7 @@
 """Rectification: both views as if taken by one camera that moved sideways, so that matches lie on one row."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ class Rectification:
     right_size: tuple[int, int]
     rig: StereoRig | None
 
-    @property
+    @cached_property
     def seen(self) -> tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
         """Masks of the pixels of each rectified image that its camera recorded; elsewhere it is black."""
         return _inside(self.left_map, self.left_size), _inside(self.right_map, self.right_size)

@@ -42,8 +42,10 @@ _SIDE_FOLDERS: Final = (
     ("image_2", "image_3"),
     ("image_0", "image_1"),
     ("image_02/data", "image_03/data"),
+    ("cam0/data", "cam1/data"),
+    ("mav0/cam0/data", "mav0/cam1/data"),
 )
-"""Left and right within one folder: the plain names, then KITTI's."""
+"""Left and right within one folder: the plain names, KITTI's, then EuRoC's."""
 _SCENE: Final = ("im0.png", "im1.png")
 
 
@@ -140,7 +142,8 @@ def search_pairs(left: str | Path, right: str | Path | None = None) -> FoundPair
     Args:
         left: An image, a folder, or a pattern.
         right: The same kind of thing. Without it, LEFT is a folder that holds the folders left and right (or KITTI's
-            image_2 and image_3, image_0 and image_1, image_02/data and image_03/data); a folder with im0.png and
+            image_2 and image_3, image_0 and image_1, image_02/data and image_03/data, or EuRoC's cam0/data and
+            cam1/data); a folder with im0.png and
             im1.png, or a folder of such folders; or files that hold both views.
     Returns:
         Pairs in natural order of their names, matched as `match_files` does, and notes.
@@ -264,6 +267,18 @@ def _equal_keys(lefts: Sequence[Path], rights: Sequence[Path], padded: bool) -> 
     return []
 
 
+def differs_by_side(left: str, right: str) -> bool:
+    """Whether two names are equal but for the words of a side, and in order: left before right.
+
+    >>> differs_by_side("/stereo/left/image_rect", "/stereo/right/image_rect"), differs_by_side("/cam1/a", "/cam0/a")
+    (True, False)
+    """
+    sides = [_SIDE.findall(name) for name in (left, right)]
+    bare = [_SIDE.sub("", name) for name in (left, right)]
+    # In alphabetical order left is before right, and cam0 before cam1.
+    return bare[0] == bare[1] and [word.lower() for word in sides[0]] < [word.lower() for word in sides[1]]
+
+
 def _key(path: Path, depth: int, padded: bool) -> tuple[str, ...]:
     parts = path.absolute().with_suffix("").parts[-depth:]
     bare = [re.sub(r"[_\-. ]+", "_", _SIDE.sub("", part)).strip("_").lower() for part in parts]
@@ -309,6 +324,26 @@ def _time(path: Path) -> float | None:
         return day.timestamp() + float(f"0.{dated[7] or 0}")
     found = _TIME.search(path.stem)
     return None if found is None else float(found[0])
+
+
+def stamp_s(path: Path) -> float | None:
+    """Time stamp of a file by its name, seconds; None if its name has none.
+
+    A number counts seconds, milliseconds, microseconds or nanoseconds since 1970, as its digits before a point say.
+
+    >>> round(stamp_s(Path("1403715273262142976.png")), 3), stamp_s(Path("l_1403715273.25.png")), stamp_s(Path("7.png"))
+    (1403715273.262, 1403715273.25, None)
+    """
+    if _DATED.search(path.stem) is not None:
+        return _time(path)
+    found = _TIME.search(path.stem)
+    if found is None:
+        return None
+    whole, _, _ = found[0].partition(".")
+    unit = next(
+        (unit for digits, unit in ((10, 1.0), (13, 1e-3), (16, 1e-6), (19, 1e-9)) if len(whole) == digits), None
+    )
+    return None if unit is None else float(found[0]) * unit
 
 
 def _unmatched(lefts: Sequence[Path], rights: Sequence[Path], pairs: Sequence[tuple[Path, Path]]) -> tuple[str, ...]:

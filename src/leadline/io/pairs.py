@@ -192,6 +192,31 @@ def _jps_layout(data: bytes, name: str) -> _JpsLayout | None:
     return None
 
 
+def split_views(
+    pixels: UInt8[np.ndarray, "h w 3"], name: str, layout: Layout | None = None, check: bool = True
+) -> tuple[UInt8[np.ndarray, "h2 w2 3"], UInt8[np.ndarray, "h2 w2 3"]]:
+    """Cuts one image, such as a frame of a camera, into the left and the right view.
+
+    Args:
+        pixels: The image, left view first.
+        name: Of its source, for messages.
+        layout: How the views lie in it; side by side if absent.
+        check: Whether an image whose halves show different things is refused where no layout is given.
+    Raises:
+        InputError: If it is refused, or a pixel wide or high.
+    Example:
+        >>> both = np.hstack([np.full((2, 3, 3), 10, np.uint8), np.full((2, 3, 3), 20, np.uint8)])
+        >>> left, right = split_views(both, "camera 0")
+        >>> left.shape, int(right.max())
+        ((2, 3, 3), 20)
+    """
+    if layout is None and check:
+        _refuse_one_view(pixels, name)
+    below, squeezed = (layout or "").endswith("over-under"), (layout or "").startswith("half")
+    pair = _halves(Image(pixels, ()), _JpsLayout(below, True, squeezed), name, "")
+    return pair.left, pair.right
+
+
 def _halves(whole: Image, layout: _JpsLayout, name: str, note: str) -> ImagePair:
     """Cuts an image into its two views; an odd middle line belongs to neither."""
     axis = 0 if layout.below else 1

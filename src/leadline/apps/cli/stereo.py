@@ -14,8 +14,9 @@ from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
 from leadline.io.pairs import ImagePair, Layout, read_pair
 from leadline.loading import load_model
 from leadline.results.matching import match_pair, summarize, warnings
+from leadline.results.methods import MethodsByRange
 from leadline.results.request import describe_request, unfinished
-from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
+from leadline.results.rigs import RigGiven, RigMaker, length_unit
 from leadline.results.sizes import require_fitting_sizes
 from leadline.results.stereo import RESULT_FILES, CloudLimits, refuse_existing, write_result
 from leadline.runtime.onnx_session import Provider
@@ -82,18 +83,18 @@ def stereo(
         layout: How two views lie in one image.
         max_pixels: Largest image that is read.
     """
-    model = model if card is None else _with_card(model, card)
+    model = with_card(model, card)
     unit = length_unit(translation_unit, square_mm)
     rigs = RigMaker(RigGiven(calibration, unit, focal_px, fov, baseline_m, both_views=right is None))
     limits = CloudLimits(min_confidence, max_depth)
-    methods = _Methods(model, max_disparity, min_disparity, threads, provider)
+    methods = ranged_methods(model, max_disparity, min_disparity, threads, provider)
     asked = {
         "calibration": calibration, "translation_unit": translation_unit, "square_mm": square_mm, "focal_px": focal_px,
         "fov": fov, "baseline_m": baseline_m, "model": model, "max_disparity": max_disparity,
         "min_disparity": min_disparity, "min_confidence": min_confidence, "max_depth": max_depth, "swap": swap,
         "layout": layout,
     }  # fmt: skip
-    job = _Job(methods, rigs, limits, swap, layout, max_pixels, asked)
+    job = _Job(model, methods, rigs, limits, swap, layout, max_pixels, asked)
     found = search_pairs(left, right)
     if is_many(left):
         return _batch(job, found, output, overwrite)
@@ -104,11 +105,33 @@ def stereo(
     return 0
 
 
-def _with_card(model: str, card: str) -> str:
-    """The name of a network with its card, as `load_model` takes it."""
+def with_card(model: str, card: str | None) -> str:
+    """The name of a network with its card, as `load_model` takes it.
+
+    Raises:
+        InputError: If there is a card for something else than an ONNX file.
+    """
+    if card is None:
+        return model
     if not model.endswith(".onnx"):
         raise InputError(f"expected an ONNX file as --model for --card {card}, got {model!r}; leave the card out")
     return f"{model}@{card}"
+
+
+def ranged_methods(
+    model: str, largest: int | None, smallest: int | None, threads: int | None, provider: Provider
+) -> MethodsByRange:
+    """Loads a model for each range of disparities; an unknown model or range is refused before any image is read."""
+
+    def load(largest: int | None, smallest: int) -> StereoMethod:
+        return load_model(
+            model, "stereo", max_disparity=largest, min_disparity=smallest, threads=threads, provider=provider
+        )
+
+    methods = MethodsByRange(load, largest, smallest)
+    if largest is not None or smallest is not None:
+        methods.prepare()
+    return methods
 
 
 def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:
@@ -125,52 +148,12 @@ def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int
     return run_batch(todo, lambda name: job.run(by_name[name], output / name), "matching", "pairs")
 
 
-@dataclass(eq=False)
-class _Methods:
-    """The method for each range of disparities that is asked for, loaded once."""
-
-    model: str
-    largest: int | None
-    smallest: int | None
-    threads: int | None
-    provider: Provider
-    _loaded: dict[tuple[int | None, int], StereoMethod] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        """Refuses unknown models and ranges before any image is read."""
-        if self.largest is not None or self.smallest is not None:
-            self.get(self.largest, self.smallest or 0)
-
-    def prepare(self) -> None:
-        """Loads the method as asked, so that a wrong name stops a batch."""
-        if not self._loaded:
-            self.get(self.largest, self.smallest or 0)
-
-    def get(self, largest: int | None, smallest: int) -> StereoMethod:
-        """The method that looks from the smallest to the largest disparity."""
-        key = largest, smallest
-        if key not in self._loaded:
-            self._loaded[key] = load_model(
-                self.model,
-                "stereo",
-                max_disparity=largest,
-                min_disparity=smallest,
-                threads=self.threads,
-                provider=self.provider,
-            )
-        return self._loaded[key]
-
-    def fitting(self, ready: ReadyPair) -> tuple[StereoMethod, tuple[str, ...]]:
-        """The method for a pair, and notes on its range."""
-        largest, smallest, notes = search_range(ready, self.largest, self.smallest)
-        return self.get(largest, smallest), notes
-
-
 @dataclass(frozen=True, eq=False)
 class _Job:
     """Work on each pair of a command."""
 
-    methods: _Methods
+    model: str
+    methods: MethodsByRange
     rigs: RigMaker
     limits: CloudLimits
     swap: bool
@@ -192,7 +175,7 @@ class _Job:
         ready = self.rigs.ready(self.read(files))
         height, width = ready.left.shape[:2]
         method, range_notes = self.methods.fitting(ready)
-        name, notes = self.methods.model, (*ready.notes, *range_notes)
+        name, notes = self.model, (*ready.notes, *range_notes)
         check_of, check = self.checked.get(ready.left.shape, (files.name, None))
         matched = match_pair(method, ready.left, ready.right, ready.seen, ready.far_px, check)
         calibration, given = self.rigs.given.calibration, self.rigs.given
