@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8
 
 import leadline
 from leadline.classical.trivial_depth import vertical_ramp
-from leadline.data.synthetic.generate import contact_sheet, mono_contact_sheet
+from leadline.data.synthetic.contact_sheets import contact_sheet, mono_contact_sheet
 from leadline.data.synthetic.mono import render_mono
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.check import check_pair

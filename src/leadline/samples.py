@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int8, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int8, Int32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
@@ -276,6 +276,77 @@ class VideoSample:
         if (self.right is None) != (self.baseline_m is None):
             raise InputError(
                 f"expected a right view and its baseline, or neither, for {self.key}, got one of them; leave both out"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceSample:
+    """Frames of one camera in the order of time, and what is known about them; a tuple is empty where nothing is.
+
+    Args:
+        key: The sample's name within its source.
+        frames: RGB, at least one.
+        camera: The camera of all frames.
+        rights: What the other camera of a rectified pair sees at each time.
+        baseline_m: How far it stands to the right of the camera.
+        depths: True depth of each frame.
+        first_from_frame: Each camera's pose, which takes its points into the first one's frame, metres; None if not
+            known.
+        forward: True motion of each frame's pixels towards the next frame; one less than frames.
+        backward: True motion of the next frame's pixels towards each frame; one less than frames.
+        hidden_after: Pixels of each frame that the next one does not show, as `forward`.
+        hidden_before: Pixels of the next frame that each frame does not show, as `backward`.
+        moving: Pixels of each frame that show objects which move by themselves.
+    Raises:
+        InputError: If layers differ in size or number, or there are right views without a baseline.
+    Example:
+        >>> frame = np.zeros((2, 3, 3), np.uint8)
+        >>> len(SequenceSample("a", (frame, frame), Pinhole(9.0, 9.0, 1.0, 0.5, 2, 3)).frames)
+        2
+    """
+
+    key: str
+    frames: tuple[UInt8[np.ndarray, "h w 3"], ...]
+    camera: Pinhole
+    rights: tuple[UInt8[np.ndarray, "h2 w2 3"], ...] = ()
+    baseline_m: float | None = None
+    depths: tuple[DepthMap, ...] = ()
+    first_from_frame: Float64[np.ndarray, "n 4 4"] | None = None
+    forward: tuple[FlowMap, ...] = ()
+    backward: tuple[FlowMap, ...] = ()
+    hidden_after: tuple[Bool[np.ndarray, "h3 w3"], ...] = ()
+    hidden_before: tuple[Bool[np.ndarray, "h4 w4"], ...] = ()
+    moving: tuple[Bool[np.ndarray, "h5 w5"], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks that everything has the first frame's size, and that nothing is missing."""
+        count = len(self.frames)
+        if count == 0:
+            raise InputError(f"expected at least one frame in {self.key}, got none; leave the sequence out")
+        layers = {
+            "frame": (self.frames, count),
+            "right view": (self.rights, count),
+            "depth": (tuple(each.depth for each in self.depths), count),
+            "forward flow": (tuple(each.flow for each in self.forward), count - 1),
+            "backward flow": (tuple(each.flow for each in self.backward), count - 1),
+            "mask of what the next frame hides": (self.hidden_after, count - 1),
+            "mask of what the frame before hides": (self.hidden_before, count - 1),
+            "object mask": (self.moving, count),
+        }
+        size = self.frames[0].shape[:2]
+        for label, (found, wanted) in layers.items():
+            if found and len(found) != wanted:
+                raise InputError(f"expected {wanted} of {label} for {count} frames in {self.key}, got {len(found)}")
+            for layer in found:
+                _require_size(self.key, size, {label: layer}, "first frame")
+        camera = np.broadcast_to(np.uint8(0), (self.camera.height, self.camera.width))
+        _require_size(self.key, size, {"camera": camera}, "first frame")
+        poses = self.first_from_frame
+        if poses is not None and len(poses) != count:
+            raise InputError(f"expected a pose of each of {count} frames in {self.key}, got {len(poses)}")
+        if bool(self.rights) != (self.baseline_m is not None):
+            raise InputError(
+                f"expected right views and their baseline, or neither, for {self.key}, got one of them; leave both out"
             )
 
 

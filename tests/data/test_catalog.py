@@ -21,10 +21,12 @@ from leadline.data.scenes import depth_dataset_scenes, stereo_dataset_scenes
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.errors import InputError
+from leadline.geometry.camera import Pinhole
 from leadline.io import write_pfm
+from leadline.io.images import read_image
 from leadline.training.mono.supervised import MonoRecipe, mono_terms
 from leadline.training.recipe import learner_type, load_recipe, make_recipe, resolved
-from leadline.training.sources import LEARNED_FROM, depth_source, depth_sources, stereo_source
+from leadline.training.sources import LEARNED_FROM, depth_source, depth_sources, frame_source, stereo_source
 from leadline.training.stereo.learner import training_stream, views_of
 from leadline.training.stereo.recipe import StereoRecipe
 from leadline.training.stereo.supervised import stereo_terms
@@ -99,6 +101,18 @@ def kitti_lidar(tree) -> dict[str, str]:
     rng = np.random.default_rng(0)
     points = np.column_stack([np.full(20000, 10.0), rng.uniform(-9, 9, (20000, 2)), np.zeros(20000)])
     tree.data(f"{LIDAR}/0000000005.bin", points.astype("<f4"))
+    return {"split": "split.txt"}
+
+
+def kitti_raw(tree) -> dict[str, str]:
+    kitti(tree)
+    other = f"S_rect_03: {SIZE[1]} {SIZE[0]}\nP_rect_03: 40 0 48 -20 0 40 32 0 0 0 1 0\n"
+    path = tree.root / DATE / "calib_cam_to_cam.txt"
+    path.write_text(path.read_text() + other)
+    for number, grey in ((4, 40), (5, 50), (6, 60)):
+        for camera in (2, 3):
+            tree.image(f"{DATE}/{DRIVE}/image_{camera:02d}/data/{number:010d}.png", grey + camera, SIZE)
+    tree.text("split.txt", f"{DATE}/{DRIVE} 5 l\n{DATE}/{DRIVE} 6 l\n{DATE}/{DRIVE} 5 r\n")
     return {"split": "split.txt"}
 
 
@@ -182,7 +196,8 @@ def diw(tree) -> dict[str, str]:
 
 TREES: dict[str, Callable] = {
     "sceneflow": sceneflow, "sceneflow-subset": sceneflow_subset, "sintel-stereo": sintel_stereo,
-    "cityscapes": cityscapes, "nyu-v2": nyu_v2, "kitti-depth": kitti_depth, "kitti-lidar": kitti_lidar, "diode": diode,
+    "cityscapes": cityscapes, "nyu-v2": nyu_v2, "kitti-depth": kitti_depth, "kitti-lidar": kitti_lidar,
+    "kitti-raw": kitti_raw, "diode": diode,
     "eth3d": eth3d, "sintel-depth": sintel_depth, "scannet": scannet, "tum-rgbd": tum_rgbd, "diml-indoor": diml_indoor,
     "megadepth": megadepth, "redweb": redweb, "wsvd": wsvd, "diw": diw,
 }  # fmt: skip
@@ -210,7 +225,7 @@ def test_data_sets_are_sources_and_say_what_they_are(tree, name: str):
     sample = source[0]
     if card.task == "stereo":
         assert (sample.disparity[sample.valid] == 5.0).all()
-    else:
+    elif card.task == "mono":
         assert (sample.annotation, sample.key) == (card.annotation, source.key(0))
     assert all((card.title, card.licence, card.source))
 
@@ -273,6 +288,34 @@ def test_depth_is_learned_from_each(tree, name: str):
     assert batch["valid"].float().mean() > 0.1
     terms = mono_terms(model(batch["image"].permute(0, 3, 1, 2) / 255.0), batch, recipe)
     assert stepped(model, sum(terms.values()))
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_frames_of_kitti_raw_have_their_neighbours_and_other_view(tree, right: bool):
+    source = frame_source(spec_of(tree, "kitti-raw"), "monodepth2", 1, right)
+    # Frame 6 has none after it.
+    assert [source.key(n).rpartition("image_")[2] for n in range(len(source))] == ["02/0000000005", "03/0000000005"]
+    left, other = source[0], source[1]
+    for sample, camera in ((left, 2), (other, 3)):
+        for frame, number in ((sample.previous, 4), (sample.target, 5), (sample.following, 6)):
+            path = tree.root / DATE / DRIVE / f"image_{camera:02d}/data/{number:010d}.png"
+            np.testing.assert_array_equal(frame, read_image(path).pixels)
+    assert left.camera == Pinhole(40.0, 40.0, 48.0, 32.0, *SIZE)
+    if right:
+        np.testing.assert_array_equal(left.right, other.target)
+        np.testing.assert_array_equal(other.right, left.target)
+        # The right camera has the left one at -0.5 m.
+        assert (left.baseline_m, other.baseline_m) == (0.5, -0.5)
+    else:
+        assert left.right is None
+
+
+def test_frames_without_neighbours_are_refused(tree):
+    spec = spec_of(tree, "kitti-raw")
+    with pytest.raises(InputError, match=r"with neighbours 2 apart in .*, found none of 3; check the folder"):
+        frame_source(spec, "monodepth2", 2, False)
+    with pytest.raises(InputError, match="got kitti-raw, whose truth is none; learn from it with method: sfmlearner"):
+        depth_source(spec, "mono")
 
 
 @pytest.mark.parametrize("name", STEREO)

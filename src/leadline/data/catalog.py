@@ -14,11 +14,11 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.maps import DepthKind
-from leadline.samples import DepthSample, OrdinalSample, StereoSample
+from leadline.samples import DepthSample, OrdinalSample, StereoSample, VideoSample
 
-Task = Literal["stereo", "mono"]
-Annotation = DepthKind | Literal["disparity", "ordinal"]
-Sample = StereoSample | DepthSample | OrdinalSample
+Task = Literal["stereo", "mono", "video"]
+Annotation = DepthKind | Literal["disparity", "ordinal", "none"]
+Sample = StereoSample | DepthSample | OrdinalSample | VideoSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class DatasetCard:
         title: Its full name.
         adapter: Class or function that opens it, as module:name; imported when it is asked for.
         task: What its samples are for.
-        annotation: disparity; a kind of depth (see `DepthSample`); or ordinal, which is pairs of points.
+        annotation: disparity; a kind of depth (see `DepthSample`); ordinal, which is pairs of points; or none.
         licence: Its terms, as published.
         source: The paper and the site.
     """
@@ -119,6 +119,10 @@ DATASETS: Final[Mapping[str, DatasetCard]] = MappingProxyType(
         ),
         "kitti-lidar": _card(
             "kitti_lidar:KittiLidar", "KITTI raw, projected scans (Eigen's truth)", "mono", "metric",
+            "CC BY-NC-SA 3.0", "Geiger et al., IJRR 2013; cvlibs.net",
+        ),
+        "kitti-raw": _card(
+            "kitti_raw:KittiRaw", "KITTI raw, frames without truth", "video", "none",
             "CC BY-NC-SA 3.0", "Geiger et al., IJRR 2013; cvlibs.net",
         ),
         "diode": _card(
@@ -174,11 +178,15 @@ _SHARDS: Final[Mapping[Task, DatasetCard]] = MappingProxyType(
             title="shards of leadline render mono", adapter="leadline.data.mono.shards:DepthShards",
             task="mono", annotation="metric", licence="your own", source="leadline render",
         ),
+        "video": DatasetCard(
+            title="shards of leadline render video", adapter="leadline.data.video.shards:ShardTriplets",
+            task="video", annotation="none", licence="your own", source="leadline render",
+        ),
     }
 )  # fmt: skip
 SHARDS: Final = "shards"
-_OWN_ARGUMENTS: Final = ("right_truth",)
-"""Parameters of adapters that are no option of a data set."""
+_OWN_ARGUMENTS: Final = ("right_truth", "stride", "right")
+"""Parameters of adapters that are no option of a data set: what the caller needs decides them."""
 
 
 def dataset_card(name: str, task: Task | None = None) -> DatasetCard:
@@ -218,14 +226,16 @@ def options_of(card: DatasetCard) -> dict[str, bool]:
     return {p.name: p.default is inspect.Parameter.empty for p in rest if p.name not in _OWN_ARGUMENTS}
 
 
-def open_dataset(spec: DatasetSpec, task: Task) -> Source[Any]:
+def open_dataset(spec: DatasetSpec, task: Task, **needed: int | bool) -> Source[Any]:
     """Opens a data set.
 
     Args:
         spec: Which one, where it lies and its options.
         task: What its samples must be for.
+        needed: What the caller needs of the samples: for video, `stride` and `right`.
     Returns:
-        A source of `StereoSample` for stereo, of `DepthSample` (or, from diw, `OrdinalSample`) for mono.
+        A source of `StereoSample` for stereo, of `DepthSample` (or, from diw, `OrdinalSample`) for mono, of
+        `VideoSample` for video.
     Raises:
         InputError: If there is no such data set for this task, an option is missing, unknown or of another kind, or the
             folder does not hold the data set.
@@ -236,7 +246,7 @@ def open_dataset(spec: DatasetSpec, task: Task) -> Source[Any]:
     if unknown := [name for name in given if name not in options]:
         known = f"takes {', '.join(options)}" if options else "takes no options"
         raise InputError(f"expected no {unknown[0]} for the data set {spec.dataset}, which {known}; leave it out")
-    if missing := [name for name, needed in options.items() if needed and name not in given]:
+    if missing := [name for name, must in options.items() if must and name not in given]:
         raise InputError(
             f"expected {' and '.join(missing)} for the data set {spec.dataset}, got none; see `leadline data list`"
         )
@@ -246,7 +256,7 @@ def open_dataset(spec: DatasetSpec, task: Task) -> Source[Any]:
     hints = get_type_hints(adapter if inspect.isfunction(adapter) else adapter.__init__)
     arguments = {name: _fitting(hints[name], value, name, spec) for name, value in given.items()}
     # Shards may lie at an address.
-    source = adapter(**{first: spec.root if spec.dataset == SHARDS else Path(spec.root)}, **arguments)
+    source = adapter(**{first: spec.root if spec.dataset == SHARDS else Path(spec.root)}, **arguments, **needed)
     if len(source) == 0:
         raise InputError(f"expected samples in {spec.root} for the data set {spec.dataset}, got none; check the path")
     return source

@@ -65,7 +65,7 @@ class Shards(ABC, Generic[SampleT]):
         Raises:
             InputError: If it is damaged.
         """
-        with _Named(self._reader, index):
+        with NamedSample(self._reader, index):
             return self._notes(decode_json(self._reader.read(index, ["json"])["json"]))
 
     def __getitem__(self, index: int, /) -> SampleT:
@@ -76,12 +76,12 @@ class Shards(ABC, Generic[SampleT]):
         Raises:
             InputError: If a file is missing or damaged, or the layers differ in size; the message names the shard.
         """
-        with _Named(self._reader, index):
+        with NamedSample(self._reader, index):
             found = self._reader.read(index, self._names(self._reader.names(index)))
             return self._decoded(found, self._reader.key(index))
 
 
-class _Named:
+class NamedSample:
     """Adds sample and shard to the message of an error."""
 
     def __init__(self, reader: ShardReader, index: int) -> None:

@@ -38,6 +38,39 @@ def read_kitti_camera(folder: Path, number: int) -> Pinhole:
     return pinhole(projection[:, :3], size, f"P_rect_{number:02d} in {path}")
 
 
+def read_kitti_baseline_m(folder: Path, camera: int, other: int) -> float:
+    r"""How far another rectified camera stands to the right of a camera; below 0 where it stands to the left.
+
+    Args:
+        folder: A date's folder, such as 2011_09_26.
+        camera: As for `read_kitti_camera`.
+        other: Likewise.
+    Raises:
+        InputError: If calib_cam_to_cam.txt is missing.
+        CalibrationError: If it lacks a camera, or both are in one place.
+    Source: Geiger et al., "Vision meets Robotics: The KITTI Dataset", IJRR 2013: P_rect holds -f b of camera 0.
+    Example:
+        >>> import tempfile
+        >>> rows = "P_rect_02: 700 0 600 35 0 700 180 0 0 0 1 0\nP_rect_03: 700 0 600 -350 0 700 180 0 0 0 1 0\n"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = Path(folder, "calib_cam_to_cam.txt").write_text(rows)
+        ...     read_kitti_baseline_m(Path(folder), 2, 3), read_kitti_baseline_m(Path(folder), 3, 2)
+        (0.55, -0.55)
+    """
+    path = folder / "calib_cam_to_cam.txt"
+    fields = _read_fields(path)
+    matrices = [_matrix(fields, f"P_rect_{number:02d}", (3, 4), path) for number in (camera, other)]
+    with np.errstate(all="ignore"):
+        offsets = [matrix[0, 3] / matrix[0, 0] for matrix in matrices]
+    baseline_m = round(float(offsets[0] - offsets[1]), 9)
+    if not np.isfinite(baseline_m) or baseline_m == 0:
+        raise CalibrationError(
+            f"expected cameras {camera} and {other} side by side in {path}, got a baseline of {baseline_m} m; fetch "
+            "the date's calibration again"
+        )
+    return baseline_m
+
+
 def read_kitti_projection(folder: Path, number: int) -> Float64[np.ndarray, "3 4"]:
     """Matrix that takes homogeneous Velodyne points to (u Z, v Z, Z) of a rectified camera: P_rect R_rect_00 [R t].
 

@@ -7,8 +7,10 @@ from leadline.data.catalog import SHARDS, Annotation, DatasetSpec, dataset_card,
 from leadline.data.mono.shards import DepthShards
 from leadline.data.source import Source
 from leadline.data.stereo.pairs import open_stereo
+from leadline.data.video.frames import FrameTriplets, find_frame_folders
+from leadline.data.video.shards import SequenceDepths, ShardTriplets, holds_sequences
 from leadline.errors import InputError
-from leadline.samples import DepthSample, StereoSample
+from leadline.samples import DepthSample, StereoSample, VideoSample
 from leadline.training.recipe import DataShare, Recipe, method_of
 
 #: Kind of truth -> the methods that learn from it; nothing learns from points in order of their distance.
@@ -19,6 +21,7 @@ LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
     "affine_inverse": ("mono", "intrinsic-lora"),
     "affine_depth": (),
     "ordinal": (),
+    "none": ("sfmlearner", "monodepth2"),
 }
 
 
@@ -63,6 +66,25 @@ def depth_source(place: str | DatasetSpec, method: str) -> Source[DepthSample]:
     return DepthShards(place) if isinstance(place, str) else open_dataset(place, "mono")
 
 
+def frame_source(place: str | DatasetSpec, method: str, stride: int, right: bool) -> Source[VideoSample]:
+    """The frames of shards of sequences, of a folder of frames with a calibration, or of a data set, three by three.
+
+    Args:
+        place: Which.
+        method: Name in `METHODS`.
+        stride: Frames between two frames of a sample.
+        right: Whether to read the right views.
+    Raises:
+        InputError: If there are none, they have no right views, or the method cannot learn from them.
+    """
+    require_learnable(place, method)
+    if not isinstance(place, str):
+        return open_dataset(place, "video", stride=stride, right=right)
+    if holds_sequences(place):
+        return ShardTriplets(place, stride, right)
+    return FrameTriplets(find_frame_folders(place), stride, right)
+
+
 def depth_sources(recipe: Recipe, mix: Sequence[DataShare] = ()) -> tuple[list[Source[DepthSample]], list[float]]:
     """The sources that a recipe learns depth from, and their shares.
 
@@ -101,7 +123,7 @@ def validation_source(place: str | DatasetSpec) -> Source[DepthSample]:
         InputError: If there are none, or their depth is not metric.
     """
     if isinstance(place, str):
-        return DepthShards(place)
+        return SequenceDepths(place) if holds_sequences(place) else DepthShards(place)
     if (card := dataset_card(place.dataset, "mono")).annotation != "metric":
         raise InputError(
             f"expected a data set with metric depth to validate on, got {place.dataset} with {card.annotation}; take "

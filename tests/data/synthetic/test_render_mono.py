@@ -7,7 +7,8 @@ import pytest
 
 from leadline.data.mono.shards import DepthShards
 from leadline.data.synthetic import furniture, outdoors, tabletop
-from leadline.data.synthetic.generate import generate_mono, mono_contact_sheet
+from leadline.data.synthetic.contact_sheets import mono_contact_sheet
+from leadline.data.synthetic.generate import generate_mono
 from leadline.data.synthetic.mono import known_depth, render_mono
 from leadline.data.synthetic.mono_worlds import MONO_WORLDS, random_mono_scene
 from leadline.data.synthetic.render import Camera, Renderer

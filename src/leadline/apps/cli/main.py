@@ -55,6 +55,7 @@ _COMMANDS: Final = {
     ("render", "stereo"): ("render:stereo_render", "Stereo pairs with exact disparity and occlusion."),
     ("render", "mono"): ("render:mono_render", "Single images with exact metric depth."),
     ("render", "flow"): ("render:flow_render", "Pairs of frames with exact motion and occlusion."),
+    ("render", "video"): ("render:video_render", "Sequences of frames with exact depth, poses and motion."),
     ("train",): ("train:train", "Train a network from a recipe."),
     ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on images with depth."),
     ("adapt",): ("adapt:adapt", "Adapt a network to a camera by its own recordings."),

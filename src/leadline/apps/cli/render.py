@@ -13,6 +13,8 @@ from leadline.io.images import write_image
 _SHEET_PAIRS: Final = 8
 _SHEET_IMAGES: Final = 24
 _SMALLEST_PX: Final = 32
+_FEWEST_FRAMES: Final = 2
+_MOST_FRAMES: Final = 1000
 _MOST_SAMPLES: Final = 10**8
 _Engine = Literal["processes", "ray"]
 
@@ -47,7 +49,8 @@ def stereo_render(
     """
     height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
-        from leadline.data.synthetic.generate import contact_sheet, generate_stereo, generate_stereo_scenes
+        from leadline.data.synthetic.contact_sheets import contact_sheet
+        from leadline.data.synthetic.generate import generate_stereo, generate_stereo_scenes
     generate = generate_stereo if format == "shards" else generate_stereo_scenes
     paths = generate(count, seed, output, workers, (height, width), worlds=worlds, engine=engine)
     sheet = output / "contact_sheet.png"
@@ -81,7 +84,8 @@ def mono_render(
     """
     height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
-        from leadline.data.synthetic.generate import generate_mono, mono_contact_sheet
+        from leadline.data.synthetic.contact_sheets import mono_contact_sheet
+        from leadline.data.synthetic.generate import generate_mono
     paths = generate_mono(count, seed, output, workers, (height, width), engine=engine)
     sheet = output / "contact_sheet.png"
     write_image(sheet, mono_contact_sheet(range(seed, seed + min(count, _SHEET_IMAGES)), (height, width)))
@@ -113,11 +117,55 @@ def flow_render(
     """
     height, width = _checked(count, seed, workers, engine, size)
     with needs_extra("train"):
-        from leadline.data.synthetic.generate import flow_contact_sheet, generate_flow
+        from leadline.data.synthetic.contact_sheets import flow_contact_sheet
+        from leadline.data.synthetic.generate import generate_flow
     paths = generate_flow(count, seed, output, workers, (height, width), engine=engine)
     sheet = output / "contact_sheet.png"
     write_image(sheet, flow_contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
     print(f"{output}: {count} pairs of frames in {len(paths)} shards; look at {sheet}")
+
+
+def video_render(
+    *,
+    count: int,
+    seed: int,
+    output: Path,
+    frames: int = 3,
+    objects: Literal["still", "moving"] = "still",
+    views: Literal["mono", "stereo"] = "mono",
+    size: str = "480x160",
+    workers: int = 2,
+    engine: _Engine = "processes",
+) -> None:
+    """Render sequences of frames of a moving camera, with exact depth, poses, flow and masks of moving objects.
+
+    A seed gives the same sequence on every machine. A run that was stopped goes on where it stopped. contact_sheet.png
+    shows the first sequences.
+
+    Args:
+        count: How many sequences, each in a world of its own.
+        seed: Seed of the first sequence; the others follow one by one.
+        output: Output folder for the shards.
+        frames: Frames of each sequence.
+        objects: Whether only the camera moves, or objects as well.
+        views: Whether each frame has a right view.
+        size: WIDTHxHEIGHT in pixels.
+        workers: Shards that are rendered at once, each by one process; 0 renders in this one.
+        engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
+            or of a local one. The shards are the same.
+    """
+    height, width = _checked(count, seed, workers, engine, size)
+    if not _FEWEST_FRAMES <= frames <= _MOST_FRAMES:
+        raise InputError(f"expected --frames from {_FEWEST_FRAMES} to {_MOST_FRAMES}, got {frames}")
+    with needs_extra("train"):
+        from leadline.data.synthetic.contact_sheets import video_contact_sheet
+        from leadline.data.synthetic.generate import Sequences, generate_video
+    sequence = Sequences(frames=frames, objects=objects, views=views)
+    paths = generate_video(count, seed, output, sequence, workers, (height, width), engine=engine)
+    sheet = output / "contact_sheet.png"
+    shown = range(seed, seed + min(count, _SHEET_PAIRS))
+    write_image(sheet, video_contact_sheet(shown, sequence, (height, width)))
+    print(f"{output}: {count} sequences of {frames} frames in {len(paths)} shards; look at {sheet}")
 
 
 def _checked(count: int, seed: int, workers: int, engine: _Engine, size: str) -> tuple[int, int]:

@@ -39,8 +39,15 @@ class KittiFrame:
         Raises:
             InputError: If there is neither.
         """
+        return first_file(self._candidates(root), "a KITTI image")
+
+    def found(self, root: Path) -> Path | None:
+        """The image likewise, or None if there is none."""
+        return next((path for path in self._candidates(root) if path.is_file()), None)
+
+    def _candidates(self, root: Path) -> list[Path]:
         folder = root / self.date / self.drive / f"image_{self.camera:02d}" / "data"
-        return first_file((folder / f"{self.number:010d}{suffix}" for suffix in (".png", ".jpg")), "a KITTI image")
+        return [folder / f"{self.number:010d}{suffix}" for suffix in (".png", ".jpg")]
 
 
 def read_kitti_frames(split: Path, annotated: bool = False) -> list[KittiFrame]:

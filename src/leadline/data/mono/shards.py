@@ -99,7 +99,7 @@ class DepthShards(Shards[DepthSample]):
         values = decode_json(found["json"])
         depth, valid = decode_depth(coded)
         _require_code(values.get("depth_code"), depth, valid, coded)
-        camera = _camera(values.get("camera"))
+        camera = camera_of(values.get("camera"))
         sizes = {"depth.png": depth}
         if camera is not None:
             sizes["the camera"] = np.broadcast_to(0, (camera.height, camera.width))
@@ -127,7 +127,12 @@ def _require_code(
         raise InputError(f"expected depth_code {_CODE_NAME} in a shard, got {str(name)[:40]!r}; write it again")
 
 
-def _camera(values: object) -> Pinhole | None:
+def camera_of(values: object) -> Pinhole | None:
+    """The camera in a sample's json; None where it is not known.
+
+    Raises:
+        InputError: If it is something else.
+    """
     if values is None:
         return None
     wanted = Pinhole.__dataclass_fields__

@@ -1,28 +1,22 @@
 """Pairs of frames of moving scenes, with exact motion in both directions, occlusion, depth and identities."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import Final, final
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 
+from leadline.data.synthetic.footage import Footage, known_flow, usable_view
 from leadline.data.synthetic.motion import MovingScene
-from leadline.data.synthetic.motion_truth import Motion, motion_between
+from leadline.data.synthetic.motion_truth import Motion
 from leadline.data.synthetic.moving_worlds import PathKind, World, draw_motion, draw_world, slowed
 from leadline.data.synthetic.render import Camera, Hits, Renderer
-from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
 from leadline.data.synthetic.textures import TextureBank
-from leadline.maps import FlowMap
 from leadline.samples import FlowSample
 
 _ATTEMPTS: Final = 12
-_LARGEST_PX: Final = 300.0
-"""More than any motion that is asked for."""
-_CODED_LIMIT_PX: Final = 511.0
-"""KITTI's code for flow ends at 512 px."""
-_MOST_OCCLUDED: Final = 0.65
 _SHUTTERS: Final = (0.15, 0.6)
 _BLUR_TAPS: Final = 7
 
@@ -108,6 +102,7 @@ def render_flow(
     return _sample(f"{seed:08d}", frames, truth), truth, notes
 
 
+@final
 class FramePair:
     """A moving scene seen at the times 0 and 1.
 
@@ -122,43 +117,29 @@ class FramePair:
         self, moving: MovingScene, bank: TextureBank, first: Renderer | None = None, hits: Hits | None = None
     ) -> None:
         self.moving = moving
-        self.renderers = (first or Renderer(moving.scene, bank), Renderer(moving.scene_at(1.0), bank))
-        self.cameras = (moving.camera_at(0.0), moving.camera_at(1.0))
-        second = self.renderers[1].geometry(self.cameras[1])
-        self.hits = (self.renderers[0].geometry(self.cameras[0]) if hits is None else hits, second)
-        self.forward = motion_between(moving, (0.0, 1.0), self.hits[0], self.renderers[1])
+        self.footage = Footage(moving, bank, (0.0, 1.0), first, hits)
+        self.forward = self.footage.motion(0, 1)
 
     @property
     def tame(self) -> bool:
         """Whether the motion is small enough to be learned from, and the second view is not against something."""
-        motion = self.forward
-        shown = motion.flow[motion.valid & ~motion.occluded]
-        if motion.occluded.mean() > _MOST_OCCLUDED or not len(shown):
-            return False
-        fastest = np.quantile(np.abs(motion.flow[::3, ::3]), 0.995)
-        return bool(fastest < _LARGEST_PX and usable_view(self.moving.scene, self.hits[1]))
+        return self.footage.usable_after(1, self.forward)
 
     def truth(self) -> FlowTruth:
         """All that is true of the pair."""
-        size, scene = self.cameras[0].size, self.moving.scene
-        backward = motion_between(self.moving, (1.0, 0.0), self.hits[1], self.renderers[0])
-        bodies = [np.where(h.face < 0, -1, scene.bodies[scene.face_chart[h.face] // 3]) for h in self.hits]
-        bodies = [b.astype(np.int32).reshape(size) for b in bodies]
-        moving = [np.isin(b, list(self.moving.bodies)) for b in bodies]
-        depth = [h.depth.reshape(size) for h in self.hits]
+        footage = self.footage
         return FlowTruth(
             self.forward,
-            backward,
-            (depth[0], depth[1]),
-            (bodies[0], bodies[1]),
-            (moving[0], moving[1]),
-            self.cameras,
+            footage.motion(1, 0),
+            (footage.depth(0), footage.depth(1)),
+            (footage.bodies(0), footage.bodies(1)),
+            (footage.shows_moving(0), footage.shows_moving(1)),
+            (footage.cameras[0], footage.cameras[1]),
         )
 
     def colours(self) -> list[Float32[np.ndarray, "h w 3"]]:
         """Linear radiance of both frames."""
-        parts = zip(self.renderers, self.cameras, self.hits, strict=True)
-        return [renderer.view(camera, hits).colour for renderer, camera, hits in parts]
+        return self.footage.colours()
 
 
 @dataclass(frozen=True)
@@ -205,15 +186,6 @@ def draw_pair(seed: int, size: tuple[int, int]) -> DrawnPair:
     raise AssertionError(
         f"none of {_ATTEMPTS} worlds of seed {seed} is usable"
     )  # pragma: no cover - next to impossible
-
-
-def usable_view(scene: Scene, hits: Hits) -> bool:
-    """Whether a view shows several things, not too much sky, and nothing on the lens."""
-    owner = np.where(hits.face >= 0, scene.face_chart[hits.face] // 3, -1)[::13]
-    shares = np.bincount(owner + 1) / len(owner)
-    if shares[0] > 0.6 or float(hits.depth.min()) < 0.05:
-        return False
-    return bool(shares.max() < 0.93 and (shares > 0.004).sum() >= 3)
 
 
 def _random_sensors(rng: np.random.Generator) -> list[SensorParams]:
@@ -284,5 +256,5 @@ def relative_pose(first: Camera, second: Camera) -> list[list[float]]:
 
 def _sample(key: str, frames: list[UInt8[np.ndarray, "h w 3"]], truth: FlowTruth) -> FlowSample:
     forward, backward = truth.forward, truth.backward
-    maps = [FlowMap(m.flow, m.valid & (np.abs(m.flow).max(axis=2) < _CODED_LIMIT_PX)) for m in (forward, backward)]
+    maps = known_flow(forward), known_flow(backward)
     return FlowSample(key, frames[0], frames[1], maps[0], forward.occluded, maps[1], backward.occluded)

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from jaxtyping import UInt8
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -18,19 +16,16 @@ from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
 from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
+from leadline.data.synthetic.video import Objects, Views, render_video
+from leadline.data.video.shards import FIRST_FRAME, SequenceShards, write_sequence_shard
 from leadline.errors import InputError, OutputError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import make_output_folder
 from leadline.io.shards import ShardReader
-from leadline.samples import DepthSample, FlowSample, StereoSample
-from leadline.visual.colormap import plasma
-from leadline.visual.flow import colour_scale, flow_colours
-from leadline.visual.sheet import Panel, sheet
+from leadline.samples import DepthSample, FlowSample, SequenceSample, StereoSample
 
-_FIRST_IMAGES: Final = ("left.png", "image.png", "first.png")
-_HIDDEN_RGB: Final = (220, 60, 60)
-_MOVING_RGB: Final = (60, 200, 60)
+_FIRST_IMAGES: Final = ("left.png", "image.png", "first.png", FIRST_FRAME)
 _SCENE_FILES: Final = ("im0.png", "im1.png", "disp0.pfm", "calib.txt")
 
 
@@ -44,6 +39,22 @@ class _Task:
     size: tuple[int, int]
     sensor: bool
     worlds: Worlds = "first"
+    sequence: "Sequences | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequences:
+    """What sequences of frames show.
+
+    Args:
+        frames: How many frames each has.
+        objects: Whether bodies move by themselves.
+        views: Whether there is a right view of each frame.
+    """
+
+    frames: int = 3
+    objects: Objects = "still"
+    views: Views = "mono"
 
 
 def generate_stereo(
@@ -144,6 +155,40 @@ def generate_flow(
     return [task.path for task in tasks]
 
 
+def generate_video(
+    count: int,
+    seed: int,
+    output: Path | str,
+    sequence: Sequences,
+    workers: int = 2,
+    size: tuple[int, int] = (160, 480),
+    shard_size: int = 50,
+    sensor: bool = True,
+    engine: Engine = "processes",
+) -> list[Path]:
+    """Render ``count`` sequences of frames; finished shards are kept, as by ``generate_stereo``.
+
+    Args:
+        count: How many sequences.
+        seed: Seed of the first sequence; the others follow one by one.
+        output: Folder for the shards.
+        sequence: What they show.
+        workers: How many shards are rendered at once, each by one process; 0 renders in this one.
+        size: Height and width.
+        shard_size: Sequences a shard.
+        sensor: Whether to add the faults of real cameras.
+        engine: Where the workers are, as for `run_tasks`.
+    Returns:
+        All shards, finished before or now.
+    Raises:
+        OutputError: If the folder cannot be written.
+        InputError: If a shard of an earlier run is damaged, of another size, or shows other sequences.
+    """
+    tasks = _shard_tasks("video", count, seed, output, size, shard_size, sensor, sequence=sequence)
+    _run(_render_video_shard, _unfinished(tasks), workers, engine, count, "rendering sequences")
+    return [task.path for task in tasks]
+
+
 def _shard_tasks(
     stem: str,
     count: int,
@@ -153,6 +198,7 @@ def _shard_tasks(
     shard_size: int,
     sensor: bool,
     worlds: Worlds = "first",
+    sequence: Sequences | None = None,
 ) -> list[_Task]:
     folder = make_output_folder(output)
     return [
@@ -163,6 +209,7 @@ def _shard_tasks(
             size,
             sensor,
             worlds,
+            sequence,
         )
         for start in range(0, count, shard_size)
     ]
@@ -176,6 +223,8 @@ def _unfinished(tasks: Sequence[_Task]) -> list[_Task]:
             name = next((one for one in _FIRST_IMAGES if one in reader.names(0)), None)
             if name is not None:
                 _require_size(reader.read(0, [name])[name], task)
+            if task.sequence is not None:
+                _require_sequence(task.path, task.sequence)
         # The last shard of a shorter run holds fewer samples.
         if reader is None or len(reader) != task.count:
             unfinished.append(task)
@@ -199,6 +248,18 @@ def _require_size(png: bytes, task: _Task) -> None:
         raise InputError(
             f"expected {task.size[1]}x{task.size[0]} px in {task.path} of an earlier run, got {width}x{height}; choose "
             "another output folder, or delete it"
+        )
+
+
+def _require_sequence(path: Path, wanted: Sequences) -> None:
+    """Refuses sequences of an earlier run that show something else than this one's."""
+    shards = SequenceShards([path])
+    sample, objects = shards[0], shards.notes(0).get("objects")
+    came = (len(sample.frames), objects, "stereo" if sample.rights else "mono")
+    if came != (wanted.frames, wanted.objects, wanted.views):
+        raise InputError(
+            f"expected {wanted.frames} frames, objects {wanted.objects}, views {wanted.views} in {path} of an earlier "
+            f"run, got {came[0]}, {came[1]}, {came[2]}; choose another output folder, or delete it"
         )
 
 
@@ -285,6 +346,19 @@ def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
         yield sample, asdict(notes)
 
 
+def _render_video_shard(task: _Task) -> _Task:
+    write_sequence_shard(task.path, _sequences(task))
+    return task
+
+
+def _sequences(task: _Task) -> Iterator[tuple[SequenceSample, dict[str, object]]]:
+    wanted = task.sequence
+    assert wanted is not None, "tasks of sequences say what they show"
+    for seed in range(task.first, task.first + task.count):
+        sample, notes = render_video(seed, task.size, wanted.frames, wanted.objects, wanted.views, task.sensor)
+        yield sample, asdict(notes)
+
+
 def _render_scene(task: _Task) -> _Task:
     sample, rig = render_stereo(task.first, task.size, task.sensor, worlds=task.worlds)
     write_stereo_scene(task.path, sample, _cameras(rig, task.size))
@@ -294,62 +368,3 @@ def _render_scene(task: _Task) -> _Task:
 def _cameras(rig: RenderedRig, size: tuple[int, int]) -> StereoRig:
     camera = Pinhole(rig.focal_px, rig.focal_px, *rig.centre_px, *size)
     return StereoRig(camera, camera, rig.baseline_m)
-
-
-def contact_sheet(
-    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True, worlds: Worlds = "first"
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Left, right, disparity and occlusion of some seeds, a row each."""
-    rows: list[list[Panel]] = []
-    for seed in seeds:
-        sample, rig = render_stereo(seed, size, sensor, worlds=worlds)
-        assert sample.occluded is not None, "the renderer knows it"
-        hidden = np.repeat(sample.occluded[..., None].astype(np.uint8) * 255, 3, -1)
-        top = float(np.quantile(sample.disparity, 0.995))
-        rows.append(
-            [
-                Panel(f"{seed}, {rig.world}: left", sample.left, photo=True),
-                Panel("right", sample.right, photo=True),
-                Panel(f"disparity, up to {top:.0f} px", plasma(sample.disparity, sample.valid)),
-                Panel("hidden from the right view (white)", hidden),
-            ]
-        )
-    return sheet(rows, panel_width=min(size[1], 480))
-
-
-def mono_contact_sheet(
-    seeds: Sequence[int], size: tuple[int, int] = (288, 384), sensor: bool = True, across: int = 3
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Images of some seeds, each beside its inverse depth (bright is near, black is unknown), some across."""
-    panels: list[Panel] = []
-    for seed in seeds:
-        sample, view = render_mono(seed, size, sensor)
-        inverse = np.where(sample.valid, 1.0 / np.where(sample.valid, sample.depth, 1.0), 0.0)
-        near, far = np.quantile(sample.depth[sample.valid], [0.01, 0.99])
-        panels.append(Panel(f"{seed}, {view.world}", sample.image, photo=True))
-        panels.append(Panel(f"{near:.1f} to {far:.1f} m", plasma(inverse, sample.valid)))
-    rows = [panels[i : i + 2 * across] for i in range(0, len(panels), 2 * across)]
-    return sheet(rows, panel_width=min(size[1], 320))
-
-
-def flow_contact_sheet(
-    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Both frames, flow, and occlusion with what moves by itself, of some seeds, a row each."""
-    rows: list[list[Panel]] = []
-    for seed in seeds:
-        sample, truth, notes = render_flow(seed, size, sensor)
-        assert sample.truth is not None, "the renderer knows it"
-        assert sample.occluded is not None, "the renderer knows it"
-        scale = colour_scale(sample.truth)
-        marks = np.where(truth.moving[0][..., None], _MOVING_RGB, sample.first // 3).astype(np.uint8)
-        marks[sample.occluded] = _HIDDEN_RGB
-        rows.append(
-            [
-                Panel(f"{seed}, {notes.world}, {notes.path}: first", sample.first, photo=True),
-                Panel("second", sample.second, photo=True),
-                Panel(f"flow, full colour at {scale:.0f} px", flow_colours(sample.truth, scale)),
-                Panel("hidden in the second (red), moves by itself (green)", marks),
-            ]
-        )
-    return sheet(rows, panel_width=min(size[1], 480))

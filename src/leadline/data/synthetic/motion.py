@@ -42,6 +42,41 @@ class RigidMotion:
         return rotation, centre + np.asarray(self.velocity_m, np.float64) * time - rotation @ centre
 
 
+@final
+@dataclass(frozen=True)
+class SwayingMotion:
+    """Even motion with a sway of its speed and direction, as of a hand, a drone, or a car in traffic.
+
+    Attributes:
+        even: The motion without the sway.
+        sway_m: Amplitude of the shift that is added.
+        sway_rad: Amplitude of the turn that is added, as axis times angle.
+        period: Frames of one sway.
+        phase_rad: Where in the sway time 0 is.
+    """
+
+    even: RigidMotion
+    sway_m: Float[np.ndarray, "3"]
+    sway_rad: Float[np.ndarray, "3"]
+    period: float
+    phase_rad: float
+
+    def at(self, time: float) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "3"]]:
+        """Rotation R and shift t that take a point x of time 0 to R x + t.
+
+        Example:
+            >>> ahead = RigidMotion(np.zeros(3), np.array([0.0, 0.0, 1.0]), np.zeros(3))
+            >>> motion = SwayingMotion(ahead, np.array([1.0, 0.0, 0.0]), np.zeros(3), period=4.0, phase_rad=0.0)
+            >>> [np.rint(motion.at(time)[1]).tolist() for time in (0.0, 1.0, 2.0)]
+            [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0], [0.0, 0.0, 2.0]]
+        """
+        sway = np.sin(2 * np.pi * time / self.period + self.phase_rad) - np.sin(self.phase_rad)
+        rotation = turn(np.asarray(self.even.spin_rad, np.float64) * time + np.asarray(self.sway_rad) * sway)
+        centre = np.asarray(self.even.centre_m, np.float64)
+        shift = np.asarray(self.even.velocity_m, np.float64) * time + np.asarray(self.sway_m, np.float64) * sway
+        return rotation, centre + shift - rotation @ centre
+
+
 def turn(axis_angle_rad: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
     """Rotation about an axis by its length.
 
@@ -64,7 +99,7 @@ class MovingScene:
 
     scene: Scene
     camera: Camera
-    path: RigidMotion
+    path: RigidMotion | SwayingMotion
     bodies: dict[int, RigidMotion]
 
     def camera_at(self, time: float) -> Camera:

@@ -1,13 +1,13 @@
 """Worlds in motion: those of stereo pairs and of single images, with a drawn camera path and drawn moving bodies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.synthetic.mono_worlds import random_mono_scene
-from leadline.data.synthetic.motion import MovingScene, RigidMotion
+from leadline.data.synthetic.motion import MovingScene, RigidMotion, SwayingMotion
 from leadline.data.synthetic.outdoors import street
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
@@ -21,10 +21,28 @@ _WORLDS: Final = (("stereo", 0.5), ("mono", 0.22), ("drive", 0.28))
 #: How often a camera path is drawn, of a car on a street and of any other camera.
 _PATHS: Final = {"drive": (0.1, 0.1, 0.0, 0.8), "other": (0.18, 0.44, 0.3, 0.08)}
 _PATH_KINDS: Final[tuple[PathKind, ...]] = ("still", "hand", "drone", "car")
-#: Range of the 95th percentile of the motion that the camera's shift causes, px of an image 640 wide.
-_SHIFT_PX: Final[dict[PathKind, tuple[float, float]]] = {"hand": (0.4, 45.0), "drone": (1.0, 90.0), "car": (8.0, 130.0)}
-#: Range of the motion that the camera's turn causes at the image's centre, likewise.
-_TURN_PX: Final[dict[PathKind, tuple[float, float]]] = {"hand": (0.3, 40.0), "drone": (0.3, 40.0), "car": (0.1, 25.0)}
+
+
+@dataclass(frozen=True)
+class PathLimits:
+    """How fast the camera moves from frame to frame.
+
+    Attributes:
+        shift_px: Range of the 95th percentile of the motion that the camera's shift causes, px of an image 640 wide.
+        turn_px: Range of the motion that the camera's turn causes at the image's centre, likewise.
+        turns_alone: Share of the paths, but for those of a car, that have no shift.
+    """
+
+    shift_px: dict[PathKind, tuple[float, float]]
+    turn_px: dict[PathKind, tuple[float, float]]
+    turns_alone: float
+
+
+_FLOW_LIMITS: Final = PathLimits(
+    {"hand": (0.4, 45.0), "drone": (1.0, 90.0), "car": (8.0, 130.0)},
+    {"hand": (0.3, 40.0), "drone": (0.3, 40.0), "car": (0.1, 25.0)},
+    0.1,
+)
 #: Range of the motion of a body at its centre, and at its rim as it turns, likewise.
 _BODY_PX: Final = (0.4, 60.0)
 _BODY_TURN_PX: Final = (0.2, 15.0)
@@ -89,7 +107,7 @@ def draw_motion(world: World, renderer: Renderer, hits: Hits, rng: np.random.Gen
     """
     weights = np.array(_PATHS["drive" if world.kind == "drive" else "other"])
     kind = _PATH_KINDS[int(rng.choice(len(_PATH_KINDS), p=weights))]
-    path = _draw_path(world.camera, hits, kind, rng)
+    path = draw_path(world.camera, hits, kind, rng, _FLOW_LIMITS)
     for _ in range(4):
         end = (world.camera.position_m + 1.6 * path.velocity_m).astype(np.float32)
         if not np.any(path.velocity_m) or not renderer.blocked(world.camera.position_m, end):
@@ -100,25 +118,43 @@ def draw_motion(world: World, renderer: Renderer, hits: Hits, rng: np.random.Gen
 
 def slowed(moving: MovingScene, share: float) -> MovingScene:
     """The same motion at a share of its speed."""
-
-    def slow(motion: RigidMotion) -> RigidMotion:
-        return RigidMotion(motion.centre_m, share * motion.velocity_m, share * motion.spin_rad)
-
-    bodies = {body: slow(motion) for body, motion in moving.bodies.items()}
-    return MovingScene(moving.scene, moving.camera, slow(moving.path), bodies)
+    bodies = {body: _slow_motion(motion, share) for body, motion in moving.bodies.items()}
+    return MovingScene(moving.scene, moving.camera, _slow_path(moving.path, share), bodies)
 
 
-def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+def _slow_motion(motion: RigidMotion, share: float) -> RigidMotion:
+    return RigidMotion(motion.centre_m, share * motion.velocity_m, share * motion.spin_rad)
+
+
+def _slow_path(path: RigidMotion | SwayingMotion, share: float) -> RigidMotion | SwayingMotion:
+    if isinstance(path, RigidMotion):
+        return _slow_motion(path, share)
+    return replace(
+        path, even=_slow_motion(path.even, share), sway_m=share * path.sway_m, sway_rad=share * path.sway_rad
+    )
+
+
+def log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """A number whose logarithm is spread evenly."""
     return float(np.exp(rng.uniform(*np.log(bounds))))
 
 
-def _draw_path(camera: Camera, hits: Hits, kind: PathKind, rng: np.random.Generator) -> RigidMotion:
+def draw_path(camera: Camera, hits: Hits, kind: PathKind, rng: np.random.Generator, limits: PathLimits) -> RigidMotion:
+    """Draws an even motion of the camera.
+
+    Args:
+        camera: At time 0.
+        hits: What it sees then.
+        kind: Kind of path.
+        rng: Where chance comes from.
+        limits: How fast it is.
+    """
     if kind == "still":
         return RigidMotion(np.zeros(3), np.zeros(3), np.zeros(3))
     scale = camera.size[1] / 640
     turn = np.zeros(3)
     if rng.random() < 0.8:
-        pixels = _log_uniform(rng, _TURN_PX[kind]) * scale
+        pixels = log_uniform(rng, limits.turn_px[kind]) * scale
         angle = rng.uniform(0, 2 * np.pi)
         level = np.array([0.25 if kind == "car" else 1.0, 1.0, 0.15 if kind == "car" else 0.5 * rng.random()])
         turn = pixels / camera.focal_px * level * np.array([np.sin(angle), np.cos(angle), rng.normal()])
@@ -126,8 +162,8 @@ def _draw_path(camera: Camera, hits: Hits, kind: PathKind, rng: np.random.Genera
     if kind == "car":
         heading[2] = 1.0 if rng.random() < 0.9 else -1.0
     heading /= max(float(np.linalg.norm(heading)), 1e-9)
-    shift = _log_uniform(rng, _SHIFT_PX[kind]) * scale
-    speed = 0.0 if kind != "car" and rng.random() < 0.1 else _speed(camera, hits, heading, shift)
+    shift = log_uniform(rng, limits.shift_px[kind]) * scale
+    speed = 0.0 if kind != "car" and rng.random() < limits.turns_alone else _speed(camera, hits, heading, shift)
     to_world = camera.world_from_camera.astype(np.float64)
     return RigidMotion(camera.position_m.astype(np.float64), speed * (to_world @ heading), to_world @ turn)
 
@@ -148,8 +184,20 @@ def _speed(camera: Camera, hits: Hits, heading: Float64[np.ndarray, "3"], wanted
 
 def _draw_bodies(world: World, rng: np.random.Generator) -> dict[int, RigidMotion]:
     share = 0.0 if rng.random() < 0.25 else float(rng.uniform(0.05, 0.9 if world.kind == "stereo" else 0.5))
-    if share == 0.0:
-        return {}
+    return {} if share == 0.0 else draw_bodies(world, rng, share, _BODY_PX)
+
+
+def draw_bodies(
+    world: World, rng: np.random.Generator, share: float, shift_px: tuple[float, float]
+) -> dict[int, RigidMotion]:
+    """Draws how bodies move by themselves.
+
+    Args:
+        world: The world.
+        rng: Where chance comes from.
+        share: Share of the bodies that move, out of those that may: large and far ones stand still.
+        shift_px: Range of their motion from frame to frame at their centres, px of an image 640 wide.
+    """
     camera, scene = world.camera, world.scene
     forward = camera.world_from_camera[:, 2].astype(np.float64)
     motions: dict[int, RigidMotion] = {}
@@ -160,21 +208,28 @@ def _draw_bodies(world: World, rng: np.random.Generator) -> dict[int, RigidMotio
         depth = float(centre @ forward)
         if rng.random() > share or radius > largest or depth <= 0.5 * radius:
             continue
-        motions[body] = _draw_body(rng, centre, radius, depth / camera.focal_px, camera.size[1] / 640, world.kind)
+        pixel_m = depth / camera.focal_px
+        motions[body] = _draw_body(rng, centre, radius, pixel_m, camera.size[1] / 640, world.kind, shift_px)
     return motions
 
 
 def _draw_body(
-    rng: np.random.Generator, centre: Float64[np.ndarray, "3"], radius: float, pixel_m: float, scale: float, kind: str
+    rng: np.random.Generator,
+    centre: Float64[np.ndarray, "3"],
+    radius: float,
+    pixel_m: float,
+    scale: float,
+    kind: str,
+    shift_px: tuple[float, float],
 ) -> RigidMotion:
     grounded = kind != "stereo" and rng.random() < 0.8
     heading = rng.normal(0, 1, 3) * ((1, 0, 1) if grounded else (1, 1, 0.7))
     heading /= max(float(np.linalg.norm(heading)), 1e-9)
-    velocity = heading * _log_uniform(rng, _BODY_PX) * scale * pixel_m * (rng.random() < 0.85)
+    velocity = heading * log_uniform(rng, shift_px) * scale * pixel_m * (rng.random() < 0.85)
     spin = np.zeros(3)
     if rng.random() < 0.6:
         axis = np.array([0.0, rng.choice([-1.0, 1.0]), 0.0]) if grounded else rng.normal(0, 1, 3)
-        angle = min(_log_uniform(rng, _BODY_TURN_PX) * scale * pixel_m / radius, _MOST_TURN_RAD)
+        angle = min(log_uniform(rng, _BODY_TURN_PX) * scale * pixel_m / radius, _MOST_TURN_RAD)
         spin = axis / np.linalg.norm(axis) * angle
     return RigidMotion(centre, velocity, spin)
 

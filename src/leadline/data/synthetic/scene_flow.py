@@ -1,22 +1,17 @@
 """Stereo pairs of moving worlds at two times, with exact disparity at both, flow, camera motion and moving bodies."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
-from leadline.data.synthetic.flow import DrawnPair, FlowTruth, FramePair, draw_pair, relative_pose
-from leadline.data.synthetic.render import Camera
+from leadline.data.synthetic.flow import FlowTruth, FramePair, draw_pair, relative_pose
+from leadline.data.synthetic.footage import draw_baseline_m
 from leadline.data.synthetic.sensor import apply_sensor, encode, exposure_gain, random_sensor_pair
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.maps import DisparityMap, FlowMap
 from leadline.samples import SceneFlowSample
-
-_LARGEST_PX: Final = (25.0, 70.0)
-"""Range of the 99th percentile of the disparity, px of an image 640 wide."""
-_HALVINGS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def render_scene_flow(
     drawn = draw_pair(seed, size)
     rng = np.random.Generator(np.random.PCG64([seed, drawn.attempt, 6]))
     truth = drawn.pair.truth()
-    baseline_m = _baseline_m(drawn, rng)
+    baseline_m = draw_baseline_m(drawn.pair.footage, rng)
     images = _images(drawn.pair, baseline_m, sensor, rng)
     camera = drawn.world.camera
     pinhole = Pinhole(camera.focal_px, camera.focal_px, *camera.centre_px, *size)
@@ -61,37 +56,13 @@ def render_scene_flow(
     return sample, SceneFlowTruth(pose, truth.moving[0], truth.bodies[0], world, drawn.path)
 
 
-def _baseline_m(drawn: DrawnPair, rng: np.random.Generator) -> float:
-    """A baseline that gives disparities of a drawn size, and that nothing stands in the way of at either time."""
-    camera = drawn.world.camera
-    inverse = max(float(np.quantile(1.0 / drawn.pair.hits[0].depth[::7], 0.99)), 1e-3)
-    wanted = float(rng.uniform(*_LARGEST_PX)) * camera.size[1] / 640
-    baseline_m = wanted / inverse / camera.focal_px
-    for _ in range(_HALVINGS):
-        cameras = [(view, _to_the_right(view, 1.3 * baseline_m)) for view in drawn.pair.cameras]
-        blocked = [
-            renderer.blocked(left.position_m, right.position_m)
-            for renderer, (left, right) in zip(drawn.pair.renderers, cameras, strict=True)
-        ]
-        if not any(blocked):
-            break
-        baseline_m *= 0.5
-    return baseline_m
-
-
-def _to_the_right(camera: Camera, baseline_m: float) -> Camera:
-    position = camera.position_m + np.float32(baseline_m) * camera.world_from_camera[:, 0]
-    return Camera(camera.size, camera.focal_px, camera.centre_px, camera.world_from_camera, position.astype(np.float32))
-
-
 def _images(
     pair: FramePair, baseline_m: float, sensor: bool, rng: np.random.Generator
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
     """Left and right at the first time, then at the second; each camera keeps its sensor and both its exposure."""
     views: list[Float32[np.ndarray, "h w 3"]] = []
-    for renderer, camera, hits in zip(pair.renderers, pair.cameras, pair.hits, strict=True):
-        right = _to_the_right(camera, baseline_m)
-        views += [renderer.view(camera, hits).colour, renderer.view(right).colour]
+    for left, right in zip(pair.footage.colours(), pair.footage.right_colours(baseline_m), strict=True):
+        views += [left, right]
     gain = exposure_gain(views[0], float(rng.uniform(0.36, 0.55)))
     if not sensor:
         return [encode(view * gain) for view in views]

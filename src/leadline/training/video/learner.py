@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadline.data.stream import Stream
-from leadline.data.video.frames import FrameTriplets, find_frame_folders
 from leadline.data.video.stream import VideoBatch, video_stream
 from leadline.errors import InputError
 from leadline.models.catalog import build_model
@@ -19,6 +18,7 @@ from leadline.samples import VideoSample
 from leadline.training.mono.learner import Estimate, MonoLearner, images_of
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem
 from leadline.training.recipe import method_of
+from leadline.training.sources import frame_source
 from leadline.training.video.recipe import VideoRecipe
 
 V = TypeVar("V", bound=VideoRecipe)
@@ -70,8 +70,8 @@ class VideoLearner(MonoLearner[V], ABC):
     def samples(self, start: int, count: int) -> Stream[VideoSample]:
         """The frames of one epoch."""
         recipe = self.recipe
-        folders = [str(place) for place in (recipe.data, *(share.data for share in recipe.mix))]
-        sources = [FrameTriplets(find_frame_folders(each), recipe.frame_stride, self._right) for each in folders]
+        places, method = (recipe.data, *(share.data for share in recipe.mix)), method_of(recipe)
+        sources = [frame_source(place, method, recipe.frame_stride, self._right) for place in places]
         shares = [1.0, *(share.weight for share in recipe.mix)]
         return video_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)
 

@@ -1,11 +1,15 @@
 """Options that the methods which learn from frames share."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
+from leadline.data.catalog import DATASETS, SHARDS
 from leadline.data.video.augment import VideoAugmentation
 from leadline.errors import InputError
 from leadline.training.mono.recipe import ENCODER_STRIDE
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
+
+_FRAMES: Final = tuple(name for name, card in DATASETS.items() if card.task == "video")
 
 
 def _working_size() -> VideoAugmentation:
@@ -15,11 +19,13 @@ def _working_size() -> VideoAugmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRecipe(NetworkRecipe):
-    """Training from frames of a moving camera; truth is read only by the validation, whose shards are of single images.
+    """Training from frames of a moving camera; truth is read only by the validation.
 
     Args:
-        data: Folder of frames with a calibration, or of such folders, as `find_frame_folders` finds them.
-        mix: Further folders of frames.
+        data: Shards of `leadline render video`; a folder of frames with a calibration, or of such folders, as
+            `find_frame_folders` finds them; or a data set of frames.
+        validation: Shards of `leadline render mono` or `leadline render video`, or a data set with metric depth.
+        mix: Further frames.
         frame_stride: Frames between two frames of a sample: as many as the camera needs to move by some pixels.
         augmentation: How samples are changed.
     """
@@ -34,8 +40,8 @@ class VideoRecipe(NetworkRecipe):
         require_range(self, "frame_stride", least=1)
         require_crop(self.augmentation.crop, ENCODER_STRIDE)
         for place in (self.data, *(share.data for share in self.mix)):
-            if not isinstance(place, str):
+            if not isinstance(place, str) and place.dataset not in (SHARDS, *_FRAMES):
                 raise InputError(
-                    f"expected a folder of frames with a calibration as the recipe's data, got the data set "
-                    f"{place.dataset}; name a folder"
+                    f"expected a folder of frames or of shards, or a data set out of {', '.join(_FRAMES)}, as the "
+                    f"recipe's data, got the data set {place.dataset}; name another"
                 )
