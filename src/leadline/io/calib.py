@@ -31,7 +31,7 @@ from leadline.io.calib_kitti import is_kitti, parse_kitti
 from leadline.io.calib_middlebury import is_middlebury, parse_middlebury
 from leadline.io.calib_numbers import bare_numbers, matrix_camera, parse_matrix_and_baseline
 from leadline.io.calib_opencv import is_opencv, opencv_camera, parse_opencv, parse_opencv_xml
-from leadline.io.calib_ros import is_camera_info, parse_camera_info, parse_camera_infos
+from leadline.io.calib_ros import in_ros1_words, is_camera_info, parse_camera_info, parse_camera_infos
 from leadline.io.calib_values import ImageSize, Tree
 from leadline.io.calib_zed import is_zed, parse_zed
 from leadline.io.colmap import read_colmap_cameras
@@ -48,6 +48,7 @@ _FORMS: Final = (
     "FoundationStereo K.txt"
 )
 _UNIT_LINE: Final = re.compile(r'^[ \t]*"?translation_unit"?[ \t]*[:=][ \t]*"?(\w+)', re.MULTILINE)
+_TURN_DEG, _FARTHEST_TURN_DEG = 20.0, 60.0
 _SIDE_NAMES: Final = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("cam0", "cam1"), ("_l.", "_r."))
 
 
@@ -124,7 +125,25 @@ def read_stereo_calibration(
             asked = _Asked(image_size, unit or (named_unit(stated[1]) if stated else None), grey)
             found = _read_file(source, text, asked)
         notes = tuple(f"{source}: {note}" for note in found.notes)
+        notes += tuple(f"{source}: {note}" for note in _doubtful_turn(found.raw))
         return Calibration(found.form, found.rectified, found.raw, notes, found.disparities, found.smallest)
+
+
+def _doubtful_turn(rig: UnrectifiedRig | None) -> tuple[str, ...]:
+    """A note on cameras that look far apart, as angles in degrees that are read as radians make them.
+
+    Raises:
+        CalibrationError: If they hardly see the same.
+    """
+    if rig is None:
+        return ()
+    angle = float(np.rad2deg(np.arccos(np.clip(rig.right_from_left[2, 2], -1.0, 1.0))))
+    if angle > _FARTHEST_TURN_DEG:
+        raise CalibrationError(
+            f"expected two cameras that look the same way, got {angle:.0f} degrees between them; a rotation vector is "
+            "in radians, and R takes points of the left camera to the right one"
+        )
+    return (f"the cameras look {angle:.0f} degrees apart; check R if they do not",) if angle > _TURN_DEG else ()
 
 
 def read_one_camera(
@@ -132,8 +151,8 @@ def read_one_camera(
 ) -> tuple[Pinhole, tuple[float, ...], tuple[str, ...]]:
     """Reads the camera of single images: a file of one camera, or the left camera of a stereo calibration.
 
-    One camera: an intrinsic matrix of bare numbers (K.txt), ROS camera_info, COLMAP cameras.txt with one pinhole,
-    OpenCV camera_matrix, or JSON with fx, fy and a principal point.
+    One camera: an intrinsic matrix of bare numbers (K.txt: 3x3, 4x4, or f_x f_y c_x c_y), ROS camera_info, COLMAP
+    cameras.txt with one pinhole, OpenCV camera_matrix, or JSON with fx, fy and a principal point.
 
     Args:
         path: The file.
@@ -160,7 +179,9 @@ def _one_camera(source: Path, text: str, size: ImageSize | None) -> DistortedCam
     """The camera of a file that holds only one; None where it is a stereo calibration or another file."""
     values = bare_numbers(text)
     if values is not None:
-        return DistortedCamera(matrix_camera(values[:9], size), (), "radtan") if len(values) in (9, 10) else None
+        counts = {4: 4, 9: 9, 10: 9, 12: 12, 16: 16}  # the tenth is a baseline
+        kept = counts.get(len(values))
+        return None if kept is None else DistortedCamera(matrix_camera(values[:kept], size), (), "radtan")
     if text.lstrip().startswith("<") or is_middlebury(text) or is_kitti(text) or is_zed(text):
         return None
     if re.search(r"^\s*\d+\s+[A-Z_]+(?:\s+[-+0-9.eE]+){5,}\s*$", text, re.MULTILINE):
@@ -197,7 +218,7 @@ def _read_file(source: Path, text: str, asked: _Asked) -> Calibration:
     values = bare_numbers(text)
     if values is not None and len(values) == 10:
         return parse_matrix_and_baseline(values, asked.size, asked.unit)
-    if values is not None and len(values) == 9:
+    if values is not None and len(values) in (4, 9, 12, 16):
         raise CalibrationError("expected two cameras, got one intrinsic matrix; write the baseline in metres below it")
     return _from_fields(source, _parse_tree(text), asked)
 
@@ -320,7 +341,7 @@ def _parse_tree(text: str) -> Tree:
         fields = _load_yaml(text)
     if not isinstance(fields, dict):
         raise CalibrationError(f"expected {_FORMS}; got none of them; convert the calibration to one of these")
-    return {str(name): value for name, value in cast(dict[object, object], fields).items()}
+    return in_ros1_words({str(name): value for name, value in cast(dict[object, object], fields).items()})
 
 
 def _tokens(text: str) -> Iterator[object]:
@@ -331,6 +352,8 @@ def _tokens(text: str) -> Iterator[object]:
 def _load_yaml(text: str) -> object:
     # OpenCV and EuRoC write '%YAML:1.0', which YAML itself does not allow.
     text = re.sub(r"\A\s*%YAML[^\n]*\n(?:---[ \t]*\r?\n)?", "", text)
+    # `rostopic echo` writes one message after another; a camera says the same each time.
+    text = re.split(r"^---[ \t]*\r?$", text.removeprefix("---"), maxsplit=1, flags=re.MULTILINE)[0]
     try:
         require_shallow(text)
         # An alias may stand for a list of aliases, and 500 bytes for a billion numbers.

@@ -104,7 +104,7 @@ def check_baseline(length: float, unit: LengthUnit) -> tuple[str, ...]:
     if not _USUAL_M[0] <= metres <= _USUAL_M[1]:
         return (f"unusual {told}",)
     other = any(_USUAL_M[0] <= m <= _USUAL_M[1] for m in others.values())
-    return (told,) if metres < _SHORT_M and other and _is_typed(length) else ()
+    return (told,) if metres < _SHORT_M and other and ", as " in unit.name and _is_typed(length) else ()
 
 
 def _is_typed(length: float) -> bool:

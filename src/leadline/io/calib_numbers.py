@@ -11,11 +11,18 @@ from leadline.io.calib_found import METRES, Calibration, LengthUnit, check_basel
 from leadline.io.calib_values import ImageSize, image_size, numbers, pinhole
 
 _DEFAULT_UNIT = LengthUnit(METRES["m"], "metres", stated=False)
+_COMMENT = re.compile(r"(?:#|//)[^\n]*")
 _NUMBERS = re.compile(r"[-+0-9.eE\s,;\[\]]+")
 
 
 def bare_numbers(text: str) -> list[float] | None:
-    """The numbers of a text that holds nothing else; None where it does."""
+    r"""The numbers of a text that holds nothing else but comments behind # or //; None where it does.
+
+    Example:
+        >>> bare_numbers("# fx fy cx cy\n525 525 319.5 239.5")
+        [525.0, 525.0, 319.5, 239.5]
+    """
+    text = _COMMENT.sub("", text)
     if not _NUMBERS.fullmatch(text):
         return None
     words = re.sub(r"[,;\[\]]", " ", text).split()
@@ -47,12 +54,21 @@ def parse_matrix_and_baseline(values: list[float], size: ImageSize | None, unit:
 
 
 def matrix_camera(values: list[float], size: ImageSize | None) -> Pinhole:
-    """The camera of an intrinsic matrix, row by row.
+    """The camera of an intrinsic matrix: its 9 numbers row by row, 12 or 16 of a matrix with a fourth column, or 4.
+
+    TUM writes f_x f_y c_x c_y; ScanNet 4x4 matrices.
 
     Raises:
         CalibrationError: If it is none, or the size is not known.
     """
-    if len(values) != 9:
-        raise CalibrationError(f"expected the nine numbers of an intrinsic matrix, got {len(values)}; check the file")
-    matrix = np.array(numbers(list(values), "the matrix", (9,))).reshape(3, 3)
-    return pinhole(matrix, image_size(None, None, size), "the matrix")
+    if len(values) == 4:
+        focal_x, focal_y, x, y = numbers(list(values), "f_x f_y c_x c_y", (4,))
+        return Pinhole(focal_x, focal_y, x, y, *image_size(None, None, size))
+    flat = np.array(numbers(list(values), "an intrinsic matrix", (9, 12, 16)))
+    whole = flat.reshape(-1, 3 if flat.size == 9 else 4)
+    matrix, rest = whole[:3, :3], whole[:3, 3:]
+    if rest.any() or (len(whole) == 4 and not np.array_equal(whole[3], (0.0, 0.0, 0.0, 1.0))):
+        raise CalibrationError(
+            "expected an intrinsic matrix with a fourth column of 0, got another one; a pose or projection is no camera"
+        )
+    return pinhole(np.ascontiguousarray(matrix), image_size(None, None, size), "the matrix")

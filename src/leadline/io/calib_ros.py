@@ -1,5 +1,7 @@
 """ROS camera_info: one YAML file for each camera, with the raw camera and its rectification."""
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -8,7 +10,7 @@ from leadline.geometry.camera import DistortedCamera, DistortionModel
 from leadline.geometry.rig import UnrectifiedRig
 from leadline.io.calib_found import METRES, Calibration, LengthUnit
 from leadline.io.calib_projections import rig_from_projections
-from leadline.io.calib_values import ImageSize, Tree, image_size, numbers, pinhole
+from leadline.io.calib_values import ImageSize, Tree, image_size, number, numbers, pinhole
 
 _DEFAULT_UNIT = LengthUnit(METRES["m"], "m, as ROS has it", stated=False)
 _MODELS: dict[str, DistortionModel] = {
@@ -17,7 +19,20 @@ _MODELS: dict[str, DistortionModel] = {
     "equidistant": "equidistant",
     "fisheye": "equidistant",
 }
+_PART = ("x_offset", "y_offset", "height", "width")
 _COUNTS: dict[DistortionModel, tuple[int, ...]] = {"radtan": (0, 4, 5, 8, 12, 14), "equidistant": (4,)}
+
+
+def in_ros1_words(fields: Tree) -> Tree:
+    """The fields with K, D, R and P in capitals, where they are a camera_info of ROS 2, which has k, d, r and p.
+
+    Example:
+        >>> sorted(in_ros1_words({"distortion_model": "plumb_bob", "k": [], "d": [], "r": [], "p": []}))
+        ['D', 'K', 'P', 'R', 'distortion_model']
+    """
+    if not {"distortion_model", "d", "k", "r", "p"} <= fields.keys():
+        return fields
+    return {name.upper() if name in ("d", "k", "r", "p") else name: value for name, value in fields.items()}
 
 
 def is_camera_info(fields: Tree) -> bool:
@@ -74,6 +89,20 @@ def parse_camera_info(fields: Tree, size: ImageSize | None) -> DistortedCamera:
 
 
 def _size(fields: Tree, size: ImageSize | None) -> ImageSize:
+    """The size, of whole images alone: K is that of the whole sensor, whatever part of it is sent.
+
+    Raises:
+        CalibrationError: If the images are binned or a part of the sensor's.
+    Source: ROS sensor_msgs/CameraInfo, message definition, operational parameters.
+    """
+    binning = [number(fields.get(name, 0), name) for name in ("binning_x", "binning_y")]
+    roi = fields.get("roi")
+    part = [number(cast(Tree, roi).get(name, 0), name) for name in _PART] if isinstance(roi, dict) else []
+    if max(binning) > 1 or any(part):
+        raise CalibrationError(
+            f"expected camera_info of whole images, got binning {binning[0]:g}x{binning[1]:g} and the region "
+            f"{part or 'whole'} (x, y, height, width); record whole images, or write K for the ones you have"
+        )
     height = fields.get("image_height", fields.get("height"))
     return image_size(height, fields.get("image_width", fields.get("width")), size)
 

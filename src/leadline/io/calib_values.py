@@ -80,9 +80,13 @@ def pinhole(matrix: Float64[np.ndarray, "3 3"], size: ImageSize, name: str) -> P
     """
     ideal = np.array([[matrix[0, 0], 0.0, matrix[0, 2]], [0.0, matrix[1, 1], matrix[1, 2]], [0.0, 0.0, 1.0]])
     if not np.allclose(matrix, ideal, atol=1e-6):
-        raise CalibrationError(
-            f"expected {name} of the form [fx 0 cx; 0 fy cy; 0 0 1], got another matrix; check the calibration file"
+        turned = np.allclose(matrix[[0, 0, 1, 1, 2], [1, 2, 0, 2, 2]], (0.0, 0.0, 0.0, 0.0, 1.0), atol=1e-6)
+        got = (
+            "a transposed one, column by column as MATLAB and Record3D write it; transpose it"
+            if turned
+            else ("another matrix; check the calibration file")
         )
+        raise CalibrationError(f"expected {name} of the form [fx 0 cx; 0 fy cy; 0 0 1], got {got}")
     focal_x, focal_y, x, y = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     return Pinhole(focal_x, focal_y, x, y, *size)
 

@@ -13,6 +13,8 @@ from leadline.io.calib_found import LengthUnit
 
 Size = tuple[int, int]
 """(height, width)"""
+_OFF_CENTRE, _SAME_SCALE = 0.3, 0.1
+"""How far the centre may be off, as a share, and how alike both axes are where images were resized."""
 _LEAST_FOCAL, _MOST_FOCAL = 0.05, 100.0
 """Focal lengths in diagonals of the image: 168 degrees of view, and half a degree."""
 
@@ -52,6 +54,7 @@ def fitted_rig(path: Path, sizes: tuple[Size, Size], unit: LengthUnit | None = N
     rectified, raw, failures = found.rectified, found.raw, list[InputError]()
     for camera in (*_cameras(rectified), *_cameras(raw)):
         _require_plausible(camera, path)
+    _require_same_scale((*_cameras(rectified), *_cameras(raw))[:1], path)
     notes, ratio = found.notes, 1.0
     if rectified is not None:
         try:
@@ -155,6 +158,7 @@ def single_camera(path: Path, size: Size) -> tuple[Pinhole, tuple[str, ...]]:
     """
     camera, distortion, notes = read_one_camera(path, size)
     _require_plausible(camera, path)
+    _require_same_scale((camera,), path)
     if any(distortion):
         notes += (f"{path}: its lens distortion is not corrected; points are off towards the corners",)
     if not _needs_scaling((camera, camera), (size, size), path):
@@ -176,6 +180,24 @@ def _require_plausible(camera: Pinhole, path: Path) -> None:
             raise CalibrationError(
                 f"expected focal lengths in pixels of {camera.width}x{camera.height} in {path}, got "
                 f"{camera.focal_x_px:g} and {camera.focal_y_px:g}; they are not in mm, and no shares of the width"
+            )
+
+
+def _require_same_scale(cameras: tuple[Pinhole, ...], path: Path) -> None:
+    """Refuses a calibration of images of another size, where the file states none: its centre tells."""
+    for camera in cameras:
+        ratios = [
+            (2.0 * centre + 1.0) / side
+            for centre, side in ((camera.center_x_px, camera.width), (camera.center_y_px, camera.height))
+        ]
+        ratio = float(np.mean(ratios))
+        alike = abs(ratios[0] - ratios[1]) < _SAME_SCALE * ratio
+        if ratio > 0 and alike and not 1.0 - _OFF_CENTRE < ratio < 1.0 / (1.0 - _OFF_CENTRE) and not states_size(path):
+            raise CalibrationError(
+                f"expected a principal point near the middle of {camera.width}x{camera.height} in {path}, got "
+                f"{camera.center_x_px:g}, {camera.center_y_px:g}, the middle of images of about "
+                f"{ratio * camera.width:.0f}x{ratio * camera.height:.0f}; divide focal lengths and centre by "
+                f"{ratio:.3g} for these images"
             )
 
 
