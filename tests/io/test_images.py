@@ -286,3 +286,18 @@ def test_depth_in_millimetres(tmp_path: Path):
     assert found.tolist() == [[1234, 0, 65535, 0, 0, 0, 0, 0]]
     with pytest.raises(OutputError, match=r"ends in \.png"):
         write_depth_mm_png(tmp_path / "d.tif", depth, valid)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "pointer of Git LFS"),
+        (b"<!DOCTYPE html><html>404</html>", "web page"),
+        (b"\0" * 12 + cv2.imencode(".png", np.zeros((2, 3), np.uint16))[1].tobytes(), "compressedDepth message"),
+        (b"neither", "other bytes"),
+    ],
+)
+def test_what_stands_in_place_of_an_image_is_named(tmp_path, content, named):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match=named):
+        read_image(tmp_path / "a.png")

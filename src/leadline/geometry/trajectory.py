@@ -20,6 +20,7 @@ class Trajectory:
         poses: Camera to world, metres: a point X of the camera's frame lies at R X + t in the world. A trajectory from
             one camera alone has an unknown scale.
         times_s: Time of each pose, seconds, increasing; None if only the order is known.
+        notes: What was assumed of its file, one line each, for the user.
     Raises:
         InputError: If there is no pose, one is no rigid motion, or the times do not increase.
     Example:
@@ -31,6 +32,7 @@ class Trajectory:
 
     poses: Float64[np.ndarray, "n 4 4"]
     times_s: Float64[np.ndarray, " n"] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses what is no trajectory."""

@@ -1,11 +1,16 @@
 """COLMAP's text models: cameras.txt and images.txt."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float64
+
 from leadline.errors import CalibrationError
 from leadline.geometry.camera import Pinhole
+from leadline.geometry.trajectory import rotation_of_quaternion
 from leadline.io.calib_values import image_size, number
 from leadline.io.text import read_lines
 
@@ -82,7 +87,28 @@ def read_colmap_images(path: Path | str) -> dict[str, int]:
         CalibrationError: If an image's first line has another form.
     Source: COLMAP documentation, "Output format".
     """
-    images: dict[str, int] = {}
+    return {fields[9]: int(fields[8]) for fields in _image_lines(path)}
+
+
+def read_colmap_poses(path: Path | str) -> dict[str, Float64[np.ndarray, "4 4"]]:
+    """The pose of each image of an images.txt, camera from world, by the image's name.
+
+    Raises:
+        InputError: If it is missing or no text, or a quaternion is none.
+        CalibrationError: If an image's first line has another form.
+    Source: COLMAP documentation, "Output format": a point X of the world lies at R X + t in the camera's frame.
+    """
+    poses: dict[str, Float64[np.ndarray, "4 4"]] = {}
+    for fields in _image_lines(path):
+        w, x, y, z, *shift = (number(value, f"a pose in {path}") for value in fields[1:8])
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = rotation_of_quaternion(np.array([x, y, z, w])), shift
+        poses[fields[9]] = pose
+    return poses
+
+
+def _image_lines(path: Path | str) -> Iterator[list[str]]:
+    """The ten fields of each image's first line."""
     lines = iter(read_lines(path, "COLMAP's images.txt"))
     for line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
@@ -93,6 +119,5 @@ def read_colmap_images(path: Path | str) -> dict[str, int]:
                 f"expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, got {line[:60]!r} in {path}; "
                 "export the model again"
             )
-        images[fields[9]] = int(fields[8])
+        yield fields
         next(lines, None)
-    return images

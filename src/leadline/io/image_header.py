@@ -117,11 +117,22 @@ def _inspect(data: bytes, name: str) -> ImageHeader:
             header = _inspect_heif(data, name)
         else:
             raise InputError(
-                f"expected a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM image, got other bytes in {name}"
+                f"expected a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM image, got {_what_else(data)} in {name}"
             )
     except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
         raise InputError(f"expected a whole image, got a damaged header in {name}; fetch it again") from error
     return header
+
+
+def _what_else(data: bytes) -> str:
+    """What the bytes are, and the mend, where they are often met in place of an image."""
+    if data.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS (fetch the file by git lfs pull)"
+    if data[:1024].lstrip().lower().startswith((b"<html", b"<!doctype")):
+        return "a web page (fetch the file itself)"
+    if data[12:20] == b"\x89PNG\r\n\x1a\n":
+        return "a compressedDepth message of ROS (cut off the 12 bytes before the PNG)"
+    return "other bytes"
 
 
 def _check_size(header: ImageHeader, most_pixels: int, name: str) -> None:

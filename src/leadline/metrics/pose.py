@@ -19,12 +19,21 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.errors import InputError
-from leadline.geometry.trajectory import Trajectory, inverse_poses, rotation_angles_deg
+from leadline.geometry.trajectory import (
+    Trajectory,
+    inverse_poses,
+    quaternion_of_rotation,
+    rotation_angles_deg,
+    rotation_of_quaternion,
+)
 
 PoseAlignmentKind = Literal["none", "scale", "se3", "sim3"]
 
 _Poses = Float64[np.ndarray, "n 4 4"]
 
+_SURE_DEG = 0.5
+"""Median error of the turn from frame to frame below which the poses are read rightly."""
+_FAR_BETTER = 0.3
 _STILL = 1e-9
 """Spread of positions, relative to their size or 1 m, below which a camera stands still."""
 
@@ -173,6 +182,51 @@ def constant_velocity(truth: _Poses) -> _Poses:
     for _ in range(len(truth) - 1):
         guess.append(guess[-1] @ step)
     return np.stack(guess)
+
+
+def doubtful_forms(poses: _Poses, truth: _Poses) -> tuple[str, ...]:
+    """A line for each other reading of the poses under which the estimate fits the truth far better.
+
+    A quaternion in another order, or a camera that is the world's inverse, turns by the same angles, but about other
+    axes: positions alone do not tell.
+
+    Args:
+        poses: Estimate, as it was read.
+        truth: As many true poses.
+    Example:
+        >>> turn = lambda angle: np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+        >>> truth = np.tile(np.eye(4), (9, 1, 1))
+        >>> truth[:, :3, :3] = [turn(0.1 * n) for n in range(9)]
+        >>> truth[:, 2, 3] = range(9)
+        >>> doubtful_forms(truth, truth), len(doubtful_forms(inverse_poses(truth), truth))
+        ((), 1)
+    """  # noqa: E501 - the rotation is one line
+    if len(poses) < 3:
+        return ()
+    now = _median_turn_deg(poses, truth)
+    if now < _SURE_DEG:
+        return ()
+    order = "had quaternions w x y z: put w last"
+    found = {
+        "if one of the two were world to camera: invert it": _median_turn_deg(inverse_poses(poses), truth),
+        f"if the estimate {order}": _median_turn_deg(_reordered(poses), truth),
+        f"if the true poses {order}": _median_turn_deg(poses, _reordered(truth)),
+    }
+    likely = min(found, key=lambda words: found[words])
+    if found[likely] > _FAR_BETTER * now:
+        return ()
+    return (f"the rotations would fit far better {likely} (off by {found[likely]:.2g} degrees a frame, now {now:.2g})",)
+
+
+def _median_turn_deg(poses: _Poses, truth: _Poses) -> float:
+    return float(np.median(relative_errors(poses, truth).rotation_deg))
+
+
+def _reordered(poses: _Poses) -> _Poses:
+    """The poses if their quaternions, which were read as x y z w, are w x y z."""
+    turned = poses.copy()
+    turned[:, :3, :3] = [rotation_of_quaternion(np.roll(quaternion_of_rotation(pose[:3, :3]), -1)) for pose in poses]
+    return turned
 
 
 def match_trajectories(

@@ -17,6 +17,7 @@ from leadline.metrics.pose import (
     PoseAlignmentKind,
     absolute_errors_m,
     align_poses,
+    doubtful_forms,
     match_trajectories,
     relative_errors,
     snippet_errors_m,
@@ -48,7 +49,9 @@ def pose_eval(
     """Score a camera's trajectory: ATE, RPE, and the error of five-frame snippets as SfMLearner reports it.
 
     Both files hold one pose a line, camera to world: eight numbers (TUM: time, position, quaternion x y z w) or twelve
-    (KITTI: the rows of a 3x4 matrix). Poses are matched by time where both files have times, else by order.
+    (KITTI: the rows of a 3x4 matrix); EuRoC's data.csv and COLMAP's images.txt are read, too. Poses are matched by time
+    where both files have times, else by order. Poses that would fit far better as world to camera, or with another
+    order of the quaternion, are told of.
 
     Args:
         trajectory: The estimate: a file, or a folder of 4x4 matrices.
@@ -59,8 +62,12 @@ def pose_eval(
         tolerance_s: Largest difference of two times that belong together.
         json: File for the report.
     """
-    found, wanted, notes = match_trajectories(read_trajectory(trajectory), read_trajectory(truth), tolerance_s)
+    estimate, true = read_trajectory(trajectory), read_trajectory(truth)
+    found, wanted, unmatched = match_trajectories(estimate, true, tolerance_s)
+    notes = (*estimate.notes, *true.notes, *unmatched)
     say(f"note: {note}" for note in notes)
+    doubts = doubtful_forms(found, wanted)
+    say(f"warning: {doubt}" for doubt in doubts)
     alignment = align_poses(found, wanted, align)
     aligned = alignment.apply(found)
     absolute = absolute_errors_m(aligned, wanted)
@@ -83,7 +90,12 @@ def pose_eval(
         table.add_row(row.metric, f"{row.value:.4g}", row.unit, row.meaning)
     Console(width=max(Console().width, 110)).print(table)
     if json is not None:
-        report = {"poses": len(found), "alignment": align, "notes": list(notes), "scores": [vars(row) for row in rows]}
+        report = {
+            "poses": len(found),
+            "alignment": align,
+            "notes": [*notes, *doubts],
+            "scores": [vars(row) for row in rows],
+        }
         with atomic_write(json) as stream:
             stream.write((json_text.dumps(report, indent=1, allow_nan=False) + "\n").encode())
 
