@@ -48,6 +48,15 @@ def test_options_replace_values(calls):
     assert (output, start_from, weights) == (Path("e"), Path("f.ckpt"), Path("g.ckpt"))
 
 
+def test_fresh_worlds_replace_folders(calls, capsys):
+    assert main(["train", "leadline-fast", "--fresh"]) == 0
+    assert calls[0][0].fresh.first_seed == 1_000_000_000
+    assert main(["train", "leadline-fast", "--fresh", "--data", "a"]) == 2
+    assert "expected --fresh or --data, got both" in capsys.readouterr().err
+    assert main(["train", "leadline-refine", "--fresh"]) == 2
+    assert "method that learns from fresh worlds" in capsys.readouterr().err
+
+
 def test_a_recipe_that_is_not_there_is_refused(calls, capsys):
     assert main(["train", "nowhere.yaml"]) == 2
     assert "leadline-fast" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The core of all methods: averaged weights, the schedule, and batches that do not depend on interruptions."""
 
 import copy
+import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +16,22 @@ from torch import Tensor, distributed, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from leadline.data.synthetic.fresh import FreshWorlds
 from leadline.data.workers import end_with_this_process
-from leadline.errors import LeadlineError
+from leadline.errors import InputError, LeadlineError
 from leadline.io.remote import is_remote, local_shards
 from leadline.models.checkpoint import current_name
 from leadline.training.bad_batch import save_batch
+from leadline.training.continued import Continued
 from leadline.training.interruption import check_interruption, listen_again
 from leadline.training.processes import process_count, process_rank
 from leadline.training.recipe import Recipe, resolved
 from leadline.training.time_budget import TimeBudget
+
+_LOG = logging.getLogger(__name__)
+_ENDLESS = 1 << 40
+"""Samples that no run comes to."""
+_SEEDS = "fresh_seeds"
 
 
 class DivergedError(LeadlineError):
@@ -72,6 +80,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than validation images
         self._groups, self._renaming = groups, renaming
         self._batch: Any = None
+        self._continued: Continued | None = None
         self.has_started = False
         self._scores: defaultdict[str, list[float]] = defaultdict(list)
         if recipe.compile:
@@ -135,6 +144,8 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         """Keeps the batch, in case it is the one that ends the run."""
         check_interruption()
         self._batch = batch
+        if self._continued is not None:
+            self.log("train/waited_percent", 100.0 * self._continued.waited_share, on_step=True)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Lets no gradient reach the weights that is not finite.
@@ -199,6 +210,13 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes on from a run of an earlier version, whose weights had other names."""
         checkpoint["state_dict"] = {current_name(name): value for name, value in checkpoint["state_dict"].items()}
+        if self.fresh is not None and (seen := checkpoint.get(_SEEDS)) is not None:
+            goes_on = self.fresh.first_seed + int(checkpoint["global_step"]) * self.recipe.batch_size
+            if int(seen["first"]) <= goes_on < int(seen["next"]):
+                raise InputError(
+                    f"expected fresh worlds that the checkpoint has not seen, which begin at seed {seen['next']}, got "
+                    f"{goes_on}; raise fresh.first_seed by {int(seen['next']) - goes_on}"
+                )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the last good checkpoint from being replaced by one that nobody can use.
@@ -207,6 +225,15 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
             DivergedError: If a weight is not finite.
         """
         self._require_finite(checkpoint["state_dict"])
+        if self.fresh is not None:
+            first = self.fresh.first_seed
+            checkpoint[_SEEDS] = {"first": first, "next": first + self.samples_seen}
+
+    def on_fit_end(self) -> None:
+        """Says how long training waited for samples that were rendered for it, and ends their workers."""
+        if self._continued is not None:
+            _LOG.warning("%s", self._continued.summary())
+            self._continued = None
 
     def on_validation_epoch_start(self) -> None:
         """Forgets the scores of a validation that was broken off."""
@@ -219,7 +246,7 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
 
     def prepare_data(self) -> None:
         """Fetches what is far away: once on each machine, before the processes ask for it."""
-        places = (self.recipe.data, self.recipe.validation)
+        places = (self.recipe.validation,) if self.fresh else (self.recipe.data, self.recipe.validation)
         for place in (place if isinstance(place, str) else place.root for place in places):
             if is_remote(place):
                 local_shards(place)
@@ -240,9 +267,27 @@ class Learner(lightning.LightningModule, ABC, Generic[R]):
         """
         return self.global_step * self.recipe.batch_size
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        """The batches of this epoch; made anew for each, so that a resumed run gets those of an uninterrupted one."""
+    @property
+    def fresh(self) -> FreshWorlds | None:
+        """What is rendered while the network trains, where the recipe asks for it."""
+        return getattr(self.recipe, "fresh", None)
+
+    def train_dataloader(self) -> DataLoader[Any] | Continued:
+        """The batches of this epoch; made anew for each, so that a resumed run gets those of an uninterrupted one.
+
+        Workers that render go on instead: they would build their textures anew in each epoch.
+        """
+        if self.fresh is not None:
+            return self._fresh_batches()
         return self.loader(self.samples(self.samples_seen, self.recipe.epoch_steps * self.recipe.batch_size))
+
+    def _fresh_batches(self) -> Continued:
+        if self._continued is None or self._continued.next_sample != self.samples_seen:
+            recipe, steps = self.recipe, self.trainer.max_steps
+            count = _ENDLESS if steps < 0 else (steps - self.global_step) * recipe.batch_size
+            loader = self.loader(self.samples(self.samples_seen, count))
+            self._continued = Continued(loader, self.samples_seen, recipe.batch_size, recipe.epoch_steps)
+        return self._continued
 
     def val_dataloader(self) -> DataLoader[Any]:
         """This process's share of the validation images, one by one; `score` joins their scores."""

@@ -205,6 +205,18 @@ def load_recipe(recipe: str | Path, overrides: Mapping[str, object] | None = Non
     return make_recipe({**read_yaml(recipe, "recipe"), **(overrides or {})}, str(recipe))
 
 
+def with_fresh_worlds(recipe: Recipe) -> Recipe:
+    """The recipe, learning from worlds that are rendered while it trains, the usual ones of its task.
+
+    Raises:
+        InputError: If its method cannot learn from them.
+    """
+    if "fresh" not in {entry.name for entry in fields(recipe)}:
+        able = ", ".join(name for name in METHODS if any(one.name == "fresh" for one in fields(recipe_type(name))))
+        raise InputError(f"expected a method that learns from fresh worlds ({able}), got {method_of(recipe)}")
+    return make_recipe({**resolved(recipe), "fresh": {}}, "the recipe")
+
+
 def make_recipe(values: Mapping[str, object], where: str) -> Recipe:
     """A recipe of keys and values, every one of them checked.
 

@@ -18,6 +18,7 @@ def train(
     validation: str | None = None,
     scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     steps: int | None = None,
+    fresh: bool = False,
     minutes: float | None = None,
     start_from: Path | None = None,
     weights: Path | None = None,
@@ -35,6 +36,8 @@ def train(
         validation: Folder or address of validation shards, instead of the recipe's.
         scenes: Folders of real scenes with truth to validate on as well.
         steps: Optimiser steps in all, instead of the recipe's.
+        fresh: Learn from worlds that the recipe's workers render while the network trains, each seen once, instead of
+            from a folder; the recipe's key `fresh` says which.
         minutes: Time that ends the run instead of the steps; over its last 30 % the learning rate falls to zero, and
             plateau.ckpt is what it was before, to go on from.
         start_from: Checkpoint of another run to go on from, where the output folder holds none yet.
@@ -44,9 +47,11 @@ def train(
     """
     if steps is not None and minutes is not None:
         raise InputError("expected --steps or --minutes, got both; leave one of them out")
+    if fresh and data is not None:
+        raise InputError("expected --fresh or --data, got both; leave one of them out")
     with needs_extra("train"):
         from leadline.training.processes import is_first_process
-        from leadline.training.recipe import load_recipe
+        from leadline.training.recipe import load_recipe, with_fresh_worlds
         from leadline.training.run import Team
         from leadline.training.run import train as run_recipe
     overrides = {
@@ -56,6 +61,8 @@ def train(
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
+    if fresh and getattr(resolved, "fresh", None) is None:
+        resolved = with_fresh_worlds(resolved)
     team = Team(processes, nodes)
     checkpoint = run_recipe(resolved, output or Path("runs") / Path(recipe).stem, start_from, weights, team, minutes)
     if is_first_process():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from leadline.data.flow.augment import FlowAugmentation, augment_flow
 from leadline.data.source import Source
-from leadline.data.stream import Stream, as_tensors, draw_mono
+from leadline.data.stream import Draw, Stream, as_tensors, draw_mono
 from leadline.samples import FlowSample
 
 
@@ -44,7 +44,8 @@ def flow_stream(
     seed: int,
     start: int,
     count: int,
+    draw: Draw = draw_mono,
 ) -> Stream[FlowSample]:
     """The samples of one epoch; arguments as for `Stream`."""
     augment = partial(augment_flow, options=augmentation)
-    return Stream(sources, shares, augment, to_tensors, draw_mono, seed, start, count)
+    return Stream(sources, shares, augment, to_tensors, draw, seed, start, count)

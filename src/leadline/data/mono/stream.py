@@ -12,7 +12,7 @@ from torch import Tensor
 from leadline.data.mono.augment import MonoAugmentation, augment_mono
 from leadline.data.mono.augment_fov import FovAugmentation, FovSample, augment_fov, tan_half_fov
 from leadline.data.source import Source
-from leadline.data.stream import Stream, as_tensors, draw_fov, draw_mono
+from leadline.data.stream import Draw, Stream, as_tensors, draw_fov, draw_mono
 from leadline.errors import InputError
 from leadline.samples import DepthSample
 
@@ -99,10 +99,11 @@ def mono_stream(
     start: int,
     count: int,
     convert: Callable[[DepthSample], dict[str, Tensor]] = to_tensors,
+    draw: Draw = draw_mono,
 ) -> Stream[DepthSample]:
     """The samples of one epoch with depth from single images; arguments as for `Stream`."""
     augment = partial(augment_mono, options=augmentation)
-    return Stream(sources, shares, augment, convert, draw_mono, seed, start, count)
+    return Stream(sources, shares, augment, convert, draw, seed, start, count)
 
 
 def fov_stream(

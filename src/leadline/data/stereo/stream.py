@@ -10,7 +10,7 @@ from torch import Tensor
 
 from leadline.data.source import Source
 from leadline.data.stereo.augment import StereoAugmentation, augment_stereo
-from leadline.data.stream import Stream, as_tensors, draw_stereo
+from leadline.data.stream import Draw, Stream, as_tensors, draw_stereo
 from leadline.samples import StereoSample
 
 
@@ -49,7 +49,8 @@ def stereo_stream(
     seed: int,
     start: int,
     count: int,
+    draw: Draw = draw_stereo,
 ) -> Stream[StereoSample]:
     """The stereo samples of one epoch; arguments as for `Stream`."""
     augment = partial(augment_stereo, options=augmentation)
-    return Stream(sources, shares, augment, to_tensors, draw_stereo, seed, start, count)
+    return Stream(sources, shares, augment, to_tensors, draw, seed, start, count)

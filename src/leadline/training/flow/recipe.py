@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from leadline.data.flow.augment import FlowAugmentation
+from leadline.data.synthetic.fresh import FreshWorlds
 from leadline.errors import InputError
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop
 
@@ -20,6 +21,7 @@ class FlowRecipe(NetworkRecipe):
         confidence_weight: Of the confidence's cross-entropy.
         largest_px: Pixels that move at least so far do not count.
         augmentation: How samples are changed.
+        fresh: Worlds that are rendered while the network trains, instead of `data` and `mix`; see `FreshWorlds`.
     """
 
     mix: tuple[DataShare, ...] = ()
@@ -30,6 +32,7 @@ class FlowRecipe(NetworkRecipe):
     confidence_weight: float = 0.3
     largest_px: float = 400.0
     augmentation: FlowAugmentation = field(default_factory=FlowAugmentation)
+    fresh: FreshWorlds | None = None
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""

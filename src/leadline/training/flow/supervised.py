@@ -9,6 +9,7 @@ from torch import Tensor
 from leadline.data.flow.shards import FlowShards
 from leadline.data.flow.stream import FlowBatch, flow_stream
 from leadline.data.stream import Stream
+from leadline.data.synthetic.fresh import draw_fresh, fresh_flow
 from leadline.losses.flow import flow_confidence_cross_entropy, match_cross_entropy, robust_flow
 from leadline.models.catalog import build_model
 from leadline.models.flow import FlowInference, FlowModel, FlowPrediction
@@ -47,6 +48,9 @@ class SupervisedFlow(Learner[FlowRecipe]):
     def samples(self, start: int, count: int) -> Stream[FlowSample]:
         """The samples of one epoch."""
         recipe = self.recipe
+        if recipe.fresh is not None:
+            worlds = fresh_flow(recipe.fresh)
+            return flow_stream(*worlds, recipe.augmentation, recipe.seed, start, count, draw=draw_fresh)
         sources = [FlowShards(str(folder)) for folder in (recipe.data, *(share.data for share in recipe.mix))]
         shares = [1.0, *(share.weight for share in recipe.mix)]
         return flow_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)

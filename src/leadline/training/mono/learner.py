@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from leadline.data.mono.stream import mono_stream, to_tensors
 from leadline.data.stream import Stream
+from leadline.data.synthetic.fresh import draw_fresh, fresh_depth
 from leadline.errors import InputError
 from leadline.maps import DepthKind
 from leadline.models.mono.efficientnet_lite import EfficientNetLite0, imagenet_weights
@@ -83,7 +84,7 @@ def images_of(image: Tensor) -> Float[Tensor, "b 3 h w"]:
 def depth_stream(
     recipe: DepthData, start: int, count: int, convert: Callable[[DepthSample], dict[str, Tensor]] = to_tensors
 ) -> Stream[DepthSample]:
-    """The samples of one epoch, from all folders of a recipe.
+    """The samples of one epoch, from all folders of a recipe or from worlds rendered for it.
 
     Args:
         recipe: Which folders, and how samples are changed.
@@ -93,6 +94,9 @@ def depth_stream(
     Raises:
         InputError: If one of them cannot be read or learned from.
     """
+    if recipe.fresh is not None:
+        sources, shares = fresh_depth(recipe.fresh)
+        return mono_stream(sources, shares, recipe.augmentation, recipe.seed, start, count, convert, draw_fresh)
     sources, shares = depth_sources(recipe, recipe.mix)
     return mono_stream(sources, shares, recipe.augmentation, recipe.seed, start, count, convert)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from leadline.data.mono.augment import MonoAugmentation
+from leadline.data.synthetic.fresh import FreshWorlds
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
 
 ENCODER_STRIDE = 32
@@ -18,12 +19,14 @@ class DepthData(NetworkRecipe):
         imagenet: Whether the encoder starts with ImageNet weights.
         encoder_rate: Share of the learning rate that an encoder with ImageNet weights learns with.
         augmentation: How samples are changed.
+        fresh: Worlds that are rendered while the network trains, instead of `data` and `mix`; see `FreshWorlds`.
     """
 
     mix: tuple[DataShare, ...] = ()
     imagenet: bool = True
     encoder_rate: float = 0.25
     augmentation: MonoAugmentation = field(default_factory=MonoAugmentation)
+    fresh: FreshWorlds | None = None
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""

@@ -13,6 +13,7 @@ from leadline.data.catalog import DatasetSpec
 from leadline.data.stereo.augment import StereoAugmentation
 from leadline.data.stereo.prior import PriorBatch, PriorStream
 from leadline.data.stereo.stream import StereoBatch, stereo_stream
+from leadline.data.synthetic.fresh import draw_fresh, fresh_stereo
 from leadline.errors import InputError
 from leadline.models.catalog import build_model
 from leadline.models.stereo import StereoInference, StereoModel
@@ -52,7 +53,7 @@ class PairRecipe(Protocol):
 
 
 def training_stream(recipe: PairRecipe, start: int, count: int) -> Dataset[dict[str, Tensor]]:
-    """The samples of one epoch, from all folders of a recipe: shards or unlabelled pairs.
+    """The samples of one epoch, from all folders of a recipe (shards, unlabelled pairs) or from worlds rendered for it.
 
     Args:
         recipe: Which folders, and how samples are changed.
@@ -61,6 +62,8 @@ def training_stream(recipe: PairRecipe, start: int, count: int) -> Dataset[dict[
     Raises:
         InputError: If a folder has neither shards nor pairs.
     """
+    if (worlds := getattr(recipe, "fresh", None)) is not None:
+        return stereo_stream(*fresh_stereo(worlds), recipe.augmentation, recipe.seed, start, count, draw=draw_fresh)
     shares: Sequence[DataShare] = (DataShare(data=recipe.data), *recipe.mix)
     sources = [stereo_source(share.data, method_of(recipe)) for share in shares]
     return stereo_stream(sources, [share.weight for share in shares], recipe.augmentation, recipe.seed, start, count)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from leadline.data.stereo.augment import StereoAugmentation
+from leadline.data.synthetic.fresh import FreshWorlds
 from leadline.training.named_loss import named_loss
 from leadline.training.recipe import DataShare, NetworkRecipe, require_range
 
@@ -16,11 +17,13 @@ class StereoData(NetworkRecipe):
         mix: Further folders of shards or unlabelled pairs, each with the weight by which it is drawn; `data` too may
             be either.
         augmentation: How samples are changed.
+        fresh: Worlds that are rendered while the network trains, instead of `data` and `mix`; see `FreshWorlds`.
     """
 
     enlarge: float = 1.0
     mix: tuple[DataShare, ...] = ()
     augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
+    fresh: FreshWorlds | None = None
 
     def __post_init__(self) -> None:
         """Refuses what cannot be trained."""
