@@ -26,7 +26,7 @@ takes (first, second) and returns a `FlowMap`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, Literal, overload
@@ -375,3 +375,18 @@ def _own(name: str, attribute: Any) -> _Found:  # noqa: ANN401 - whatever somebo
         return make_own(name, attribute, task, {key: value for key, value in given.items() if value is not None})
 
     return _Found(own_tasks(attribute), load)
+
+
+@lru_cache(maxsize=8)
+def load_signed_matcher(name: str, min_disparity: int, max_disparity: int) -> StereoMethod:
+    """A stereo method that also looks for negative disparities, on one thread; the same one at every call.
+
+    Args:
+        name: As for `load_model`.
+        min_disparity: Smallest disparity looked for, px, below 0.
+        max_disparity: Largest disparity looked for, px.
+    Raises:
+        InputError: As for `load_model`.
+        MissingExtraError: Likewise.
+    """
+    return load_model(name, "stereo", min_disparity=min_disparity, max_disparity=max_disparity, threads=1)

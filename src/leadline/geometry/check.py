@@ -188,7 +188,7 @@ def _measured(
 ) -> PairCheck:
     """Everything but the judgement."""
     offsets, disparities = matches.vertical_offsets_px, matches.disparities_px
-    slope_x, slope_y = _fit_offsets(matches, np.array(left.shape[::-1]) / 2.0)
+    _, slope_x, slope_y = fitted_offsets(matches, np.array(left.shape[::-1]) / 2.0)
     low, high = np.percentile(disparities, [2.0, 98.0])
     return PairCheck(
         "fine",
@@ -207,11 +207,14 @@ def _measured(
     )
 
 
-def _fit_offsets(matches: Matches, center: Float64[np.ndarray, "2"]) -> tuple[float, float]:
+def fitted_offsets(matches: Matches, center: Float64[np.ndarray, "2"]) -> tuple[float, float, float]:
     """Vertical offset as a linear function of place, by iteratively reweighted least squares (Tukey's weights).
 
+    Args:
+        matches: At least three.
+        center: (x, y) from which places are counted.
     Returns:
-        Its slope along x (tangent of the roll), and along y (scale minus 1).
+        Its value there, px, its slope along x (tangent of the roll), and along y (scale minus 1).
     """
     # Halfway between the views: a roll of either of them then gives the same slope.
     place = (matches.left + matches.right) / 2.0 - center
@@ -225,7 +228,7 @@ def _fit_offsets(matches: Matches, center: Float64[np.ndarray, "2"]) -> tuple[fl
         weights = np.maximum(1.0 - (residuals / (4.685 * scale)) ** 2, 0.0)
         solution = np.linalg.lstsq(design * weights[:, None], offsets * weights, rcond=None)[0]
         fitted = design @ solution
-    return float(solution[1]), float(solution[2])
+    return float(solution[0]), float(solution[1]), float(solution[2])
 
 
 def _exposure_gap_stops(

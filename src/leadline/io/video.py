@@ -1,5 +1,6 @@
 """Frames of films, of folders and of patterns, one at a time and with their times."""
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,10 +30,17 @@ _CONTAINERS: Final = (
     *("h264", "hevc", "m4v", "ivf"),
 )
 """Demuxers of FFmpeg that may read a film: none of a playlist, which names other files and addresses to be opened."""
+_PROTECTED: Final = ("encv", "drmi")
+"""Marks of streams of images in MP4 files that are encrypted.
+
+Source: ISO/IEC 14496-12, 8.12 (encv); drmi is that of Apple's FairPlay.
+"""
 _CLOCK: Final = 1000
 """Ticks a second of films that are written."""
 _SEEK_FROM: Final = 32
 """Frames ahead up to which decoding on is simpler than looking for the next key frame."""
+_GROUP: Final = 300
+"""Frames between two key frames, at most, in usual films."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,13 +224,14 @@ class FilmFrames:
     Args:
         path: A file that FFmpeg decodes.
         max_pixels: Largest frame that is read; `MAX_PIXELS` if absent.
+        stream: Which of its streams of moving images, from 0.
     Raises:
-        InputError: If it is missing, no film, has no frame, or too large ones.
+        InputError: If it is missing, no film, has no such stream or no frame, or too large ones.
         MissingExtraError: If PyAV is not installed.
     """
 
-    def __init__(self, path: Path | str, max_pixels: int | None = None) -> None:
-        self.path, self.source = Path(path), str(path)
+    def __init__(self, path: Path | str, max_pixels: int | None = None, stream: int = 0) -> None:
+        self.path, self.source, self.stream = Path(path), str(path), stream
         self._max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
         if not self.path.is_file():
             raise InputError(f"expected a film at {path}, got no such file; check the name")
@@ -260,8 +269,41 @@ class FilmFrames:
         """All of them."""
         return (self.load(index)[0] for index in range(len(self)))
 
-    def _open(self) -> tuple[Any, Any]:
-        """PyAV's container and video stream."""
+    def readable(self, first: int, last: int) -> Iterator[Frame]:
+        """Frames from one number up to but not including another, in order; those that cannot be decoded are left out.
+
+        Args:
+            first: Number of the first frame.
+            last: Number behind the last.
+        """
+        for number, frame in self._from(first if first > _SEEK_FROM and self._stamped else 0):
+            if number >= last:
+                return
+            if number >= first:
+                yield Frame(self.names[number], _pixels(frame), self.times_s[number])
+
+    def picked(self, numbers: Sequence[int]) -> Iterator[Frame]:
+        """Some frames in order, or the next that can be decoded where one cannot.
+
+        Args:
+            numbers: Rising.
+        """
+        running, at = self._from(0), -1
+        for wanted in numbers:
+            if wanted > at + _GROUP and self._stamped:
+                running = self._from(wanted)
+            for number, frame in running:
+                at = number
+                if number >= wanted:
+                    yield Frame(self.names[number], _pixels(frame), self.times_s[number])
+                    break
+
+    def opened(self) -> tuple[Any, Any]:
+        """PyAV's container, which the caller closes, and its stream of moving images.
+
+        Raises:
+            InputError: If it is no film or has no such stream.
+        """
         av = _pyav(self.path)
         try:
             container = av.open(self.source, container_options={"format_whitelist": ",".join(_CONTAINERS)})
@@ -271,21 +313,34 @@ class FilmFrames:
         streams = [stream for stream in container.streams.video if not _is_cover(av, stream)]
         if not streams:
             raise self._undecodable("a file without moving images")
-        height, width = (getattr(streams[0].codec_context, side, 0) for side in ("height", "width"))
+        if self.stream >= len(streams):
+            raise self._undecodable(f"{len(streams)} streams of moving images, not one of number {self.stream}")
+        stream = streams[self.stream]
+        if stream.codec_context is None or stream.codec_context.codec_tag in _PROTECTED:
+            protected = _is_protected(self.path)
+            raise InputError(
+                f"expected a film that FFmpeg decodes at {self.path}, got "
+                + (
+                    "copy-protected images (DRM), which are not read; take a film without"
+                    if protected
+                    else "images of an unknown codec; convert it to MP4 (H.264)"
+                )
+            )
+        height, width = (getattr(stream.codec_context, side, 0) for side in ("height", "width"))
         if height * width > self._max_pixels:
             raise InputError(
                 f"expected a film of at most {self._max_pixels} pixels a frame at {self.path}, got {width}x{height}; "
                 "make it smaller, or allow more pixels"
             )
-        streams[0].thread_type = "AUTO"
-        return container, streams[0]
+        stream.thread_type = "AUTO"
+        return container, stream
 
     def _undecodable(self, found: str) -> InputError:
         return InputError(f"expected a film that FFmpeg decodes at {self.path}, got {found}; convert it to MP4 (H.264)")
 
     def _stamps(self) -> tuple[list[int], Fraction, Fraction | None]:
         """Time stamps in rising order, their unit in seconds, and the frames a second if the film has no stamps."""
-        container, stream = self._open()
+        container, stream = self.opened()
         with container:
             stamps = _shown(container, stream)
             unit: Fraction = stream.time_base or Fraction(1)
@@ -318,7 +373,7 @@ class FilmFrames:
 
     def _from(self, index: int) -> Iterator[tuple[int, Any]]:
         """Frames with their numbers, from a key frame at or before a number on; what is damaged is passed over."""
-        container, stream = self._open()
+        container, stream = self.opened()
         if index > 0:
             container.seek(self._stamped[index], stream=stream, backward=True)
         number = -1
@@ -344,6 +399,12 @@ def _pyav(path: Path) -> Any:  # noqa: ANN401 - a module of an extra
             f'expected the package av to read {path}, found none; install it with pip install "leadline[video]", or '
             "give a folder of images"
         ) from error
+
+
+def _is_protected(path: Path) -> bool:
+    """Whether a file names an encrypted stream of images; it may be many gigabytes."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(mark.encode()) >= 0 for mark in _PROTECTED)
 
 
 def _is_cover(av: Any, stream: Any) -> bool:  # noqa: ANN401 - PyAV's

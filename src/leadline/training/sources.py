@@ -63,7 +63,15 @@ def depth_source(place: str | DatasetSpec, method: str) -> Source[DepthSample]:
         InputError: If there are none, or the method cannot learn from them.
     """
     require_learnable(place, method)
-    return DepthShards(place) if isinstance(place, str) else open_dataset(place, "mono")
+    if not isinstance(place, str):
+        return open_dataset(place, "mono")
+    shards = DepthShards(place)
+    if method not in (able := LEARNED_FROM[shards.annotation]):
+        raise InputError(
+            f"expected shards that method {method} can learn from, got {place}, whose truth is {shards.annotation}; "
+            f"learn from it with method: {' or '.join(able)}"
+        )
+    return shards
 
 
 def frame_source(place: str | DatasetSpec, method: str, stride: int, right: bool) -> Source[VideoSample]:
@@ -96,7 +104,13 @@ def depth_sources(recipe: Recipe, mix: Sequence[DataShare] = ()) -> tuple[list[S
     """
     shares = (DataShare(data=recipe.data), *mix)
     method = method_of(recipe)
-    return [depth_source(share.data, method) for share in shares], [share.weight for share in shares]
+    sources = [depth_source(share.data, method) for share in shares]
+    sky_weight = float(getattr(recipe, "sky_weight", 0.0))
+    for share, source in zip(shares, sources, strict=True):
+        # Whether shards are of rendered images is not known before they are opened.
+        if sky_weight > 0 and isinstance(source, DepthShards) and source.annotation != "metric":
+            raise _unknown_sky(f"the shards {share.data}", sky_weight)
+    return sources, [share.weight for share in shares]
 
 
 def require_no_sky(sky_weight: float, places: Sequence[str | DatasetSpec]) -> None:
@@ -110,10 +124,14 @@ def require_no_sky(sky_weight: float, places: Sequence[str | DatasetSpec]) -> No
     """
     named = [place.dataset for place in places if isinstance(place, DatasetSpec) and place.dataset != SHARDS]
     if sky_weight > 0 and named:
-        raise InputError(
-            f"expected sky_weight: 0 in a recipe with the data set {named[0]}, whose pixels without truth need not be "
-            f"sky, got {sky_weight}; set it to 0"
-        )
+        raise _unknown_sky(f"the data set {named[0]}", sky_weight)
+
+
+def _unknown_sky(what: str, sky_weight: float) -> InputError:
+    return InputError(
+        f"expected sky_weight: 0 in a recipe with {what}, whose pixels without truth need not be sky, got "
+        f"{sky_weight}; set it to 0"
+    )
 
 
 def validation_source(place: str | DatasetSpec) -> Source[DepthSample]:
@@ -124,6 +142,12 @@ def validation_source(place: str | DatasetSpec) -> Source[DepthSample]:
     """
     if isinstance(place, str):
         return SequenceDepths(place) if holds_sequences(place) else DepthShards(place)
+        shards = DepthShards(place)
+        if shards.annotation != "metric":
+            raise InputError(
+                f"expected shards with metric depth to validate on, got {place} with {shards.annotation}; take others"
+            )
+        return shards
     if (card := dataset_card(place.dataset, "mono")).annotation != "metric":
         raise InputError(
             f"expected a data set with metric depth to validate on, got {place.dataset} with {card.annotation}; take "

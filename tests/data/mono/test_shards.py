@@ -52,12 +52,39 @@ def test_depth_codes_run_from_the_first_to_the_last_over_the_range() -> None:
     np.testing.assert_array_equal(known, valid)
 
 
-def test_only_metric_depth_is_taken(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected metric depth.*affine_inverse"):
-        write_depth_shard(
-            tmp_path / "a.tar", [(replace(sample(0), truth=replace(sample(0).truth, kind="affine_inverse")), {})]
-        )
+@pytest.mark.parametrize("kind", ["up_to_scale", "affine_depth"])
+def test_only_metric_depth_and_inverse_depth_are_taken(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(InputError, match=rf"expected metric depth or affine_inverse.*{kind}"):
+        write_depth_shard(tmp_path / "a.tar", [(replace(sample(0), truth=replace(sample(0).truth, kind=kind)), {})])
     assert not list(tmp_path.iterdir())
+
+
+def test_inverse_depth_comes_back_with_its_sign(tmp_path: Path) -> None:
+    values = np.linspace(-20.0, 45.0, 240, dtype=np.float32).reshape(12, 20)
+    truth = DepthMap(values, sample(0).valid, "affine_inverse")
+    nothing = DepthMap(values, np.zeros((12, 20), bool), "affine_inverse")
+    written = [replace(sample(n), truth=one, camera=None) for n, one in enumerate((truth, nothing))]
+    write_depth_shard(tmp_path / "a.tar", [(one, {"frame": 7}) for one in written])
+    shards = DepthShards(tmp_path)
+    back = shards[0]
+    assert (shards.annotation, back.annotation, shards.notes(0)) == ("affine_inverse", "affine_inverse", {"frame": 7})
+    np.testing.assert_array_equal(back.valid, truth.valid)
+    # 65 px in 65534 steps.
+    np.testing.assert_allclose(back.depth[truth.valid], values[truth.valid], atol=0.5 * 65 / 65534 + 1e-5)
+    assert not shards[1].valid.any()
+
+
+def test_inverse_depth_without_its_unit_is_refused(tmp_path: Path) -> None:
+    from leadline.data.shards import encode_png
+    from leadline.io.shards import write_shard
+
+    files = {
+        "image.png": encode_png(sample(0).image), "depth.png": encode_png(np.ones((12, 20), np.uint16)),
+        "json": b'{"depth_code": "affine-inverse-linear", "least": 1.0}',
+    }  # fmt: skip
+    write_shard(tmp_path / "a.tar", [("k", files)])
+    with pytest.raises(InputError, match="expected least and step beside inverse depth"):
+        DepthShards(tmp_path)[0]
 
 
 def test_a_key_with_a_dot_is_refused(tmp_path: Path) -> None:

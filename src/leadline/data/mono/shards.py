@@ -1,8 +1,9 @@
-"""Metric depth samples in shards.
+"""Depth samples in shards: metric ones, and inverse depth up to a scale and a shift.
 
-A sample is ``image.png`` (RGB), ``depth.png`` (16 bit, see ``encode_depth``) and ``json``: under "camera" the pinhole
-(null where it is unknown), under "depth_code" the name of the depth's code, under "notes" whatever the writer adds,
-such as the kind of world.
+A sample is ``image.png`` (RGB), ``depth.png`` (16 bit) and ``json``: under "camera" the pinhole (null where it is
+unknown), under "depth_code" the name of the depth's code, under "notes" whatever the writer adds, such as the kind of
+world. Metric depth is coded by ``encode_depth``. Inverse depth up to a scale and a shift, such as the disparity of 3D
+films, may be negative: of code c > 0 it is "least" + (c - 1) "step", two more numbers in the json.
 """
 
 import json
@@ -18,7 +19,7 @@ from leadline.data.shards import Shards, decode_json, decode_png, decode_rgb, en
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.shards import write_shard
-from leadline.maps import DepthMap
+from leadline.maps import DepthKind, DepthMap
 from leadline.samples import DepthSample
 
 NEAREST_M: Final = 0.05
@@ -29,6 +30,7 @@ _STEP: Final = float(np.log(FARTHEST_M / NEAREST_M)) / (_CODES - 1)
 #: Depth of each code; that of 0 means nothing.
 _METRES: Final = (NEAREST_M * np.exp(_STEP * (np.arange(_CODES + 1) - 1.0))).astype(np.float32)
 _CODE_NAME: Final = "log-0.05m-1000m"
+_LINEAR_NAME: Final = "affine-inverse-linear"
 _TOO_NEAR_M: Final = {0.1: 0.15, 0.9: 0.3}
 """Quantile -> depth: a shard that does not name its code and lies below one of them holds millimetres, up to 12 m in
 nine tenths of an image or up to 7 m in a tenth."""
@@ -59,17 +61,20 @@ def write_depth_shard(path: Path, samples: Iterable[tuple[DepthSample, dict[str,
 
     Args:
         path: The shard; its folder is made if need be.
-        samples: Metric samples, whose keys hold no dot, with notes that JSON can hold.
+        samples: Metric samples or such of inverse depth up to scale and shift, whose keys hold no dot, with notes that
+            JSON can hold.
     Raises:
-        InputError: If a sample is not metric or its key holds a dot.
+        InputError: If a sample is of another kind or its key holds a dot.
         OutputError: If the shard cannot be written.
     """
     write_shard(path, ((_key(sample), dict(_files(sample, notes))) for sample, notes in samples))
 
 
 def _key(sample: DepthSample) -> str:
-    if sample.annotation != "metric":
-        raise InputError(f"expected metric depth for a shard, got {sample.annotation} ({sample.key}); leave it out")
+    if sample.annotation not in ("metric", "affine_inverse"):
+        raise InputError(
+            f"expected metric depth or affine_inverse for a shard, got {sample.annotation} ({sample.key}); leave it out"
+        )
     if "." in sample.key:
         raise InputError(f"expected a key without a dot, got {sample.key!r}; rename the sample")
     return sample.key
@@ -77,15 +82,51 @@ def _key(sample: DepthSample) -> str:
 
 def _files(sample: DepthSample, notes: dict[str, object]) -> Iterator[tuple[str, bytes]]:
     yield "image.png", encode_png(sample.image[..., ::-1])
-    yield "depth.png", encode_png(encode_depth(sample.depth, sample.valid))
     camera = None if sample.camera is None else asdict(sample.camera)
-    values = {"camera": camera, "depth_code": _CODE_NAME, "notes": notes}
+    values: dict[str, object] = {"camera": camera, "depth_code": _CODE_NAME, "notes": notes}
+    if sample.annotation == "metric":
+        coded = encode_depth(sample.depth, sample.valid)
+    else:
+        coded, least, step = _encode_linear(sample.depth, sample.valid)
+        values |= {"depth_code": _LINEAR_NAME, "least": least, "step": step}
+    yield "depth.png", encode_png(coded)
     yield "json", json.dumps(values, sort_keys=True).encode()
+
+
+def _encode_linear(
+    values: Float32[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]
+) -> tuple[UInt16[np.ndarray, "h w"], float, float]:
+    """Codes of 16 bits from the least value to the greatest, 0 for unknown; that value, and the step of a code."""
+    least, most = (float(values[valid].min()), float(values[valid].max())) if valid.any() else (0.0, 0.0)
+    step = (most - least) / (_CODES - 1) or 1.0
+    code = 1.0 + np.round((np.where(valid, values, least).astype(np.float64) - least) / step)
+    return np.where(valid, code, 0).astype(np.uint16), least, step
+
+
+def _decode_linear(coded: UInt16[np.ndarray, "h w"], values: Mapping[str, Any]) -> DepthMap:
+    least, step = values.get("least"), values.get("step")
+    if not (isinstance(least, int | float) and isinstance(step, int | float) and np.isfinite([least, step]).all()):
+        raise InputError("expected least and step beside inverse depth in a shard, got others; write the shard again")
+    known = coded > 0
+    inverse = np.where(known, least + (coded - 1.0) * step, 0.0).astype(np.float32)
+    return DepthMap(inverse, known, "affine_inverse")
 
 
 @final
 class DepthShards(Shards[DepthSample]):
     """Random access to the depth samples of a folder of shards, or of given shard files."""
+
+    @property
+    def annotation(self) -> DepthKind:
+        """Kind of depth of the first sample, which is that of all that one program wrote; metric if there is none.
+
+        Raises:
+            InputError: If it is damaged.
+        """
+        if not len(self):
+            return "metric"
+        values = decode_json(self._reader.read(0, ["json"])["json"])
+        return "affine_inverse" if values.get("depth_code") == _LINEAR_NAME else "metric"
 
     def _names(self, present: tuple[str, ...]) -> list[str]:
         return list(_REQUIRED)
@@ -97,6 +138,9 @@ class DepthShards(Shards[DepthSample]):
     def _decoded(self, found: Mapping[str, bytes], key: str) -> DepthSample:
         image, coded = decode_rgb(found["image.png"]), decode_png(found["depth.png"], np.uint16)
         values = decode_json(found["json"])
+        if values.get("depth_code") == _LINEAR_NAME:
+            require_sizes(image, {"depth.png": coded})
+            return DepthSample(key, image, _decode_linear(coded, values))
         depth, valid = decode_depth(coded)
         _require_code(values.get("depth_code"), depth, valid, coded)
         camera = camera_of(values.get("camera"))
