@@ -5,6 +5,8 @@ from leadline.apps.cli.main import main
 from leadline.io.owned import owned_folder
 from leadline.io.video import write_film
 
+PLAIN = ("--model", "bm", "--workers", "0")
+
 
 def _told(capsys):
     lines = capsys.readouterr().err.strip().splitlines()
@@ -21,7 +23,18 @@ def film(tmp_path):
 
 
 def test_film_without_parallax_is_told_in_one_line(film, tmp_path, capsys):
-    arguments = ["mine", str(film), "--output", str(tmp_path / "out"), "--model", "bm", "--layout", "side-by-side"]
+    arguments = [
+        "mine",
+        str(film),
+        "--output",
+        str(tmp_path / "out"),
+        "--model",
+        "bm",
+        "--workers",
+        "0",
+        "--layout",
+        "side-by-side",
+    ]
     assert main(arguments) == 2
     (line,) = _told(capsys)
     assert f"expected frames with parallax in {film}, got none" in line
@@ -30,7 +43,7 @@ def test_film_without_parallax_is_told_in_one_line(film, tmp_path, capsys):
 
 def test_second_miner_on_one_output_is_refused(film, tmp_path, capsys):
     with owned_folder(tmp_path / "out"):
-        assert main(["mine", str(film), "--output", str(tmp_path / "out"), "--model", "bm"]) == 2
+        assert main(["mine", str(film), "--output", str(tmp_path / "out"), *PLAIN]) == 2
     assert "got another process that writes into it" in _told(capsys)[0]
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -38,7 +51,20 @@ def test_second_miner_on_one_output_is_refused(film, tmp_path, capsys):
 def test_what_is_no_film_or_no_model_stops_before_anything_is_written(film, tmp_path, capsys):
     (tmp_path / "text.mp4").write_text("no film")
     assert (
-        main(["mine", str(film), str(tmp_path / "text.mp4"), "--output", str(tmp_path / "out"), "--model", "bm"]) == 2
+        main(
+            [
+                "mine",
+                str(film),
+                str(tmp_path / "text.mp4"),
+                "--output",
+                str(tmp_path / "out"),
+                "--model",
+                "bm",
+                "--workers",
+                "0",
+            ]
+        )
+        == 2
     )
     assert "expected a film that FFmpeg decodes" in _told(capsys)[0]
     assert list((tmp_path / "out").iterdir()) == []

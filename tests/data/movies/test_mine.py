@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from leadline.data.engine import run_tasks
 from leadline.data.mono.shards import DepthShards
 from leadline.data.movies.mine import MineRequest, choose_splits, film_names, mine_films
 from leadline.data.movies.options import MineOptions
@@ -95,6 +97,16 @@ def test_resumed_run_gives_the_same_shards_and_does_no_shot_twice(mined, painted
     # A finished film is left alone.
     mine_films(_request(tmp_path, path), lambda *_: pytest.fail("mined again"))
     assert not list((tmp_path / "shots").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["processes", "ray"])
+def test_workers_give_the_same_shards(mined, painted_film, tmp_path, engine):
+    path, _ = painted_film(KINDS)
+    mine_films(_request(tmp_path, path), partial(run_tasks, workers=2, engine=engine))
+    whole, _, _ = mined
+    name = f"train/{path.stem}-0000.tar"
+    assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_full_disk_loses_no_finished_shot(painted_film, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """`leadline mine`: training data from 3D films."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ def mine(
     most_frames: int = 12,
     least_agreement: float = 0.4,
     least_confidence: float = 0.5,
+    workers: int = 2,
+    engine: Literal["processes", "ray"] = "processes",
 ) -> int:
     """Mine 3D films: frames with disparity, for networks that learn depth from single images.
 
@@ -55,11 +58,16 @@ def mine(
         most_frames: Frames that are taken of one shot, at most.
         least_agreement: Share of a frame's pixels that must have a disparity.
         least_confidence: Least confidence of a pixel, where the method tells it.
+        workers: Shots that are mined at once; 0 mines in this process.
+        engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
+            if that is set; its machines see films and output at the same paths. The result is the same.
     """
     with needs_extra("train"):
+        from leadline.data.engine import require_engine, run_tasks
         from leadline.data.movies.mine import MineRequest, mine_films
         from leadline.data.movies.options import MineOptions
         from leadline.data.movies.report import REPORT, SHEET, write_report
+    require_engine(engine, workers)
     options = MineOptions(
         model=model,
         width=width,
@@ -78,7 +86,9 @@ def mine(
     with owned_folder(output), Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("opening films")
         records = mine_films(
-            request, tell=lambda what, done, total: progress.update(bar, description=what, completed=done, total=total)
+            request,
+            partial(run_tasks, workers=workers, engine=engine),
+            lambda what, done, total: progress.update(bar, description=what, completed=done, total=total),
         )
         write_report(output, records)
     say(_line(film) for film in records)

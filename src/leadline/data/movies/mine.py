@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +93,8 @@ def mine_films(
         open_film(place, name, request.layout, request.swap, request.options.width)
         for place, name in zip(request.films, names, strict=True)
     ]
+    # Workers may have another working folder.
+    films = [replace(film, left=_absolute(film.left), right=film.right and _absolute(film.right)) for film in films]
     require_request(request.output, {**asdict(request.options), "leadline": version("leadline")})
     splits = choose_splits(names, request.validation, request.test, _former_splits(request.output))
     for film in films:
@@ -166,7 +168,7 @@ def _mine_film(
     film: StereoFilm, split: str, request: MineRequest, run: Run, tell: Callable[[str, int, int], None]
 ) -> None:
     """One film from its file to its shards and its record."""
-    path, folder = request.output / FILMS / f"{film.name}.json", request.output / SHOTS / film.name
+    path, folder = request.output / FILMS / f"{film.name}.json", _shots_folder(request.output, film)
     identity = film_identity(film)
     before = read_record(path)
     if before is not None:
@@ -190,6 +192,14 @@ def _mine_film(
         tell(f"{film.name}: shots", done, len(jobs))
     _pack(film, identity, split, jobs, request.output, path)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shots_folder(output: Path, film: StereoFilm) -> Path:
+    return Path(_absolute(str(output / SHOTS / film.name)))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
 
 
 def _shots(
