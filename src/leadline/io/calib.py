@@ -31,6 +31,12 @@ from leadline.io.calib_kitti import is_kitti, parse_kitti
 from leadline.io.calib_middlebury import is_middlebury, parse_middlebury
 from leadline.io.calib_numbers import bare_numbers, matrix_camera, parse_matrix_and_baseline
 from leadline.io.calib_opencv import is_opencv, opencv_camera, parse_opencv, parse_opencv_xml
+from leadline.io.calib_realsense import (
+    is_realsense_table,
+    is_realsense_text,
+    parse_realsense_table,
+    parse_realsense_text,
+)
 from leadline.io.calib_ros import in_ros1_words, is_camera_info, parse_camera_info, parse_camera_infos
 from leadline.io.calib_values import ImageSize, Tree
 from leadline.io.calib_zed import is_zed, parse_zed
@@ -45,7 +51,7 @@ _FORMS: Final = (
     "a calibration of one of these forms: Middlebury, KITTI or DrivingStereo calib.txt, OpenCV YAML, XML, JSON or "
     ".npz, Kalibr "
     "camchain.yaml, EuRoC sensor.yaml, ROS left.yaml and right.yaml, ZED .conf, OAK-D, RealSense or Cityscapes JSON, "
-    "FoundationStereo K.txt"
+    "the text of rs-enumerate-devices -c, FoundationStereo K.txt"
 )
 _UNIT_LINE: Final = re.compile(r'^[ \t]*"?translation_unit"?[ \t]*[:=][ \t]*"?(\w+)', re.MULTILINE)
 _TURN_DEG, _FARTHEST_TURN_DEG = 20.0, 60.0
@@ -95,8 +101,8 @@ def read_stereo_calibration(
       has them, else grey); DrivingStereo; Cityscapes camera.json; FoundationStereo K.txt; JSON with fx, cx, cy and a
       baseline; P1 and P2, or Q, of OpenCV's stereoRectify.
     - Not rectified: OpenCV YAML, XML, JSON or .npz of stereoCalibrate; Kalibr camchain.yaml; EuRoC sensor.yaml;
-      ZED's SN.conf; OAK-D and RealSense JSON.
-    - Both: ROS camera_info pairs; an OpenCV file that also has P1 and P2.
+      ZED's SN.conf; OAK-D and RealSense JSON; the text of rs-enumerate-devices -c.
+    - Both: ROS camera_info pairs, as files or as messages of ROS 1 or 2; an OpenCV file that also has P1 and P2.
 
     Args:
         path: The file. For EuRoC: the folder that holds cam0 and cam1, or cam0's sensor.yaml. For ROS: the folder that
@@ -182,7 +188,13 @@ def _one_camera(source: Path, text: str, size: ImageSize | None) -> DistortedCam
         counts = {4: 4, 9: 9, 10: 9, 12: 12, 16: 16}  # the tenth is a baseline
         kept = counts.get(len(values))
         return None if kept is None else DistortedCamera(matrix_camera(values[:kept], size), (), "radtan")
-    if text.lstrip().startswith("<") or is_middlebury(text) or is_kitti(text) or is_zed(text):
+    if (
+        text.lstrip().startswith("<")
+        or is_middlebury(text)
+        or is_kitti(text)
+        or is_zed(text)
+        or is_realsense_text(text)
+    ):
         return None
     if re.search(r"^\s*\d+\s+[A-Z_]+(?:\s+[-+0-9.eE]+){5,}\s*$", text, re.MULTILINE):
         return _colmap_camera(source)
@@ -211,6 +223,8 @@ def _read_file(source: Path, text: str, asked: _Asked) -> Calibration:
         return _from_fields(source, parse_opencv_xml(text), asked)
     if is_zed(text):
         return parse_zed(text, asked.size, asked.unit)
+    if is_realsense_text(text):
+        return parse_realsense_text(text, asked.size, asked.unit)
     if is_middlebury(text):
         return parse_middlebury(text, asked.size, asked.unit)
     if is_kitti(text):
@@ -232,6 +246,8 @@ def _from_fields(source: Path, fields: Tree, asked: _Asked) -> Calibration:
         return parse_oak(fields, asked.size, asked.unit)
     if is_cityscapes(fields):
         return parse_cityscapes(fields, asked.size, asked.unit)
+    if is_realsense_table(fields):
+        return parse_realsense_table(fields, asked.size, asked.unit)
     if is_camera_info(fields):
         return parse_camera_infos(fields, _parse_tree(_read_text(_other_info(source))), asked.size, asked.unit)
     if is_focal_file(fields):
