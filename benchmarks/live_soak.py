@@ -4,8 +4,8 @@
     python benchmarks/live_soak.py --rounds 1 --frames 10000 --model sgbm-3way --json soak.json
 
 The camera delivers Middlebury's Motorcycle, resized and seen through lenses with distortion, at a steady rate, so that
-every pair is rectified. Rounds of the matcher alone and of the whole stream take turns: whoever else uses the processors
-slows both. Processor time a result does not depend on them; where nothing else runs, both ratios are the same.
+every pair is rectified. Rounds of the matcher alone and of the whole stream take turns: whoever else uses the
+processors slows both. Processor time a result does not depend on them; where nothing else runs, both ratios are the same.
 """
 
 import time
@@ -112,8 +112,8 @@ def main(
         row = {**alone, **live_round(method, camera, frames), "memory_mb": round(resident_mb(), 1)}
         rows.append(row)
         print(
-            f"round {number}: matcher alone {row['matcher_s'] * 1e3:.0f} ms, stream {row['frame_s'] * 1e3:.0f} ms a result "
-            f"(rate {row['matcher_s'] / row['frame_s']:.3f} of the matcher's, in processor time "
+            f"round {number}: matcher alone {row['matcher_s'] * 1e3:.0f} ms, stream {row['frame_s'] * 1e3:.0f} ms a "
+            f"result (rate {row['matcher_s'] / row['frame_s']:.3f} of the matcher's, in processor time "
             f"{row['matcher_cpu_s'] / row['frame_cpu_s']:.3f}), latency {row['latency_s'] * 1e3:.0f} ms, "
             f"{row['memory_mb']} MB",
             flush=True,
