@@ -5,7 +5,7 @@
 
 The camera delivers Middlebury's Motorcycle, resized and seen through lenses with distortion, at a steady rate, so that
 every pair is rectified. Rounds of the matcher alone and of the whole stream take turns: whoever else uses the
-processors slows both. Processor time a result does not depend on them; where nothing else runs, both ratios are the same.
+processors slows both. Processor time a result does not depend on them.
 """
 
 import time
