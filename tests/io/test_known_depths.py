@@ -120,3 +120,35 @@ def test_places_as_shares_of_the_sides_are_refused(tmp_path):
         read_known_points(tmp_path / "p.csv", 480, 640)
     (tmp_path / "p.csv").write_text("x,y,m\n0,1,1.5\n1,0,2\n")
     assert len(read_known_points(tmp_path / "p.csv", 480, 640).points) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        (",x,y,depth\n0,10,20,1.5\n1,30,40,2.5\n", "m"),
+        (",x,y,depth_mm\n0,10,20,1500\n1,30,40,2500\n", "mm"),
+        ('"x","y","metres"\r\n"10","20","1.5"\r\n"30","40","2.5"\r\n', "m"),
+        ("# tape, room 3\n10,20,1.5\n30,40,2.5\n", "m"),
+        ("x [px],y [px],distance [cm]\n10,20,150\n30,40,250\n", "cm"),
+        ("u;v;depth (mm)\n10;20;1500,0\n30;40;2500,0\n", "mm"),
+    ],
+)
+def test_points_as_tables_are_written(tmp_path, text, unit):
+    (tmp_path / "p.csv").write_text(text)
+    found = read_known_points(tmp_path / "p.csv", 480, 640)
+    assert found.unit == unit
+    assert found.points.tolist() == [[10.0, 20.0, 1.5], [30.0, 40.0, 2.5]]
+
+
+def test_a_first_column_that_does_not_count_is_no_running_number(tmp_path):
+    (tmp_path / "p.csv").write_text(",x,y,depth\n7,10,20,1.5\n9,30,40,2.5\n")
+    with pytest.raises(InputError, match="expected three numbers"):
+        read_known_points(tmp_path / "p.csv", 480, 640)
+
+
+def test_zones_beyond_the_sensors_reach_are_no_return(tmp_path):
+    rows = [["65535" if column == 0 else str(500 + 100 * row) for column in range(8)] for row in range(8)]
+    (tmp_path / "z.csv").write_text("\n".join(",".join(row) for row in rows))
+    found = read_tof_zones(tmp_path / "z.csv", "mm")
+    assert np.isnan(found[:, 0]).all()
+    assert found[3, 1:].tolist() == pytest.approx([0.8] * 7)

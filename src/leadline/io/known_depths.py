@@ -1,5 +1,6 @@
 """Distances that someone measured in an image: points of a tape or laser, zones of a time-of-flight sensor."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def read_known_points(path: Path | str, height: int, width: int, unit: LengthUni
     r"""Points with known distances from a text file of lines x,y,metres.
 
     Columns are separated by commas, semicolons (then a decimal comma is read, too), tabs or blanks. A first line may
-    name them: x,y and metres, meters, m, cm, mm or depth_mm.
+    name them: x,y and metres, meters, m, cm, mm, depth_mm or depth (mm). Comments (#), quotes and the running number
+    of pandas in a first column without a heading are passed over.
 
     Args:
         path: The file.
@@ -143,13 +145,22 @@ def require_reach(
 
 
 def _header_unit(cells: list[str], path: Path | str) -> LengthUnit | None:
-    words = [cell.lower() for cell in cells]
+    words = [_plain_heading(cell) for cell in cells]
     if len(words) == 3 and words[0] in _COLUMN_WORDS[1] and words[1] in _COLUMN_WORDS[0]:
         raise InputError(f"expected the columns x,y,metres, got {','.join(cells)} in {path}; exchange the first two")
     fits = len(words) == 3 and words[0] in _COLUMN_WORDS[0] and words[1] in _COLUMN_WORDS[1]
     if not fits or (words[2] not in _UNIT_WORDS and words[2] not in _UNITLESS_WORDS):
         raise InputError(f"expected the heading x,y,metres (or m, cm, mm), got {','.join(cells)!r} in {path}")
     return _UNIT_WORDS.get(words[2])
+
+
+def _plain_heading(cell: str) -> str:
+    """A heading without its unit in brackets, which pixels need not have and a distance is named by: `depth (mm)`."""
+    found = re.fullmatch(r"(\w+)\s*[(\[]\s*(\w+)\s*[)\]]", cell.lower())
+    if found is None:
+        return cell.lower()
+    word, unit = found.groups()
+    return word if unit in ("px", "pixel", "pixels") else unit if word in _UNITLESS_WORDS else cell.lower()
 
 
 def read_tof_zones(path: Path | str, unit: LengthUnit = "m") -> Float64[np.ndarray, "8 8"]:
@@ -160,7 +171,7 @@ def read_tof_zones(path: Path | str, unit: LengthUnit = "m") -> Float64[np.ndarr
             `read_known_points`.
         unit: Of the distances.
     Returns:
-        Metres along the optical axis; NaN where the file has nothing or 0.
+        Metres along the optical axis; NaN where the file has nothing or 0, or more than 10 m, as 65535 for no return.
     Raises:
         InputError: If it is missing, has another form, a distance is negative or not finite, or most zones are farther
             than such a sensor reaches.
@@ -182,18 +193,29 @@ def read_tof_zones(path: Path | str, unit: LengthUnit = "m") -> Float64[np.ndarr
             f"expected zones of a sensor that reaches about 4 m, got {middle * UNIT_M[unit]:g} m in the median of "
             f"{path}; they look like {likely} ({middle * UNIT_M[likely]:g} m): say so by the unit {likely}"
         )
-    return metres
+    return np.where(metres > _TOF_MEDIAN_M, np.nan, metres)
 
 
 def _rows(path: Path | str, expected: str) -> list[tuple[int, list[str]]]:
-    """Line numbers and cells of the lines that hold anything; the first of them tells what separates columns."""
-    lines = [(number, line) for number, line in enumerate(read_lines(path, expected), start=1) if line.strip()]
+    """Line numbers and cells of the lines that hold anything; the first of them tells what separates columns.
+
+    Lines that begin with # are passed over, quotes taken off, and so is the first column where its heading is empty:
+    the running number that pandas writes.
+    """
+    every = enumerate(read_lines(path, expected), start=1)
+    lines = [(number, line) for number, line in every if line.strip() and not line.lstrip().startswith("#")]
     first = lines[0][1] if lines else ""
     separator = next((mark for mark in (";", "\t", ",") if mark in first), None)
-    rows = [(number, [cell.strip() for cell in line.split(separator)]) for number, line in lines]
+    rows = [(number, [cell.strip().strip('"').strip() for cell in line.split(separator)]) for number, line in lines]
+    if rows and rows[0][1][0] == "" and len(rows[0][1]) > 1 and [cells[0] for _, cells in rows[1:]] == _counted(rows):
+        rows = [(number, cells[1:]) for number, cells in rows]
     if separator == ";":
         rows = [(number, [cell.replace(",", ".") for cell in cells]) for number, cells in rows]
     return rows
+
+
+def _counted(rows: list[tuple[int, list[str]]]) -> list[str]:
+    return [str(index) for index in range(len(rows) - 1)]
 
 
 def _is_word(cell: str) -> bool:

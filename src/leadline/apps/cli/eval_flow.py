@@ -15,6 +15,7 @@ from leadline.loading import load_model
 from leadline.maps import FlowMap
 from leadline.protocols.catalog import FLOW_PROTOCOLS, find_protocol
 from leadline.protocols.flow.scenes import find_flow_scenes
+from leadline.protocols.plausible import FlowWatch
 from leadline.protocols.predictions import FLOW_READERS, Predictions, predicted_flow
 from leadline.protocols.report import Score, unscored_regions
 from leadline.protocols.scoring import evaluate_samples
@@ -70,17 +71,21 @@ def flow_eval(
         method(first)
     if output is not None:
         make_output_folder(output)
+    watch = FlowWatch()
     with scene_progress() as progress:
         task = progress.add_task("evaluating pairs", total=len(found))
 
         def observe(scene: FlowSample, maps: Mapping[str, FlowMap], rows: Sequence[Score]) -> None:
             if output is not None:
                 _write_sheet(output / f"{scene.key}.png", scene, maps, rows)
+            for name, found_flow in maps.items():
+                watch.add(name, found_flow.flow, scene.truth.flow, scene.truth.valid & found_flow.valid)
             progress.advance(task)
 
         report = evaluate_samples((files.load() for files in found), methods, chosen, observe)
     print_tables(report)
     say(f"note: {line}" for line in unscored_regions(report, chosen.regions))
+    say(f"warning: {doubt}" for doubt in watch.doubts())
     if output is not None:
         write_report(output / REPORT_FILE, report)
         print(f"{output}: {REPORT_FILE} and a sheet per pair")
