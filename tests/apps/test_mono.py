@@ -582,3 +582,14 @@ def test_the_largest_image_can_be_stated(mono, halves):
     done = mono(halves, "--max-pixels", SIDE * SIDE - 1)
     assert (done.code, "at most 4095 pixels, got 64x64" in done.one_line) == (2, True)
     assert mono(halves, "--max-pixels", SIDE * SIDE).code == 0
+
+
+def test_colmaps_principal_point_is_told_in_both_conventions(mono, halves, tmp_path):
+    """COLMAP counts from the corner of the first pixel, we from its centre."""
+    (tmp_path / "cameras.txt").write_text("# Camera list\n1 PINHOLE 64 64 60 60 32 30\n")
+    done = mono(halves, "--calibration", tmp_path / "cameras.txt")
+    assert done.code == 0, done.err
+    assert "COLMAP's principal point 32, 30 from the first pixel's corner is half a pixel less" in done.err
+    camera = summary(tmp_path / "out")["camera"]
+    assert (camera["center_x_px"], camera["center_y_px"]) == (31.5, 29.5)
+    assert camera["in_colmap"] == {"center_x_px": 32.0, "center_y_px": 30.0, "from": "the corner of the first pixel"}

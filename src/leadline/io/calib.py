@@ -55,6 +55,7 @@ _FORMS: Final = (
 )
 _UNIT_LINE: Final = re.compile(r'^[ \t]*"?translation_unit"?[ \t]*[:=][ \t]*"?(\w+)', re.MULTILINE)
 _TURN_DEG, _FARTHEST_TURN_DEG = 20.0, 60.0
+_COLMAP_LINE: Final = re.compile(r"^\s*\d+\s+[A-Z_]+(?:\s+[-+0-9.eE]+){5,}\s*$", re.MULTILINE)
 _SIDE_NAMES: Final = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("cam0", "cam1"), ("_l.", "_r."))
 
 
@@ -196,7 +197,7 @@ def _one_camera(source: Path, text: str, size: ImageSize | None) -> DistortedCam
         or is_realsense_text(text)
     ):
         return None
-    if re.search(r"^\s*\d+\s+[A-Z_]+(?:\s+[-+0-9.eE]+){5,}\s*$", text, re.MULTILINE):
+    if _COLMAP_LINE.search(text):
         return _colmap_camera(source)
     fields = _parse_tree(text)
     if is_camera_info(fields):
@@ -204,6 +205,22 @@ def _one_camera(source: Path, text: str, size: ImageSize | None) -> DistortedCam
     if is_oak(fields) or is_cityscapes(fields) or is_focal_file(fields) or is_camchain(fields) or is_sensor(fields):
         return None
     return focal_pinhole(fields, size) or opencv_camera(fields, size)
+
+
+def colmap_center(path: Path | str) -> tuple[float, float] | None:
+    """The principal point as COLMAP's cameras.txt has it, counted from the corner of the first pixel; else None.
+
+    That is half a pixel more than ours, which counts from the first pixel's centre.
+
+    Raises:
+        InputError: If there is no such file.
+        CalibrationError: If it is COLMAP's and damaged.
+    """
+    source = Path(path)
+    if _is_folder(source) or not _COLMAP_LINE.search(_read_text(source, allow_archive=True)):
+        return None
+    camera = _colmap_camera(source).camera
+    return camera.center_x_px + 0.5, camera.center_y_px + 0.5
 
 
 def _colmap_camera(source: Path) -> DistortedCamera:

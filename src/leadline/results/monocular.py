@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
+from leadline.io.calib import colmap_center
 from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, doubtful_focal, field_of_view_deg, read_exif_focal
 from leadline.io.rigs import single_camera
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
@@ -68,7 +69,11 @@ class CameraSource:
         """
         if self.calibration is not None:
             found, notes = single_camera(self.calibration, (height, width))
-            return FoundCamera(found, f"left camera of {self.calibration}", notes)
+            written = colmap_center(self.calibration)
+            if written is not None:
+                told = f"{written[0]:g}, {written[1]:g} from the first pixel's corner"
+                notes += (f"{self.calibration}: COLMAP's principal point {told} is half a pixel less from its centre",)
+            return FoundCamera(found, f"left camera of {self.calibration}", notes, written)
         if self.focal_px is not None:
             angle = field_of_view_deg(self.focal_px, float(np.hypot(height, width)))
             if not NARROWEST_DEG <= angle <= WIDEST_DEG:
@@ -97,11 +102,21 @@ class FoundCamera:
         camera: None if the focal length is not known.
         source: In words.
         notes: For the user.
+        colmap_center_px: The principal point as COLMAP's file has it, from the corner of the first pixel.
     """
 
     camera: Pinhole | None
     source: str
     notes: tuple[str, ...] = ()
+    colmap_center_px: tuple[float, float] | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Plain values for a summary: ours, and COLMAP's in its own convention."""
+        told: dict[str, Any] = {"source": self.source, **({} if self.camera is None else asdict(self.camera))}
+        if self.colmap_center_px is not None:
+            x, y = self.colmap_center_px
+            told["in_colmap"] = {"center_x_px": x, "center_y_px": y, "from": "the corner of the first pixel"}
+        return told
 
 
 @runtime_checkable
@@ -214,7 +229,7 @@ def summarize_mono(
         "height": height,
         "width": width,
         "seconds": result.seconds,
-        "camera": {"source": result.found.source, **({} if camera is None else asdict(camera))},
+        "camera": result.found.described(),
         "scale_from": None if scale is None or result.fit is None else _fit_summary(scale, result.fit),
         "cloud_min_confidence": limits.min_confidence if has_cloud and result.depth.confidence is not None else None,
         "cloud_max_depth_m": limits.max_depth_m,
