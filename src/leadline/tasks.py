@@ -89,6 +89,7 @@ class Task:
         session: "module:class" that runs an exported graph: `session(model, threads=, provider=)`.
         inference: "module:class" of the torch module that is exported, made of a network.
         to_map: "module:function" from that module and its outputs to what a method returns.
+        prior: "module:function" from that module and the images to the arrays that guide a network that is `guided`.
         export: "module:attribute" of the task's `leadline.export.part.ExportPart`.
         parity: How close the graph must come to torch.
         methods: Methods of training whose networks can be exported.
@@ -110,6 +111,7 @@ class Task:
     export: str
     parity: Parity
     methods: tuple[str, ...]
+    prior: str = ""
     stands_for: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -125,6 +127,7 @@ _STEREO: Final = Task(
     session="leadline.runtime.stereo:StereoSession",
     inference="leadline.models.stereo:StereoInference",
     to_map="leadline.models.method:disparity_map",
+    prior="leadline.models.method:stereo_prior",
     export="leadline.export.stereo:PART",
     parity=Parity(tolerance=0.02),
     methods=("stereo", "self-supervised", "semi-supervised", "distillation"),
@@ -173,6 +176,7 @@ _FLOW: Final = Task(
     session="leadline.runtime.flow:FlowSession",
     inference="leadline.models.flow:FlowInference",
     to_map="leadline.models.method:flow_map",
+    prior="leadline.models.method:flow_priors",
     export="leadline.export.flow:PART",
     # A flow that lies between two whole pixels of 1/8 may be rounded to either, which moves 64 pixels and more.
     parity=Parity(tolerance=0.02, alike=0.99),

@@ -22,12 +22,16 @@ def view(texture, depth_m, right_m):
     return cv2.remap(texture, 100 * across + 500, 100 * down + 400, cv2.INTER_LINEAR)
 
 
+def wall():
+    noise = np.random.default_rng(1).normal(size=(800, 1000))
+    smooth = sum(s * cv2.GaussianBlur(noise, (0, 0), s) for s in (2.0, 4.0, 8.0))
+    return cv2.normalize(smooth, None, 10, 245, cv2.NORM_MINMAX).astype(np.uint8)
+
+
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
     """A scene in KITTI's layout: 20 px of disparity, then 100 / 4.75 px."""
-    noise = np.random.default_rng(1).normal(size=(800, 1000))
-    smooth = sum(s * cv2.GaussianBlur(noise, (0, 0), s) for s in (2.0, 4.0, 8.0))
-    texture = cv2.normalize(smooth, None, 10, 245, cv2.NORM_MINMAX).astype(np.uint8)
+    texture = wall()
     root = tmp_path_factory.mktemp("kit")
     for side in (0, 1):
         (root / f"image_{side}").mkdir()
@@ -83,6 +87,39 @@ def test_a_camera_that_drives_towards_a_wall(leadline, kit, tmp_path):
     again = leadline(*words, "--output", tmp_path / "out")
     assert again.code == 2
     assert "--overwrite" in again.one_line
+
+
+def test_a_sequence_goes_on_where_it_stopped(leadline, kit, tmp_path):
+    texture = wall()
+    for number, ahead in (("9", 0.0), ("10", 0.25), ("11", 0.75)):
+        for side, name in enumerate(("left", "right")):
+            (tmp_path / name).mkdir(exist_ok=True)
+            image = view(texture, FAR_M - ahead, side * BASELINE_M)
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), image)
+    words = ("--calibration", kit / "calib" / "000000.txt", "--model", "sgbm", "--max-disparity", "48")
+    out = tmp_path / "out"
+    done = leadline("scene-flow", tmp_path, *words, "--output", out)
+    assert done.code == 0, done.err
+    moved = [json.loads((out / name / "summary.json").read_text())["camera"]["translation_m"] for name in ("9", "10")]
+    assert moved == [pytest.approx(0.25, rel=0.03), pytest.approx(0.5, rel=0.03)]
+    (out / "10" / "summary.json").unlink()
+    again = leadline("scene-flow", tmp_path / "left", tmp_path / "right", *words, "--output", out)
+    assert again.code == 0, again.err
+    assert "1 of 2 pairs of moments are finished and skipped" in again.err
+    assert (out / "10" / "summary.json").exists()
+    for more, said in (
+        ((tmp_path, tmp_path / "left", tmp_path), "one folder or as two"),
+        ((kit / "image_0" / "000000_10.png",), "expected four images"),
+    ):
+        failed = leadline("scene-flow", *more, *words, "--output", tmp_path / "none")
+        assert failed.code == 2
+        assert said in failed.one_line
+    (tmp_path / "left" / "9.png").unlink()
+    (tmp_path / "left" / "10.png").unlink()
+    failed = leadline("scene-flow", tmp_path, *words, "--output", tmp_path / "none")
+    assert failed.code == 2
+    assert "at least two pairs" in failed.one_line
+    assert not (tmp_path / "none").exists()
 
 
 def test_evaluation_as_kitti_does(leadline, kit, tmp_path):

@@ -15,6 +15,7 @@ from torch.utils.data import default_collate
 
 from leadline.apps.cli.main import main
 from leadline.data.catalog import DATASETS, DatasetSpec, dataset_card, open_dataset, options_of
+from leadline.data.flow.augment import FlowAugmentation
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.mono.stream import mono_stream
 from leadline.data.scenes import depth_dataset_scenes, stereo_dataset_scenes
@@ -23,7 +24,11 @@ from leadline.data.stereo.augment import StereoAugmentation
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io import write_pfm
+from leadline.io.flo import write_flo
 from leadline.io.images import read_image
+from leadline.io.kitti_flow_png import write_kitti_flow
+from leadline.training.flow.recipe import FlowRecipe
+from leadline.training.flow.validation import FlowValidation
 from leadline.training.mono.supervised import MonoRecipe, mono_terms
 from leadline.training.recipe import learner_type, load_recipe, make_recipe, resolved
 from leadline.training.sources import LEARNED_FROM, depth_source, depth_sources, frame_source, stereo_source
@@ -194,15 +199,56 @@ def diw(tree) -> dict[str, str]:
     return {"annotations": "DIW_test.csv"}
 
 
+FLOW = np.broadcast_to(np.array([4.0, -2.0], np.float32), (*SIZE, 2)).copy()
+"""Every point moves by 4 px to the right and 2 px up."""
+
+
+def sceneflow_flow(tree) -> dict[str, str]:
+    for number in ("0006", "0007"):
+        tree.image(f"frames_finalpass/TEST/A/0000/left/{number}.png", 1, SIZE)
+        for way, name, sign in (("future", "Future", 1.0), ("past", "Past", -1.0)):
+            path = tree.path(f"optical_flow/TEST/A/0000/into_{way}/left/OpticalFlowInto{name}_{number}_L.pfm")
+            values = np.dstack([sign * FLOW, np.zeros(SIZE, np.float32)])[::-1]
+            path.write_bytes(f"PF\n{SIZE[1]} {SIZE[0]}\n-1.0\n".encode() + values.astype("<f4").tobytes())
+    return {"split": "TEST", "render_pass": "final"}
+
+
+def sintel_flow(tree) -> dict[str, str]:
+    for number in (1, 2):
+        tree.image(f"training/clean/alley_1/frame_{number:04d}.png", 1, SIZE)
+    write_flo(tree.path("training/flow/alley_1/frame_0001.flo"), FLOW, np.ones(SIZE, bool))
+    for kind in ("occlusions", "invalid"):
+        tree.grey(f"training/{kind}/alley_1/frame_0001.png", np.zeros(SIZE, np.uint8))
+    return {"render_pass": "clean"}
+
+
+def kitti_flow(tree) -> dict[str, str]:
+    for number in (10, 11):
+        tree.image(f"training/image_2/000000_{number}.png", 1, SIZE)
+    for kind in ("flow_occ", "flow_noc"):
+        write_kitti_flow(tree.path(f"training/{kind}/000000_10.png"), FLOW, np.ones(SIZE, bool))
+    return {}
+
+
+def middlebury_flow(tree) -> dict[str, str]:
+    for number in (10, 11):
+        tree.image(f"other-data/Grove2/frame{number}.png", 1, SIZE)
+    write_flo(tree.path("other-gt-flow/Grove2/flow10.flo"), FLOW, np.ones(SIZE, bool))
+    return {}
+
+
 TREES: dict[str, Callable] = {
     "sceneflow": sceneflow, "sceneflow-subset": sceneflow_subset, "sintel-stereo": sintel_stereo,
     "cityscapes": cityscapes, "nyu-v2": nyu_v2, "kitti-depth": kitti_depth, "kitti-lidar": kitti_lidar,
     "kitti-raw": kitti_raw, "diode": diode,
     "eth3d": eth3d, "sintel-depth": sintel_depth, "scannet": scannet, "tum-rgbd": tum_rgbd, "diml-indoor": diml_indoor,
     "megadepth": megadepth, "redweb": redweb, "wsvd": wsvd, "diw": diw,
+    "sceneflow-flow": sceneflow_flow, "sintel-flow": sintel_flow, "kitti-flow": kitti_flow,
+    "middlebury-flow": middlebury_flow,
 }  # fmt: skip
 STEREO = [name for name, card in DATASETS.items() if card.task == "stereo"]
 METRIC = [name for name, card in DATASETS.items() if card.annotation == "metric"]
+MOVING = [name for name, card in DATASETS.items() if card.task == "flow"]
 RELATIVE = [name for name, card in DATASETS.items() if card.annotation in ("up_to_scale", "affine_inverse")]
 COMMON = {
     "steps": 1, "batch_size": 2, "warmup_steps": 1, "decay_steps": 1, "epoch_steps": 1, "validate_epochs": 100,
@@ -225,6 +271,11 @@ def test_data_sets_are_sources_and_say_what_they_are(tree, name: str):
     sample = source[0]
     if card.task == "stereo":
         assert (sample.disparity[sample.valid] == 5.0).all()
+    elif card.task == "flow":
+        assert sample.valid.all()
+        np.testing.assert_array_equal(sample.flow, FLOW)
+        assert sample.backward is None or (sample.backward.flow == -FLOW).all()
+        assert sample.key == source.key(0)
     elif card.task == "mono":
         assert (sample.annotation, sample.key) == (card.annotation, source.key(0))
     assert all((card.title, card.licence, card.source))
@@ -336,6 +387,23 @@ def test_depth_scenes_are_scored_from_each(tree, name: str, capsys: pytest.Captu
     options = [f"--{key.replace('_', '-')}={value}" for key, value in spec.options().items()]
     assert main(["eval", "mono", "--dataset", name, "--root", spec.root, *options, "--models", "constant"]) == 0
     assert "AbsRel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_flow_is_learned_from_and_scored_on_each(tree, name: str, capsys: pytest.CaptureFixture[str]):
+    spec = spec_of(tree, name)
+    recipe = FlowRecipe(
+        model="leadline-flow", data=spec, validation=spec, augmentation=FlowAugmentation(crop=SIZE), compile=False
+    )
+    batch = default_collate([learner_type(recipe)(recipe).samples(0, 1)[0]])
+    assert batch["flow"].shape == (1, *SIZE, 2)
+    assert batch["valid"].float().mean() > 0.9
+    assert FlowValidation(recipe)[0]["group"] == name
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in spec.options().items()]
+    assert main(["eval", "flow", "--dataset", name, "--root", spec.root, *options, "--models", "dis"]) == 0
+    assert "EPE" in capsys.readouterr().out
+    with pytest.raises(InputError, match=f"got {name}, whose truth is flow; learn from it with method: flow"):
+        depth_source(spec, "mono")
 
 
 @pytest.mark.parametrize("name", [*RELATIVE, "diw"])

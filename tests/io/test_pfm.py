@@ -6,6 +6,7 @@ import pytest
 
 from leadline.errors import InputError, OutputError
 from leadline.io import read_pfm, write_pfm
+from leadline.io.pfm import read_colour_pfm
 
 
 def test_rows_are_stored_bottom_up_in_both_byte_orders(tmp_path: Path):
@@ -63,3 +64,14 @@ def test_bad_files_are_refused_before_any_allocation(tmp_path: Path, content: by
 def test_unwritable(tmp_path: Path):
     with pytest.raises(OutputError):
         write_pfm(tmp_path / "none" / "a.pfm", np.zeros((1, 1), np.float32))
+
+
+def test_three_channels_are_read_by_those_who_ask_for_them(tmp_path):
+    values = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
+    colour, grey = tmp_path / "colour.pfm", tmp_path / "grey.pfm"
+    # Bottom row first, big-endian, as a positive scale says.
+    colour.write_bytes(b"PF\n3 2\n1.0\n" + values[::-1].astype(">f4").tobytes())
+    np.testing.assert_array_equal(read_colour_pfm(colour), values)
+    write_pfm(grey, values[..., 0])
+    with pytest.raises(InputError, match="expected three channels"):
+        read_colour_pfm(grey)

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from leadline.classical.flow import ClassicalFlow
+from leadline.classical.flow_prior import PRIOR_LAYERS
 from leadline.errors import InputError
 from leadline.loading import load_model
 from leadline.runtime import flow as flow_module
@@ -22,8 +25,10 @@ def frames(height: int = 20, width: int = 30, colour: bool = True) -> list[np.nd
 def graph(tmp_path: Path):
     """Flow (u, v) are the first two channels of the first frame less those of the second, plus an offset."""
 
-    def write(offset: float = 0.0, confidence: bool = True, rows: int = 0) -> Path:
+    def write(offset: float = 0.0, confidence: bool = True, rows: int = 0, guided: bool = False) -> Path:
         images = [helper.make_tensor_value_info(n, TensorProto.UINT8, ["h", "w", 3]) for n in ("first", "second")]
+        if guided:
+            images.append(helper.make_tensor_value_info("prior", TensorProto.FLOAT, ["h", "w", PRIOR_LAYERS]))
         names = ("flow", "confidence") if confidence else ("flow",)
         layers = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names]
         nodes = [
@@ -31,7 +36,7 @@ def graph(tmp_path: Path):
             helper.make_node("Cast", ["second"], ["b"], to=TensorProto.FLOAT),
             helper.make_node("Sub", ["a", "b"], ["d"]),
             helper.make_node("Add", ["d", "offset"], ["moved"]),
-            helper.make_node("Slice", ["moved", "start", "end", "axes"], ["flow"]),
+            helper.make_node("Slice", ["prior" if guided else "moved", "start", "end", "axes"], ["flow"]),
         ]
         if confidence:
             nodes.append(helper.make_node("ReduceMean", ["d", "last"], ["confidence"], keepdims=0))
@@ -45,7 +50,7 @@ def graph(tmp_path: Path):
         body = helper.make_graph(nodes, "toy", images, layers, constants)
         model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
         helper.set_model_props(model, {"leadline.flow": "1"})
-        path = tmp_path / f"{offset}-{confidence}-{rows}.onnx"
+        path = tmp_path / f"{offset}-{confidence}-{rows}-{guided}.onnx"
         onnx.save(model, path)
         return path
 
@@ -64,6 +69,15 @@ def test_a_graph_becomes_a_map(graph, colour):
     np.testing.assert_array_equal(found.confidence, 1.0)
     assert session.description["threads"] == 1
     assert FlowSession(graph(confidence=False), threads=1)(*frames()).confidence is None
+
+
+def test_a_guided_graph_gets_what_classical_flow_says(graph):
+    """The toy graph answers with the prior's first two layers: DIS, as by itself."""
+    texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (80, 104, 3), np.uint8), (0, 0), 2)
+    pair = texture[:, 4:].copy(), texture[:, :100].copy()
+    found = FlowSession(graph(guided=True), threads=1)(*pair)
+    np.testing.assert_array_equal(found.flow, ClassicalFlow("dis")(*pair).flow)
+    assert abs(float(np.median(found.flow[..., 0])) - 4.0) < 0.2
 
 
 def test_large_frames_are_matched_smaller_and_their_flow_enlarged(graph, monkeypatch):

@@ -14,11 +14,11 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from leadline.data.source import Source
 from leadline.errors import InputError
 from leadline.maps import DepthKind
-from leadline.samples import DepthSample, OrdinalSample, StereoSample, VideoSample
+from leadline.samples import DepthSample, FlowSample, OrdinalSample, StereoSample, VideoSample
 
-Task = Literal["stereo", "mono", "video"]
-Annotation = DepthKind | Literal["disparity", "ordinal", "none"]
-Sample = StereoSample | DepthSample | OrdinalSample | VideoSample
+Task = Literal["stereo", "mono", "video", "flow"]
+Annotation = DepthKind | Literal["disparity", "ordinal", "flow", "none"]
+Sample = StereoSample | DepthSample | OrdinalSample | VideoSample | FlowSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class DatasetCard:
         title: Its full name.
         adapter: Class or function that opens it, as module:name; imported when it is asked for.
         task: What its samples are for.
-        annotation: disparity; a kind of depth (see `DepthSample`); ordinal, which is pairs of points; or none.
+        annotation: disparity; a kind of depth (see `DepthSample`); ordinal, which is pairs of points; flow; or none.
         licence: Its terms, as published.
         source: The paper and the site.
     """
@@ -165,6 +165,22 @@ DATASETS: Final[Mapping[str, DatasetCard]] = MappingProxyType(
             "diw:DepthInTheWild", "Depth in the Wild", "mono", "ordinal",
             "none stated; the images are their owners'", "Chen et al., NeurIPS 2016",
         ),
+        "sceneflow-flow": _card(
+            "flying_things_flow:FlyingThings3DFlow", "FlyingThings3D (Scene Flow), optical flow", "flow", "flow",
+            _RESEARCH, "Mayer et al., CVPR 2016; lmb.informatik.uni-freiburg.de",
+        ),
+        "sintel-flow": _card(
+            "flow_benchmarks:open_sintel", "MPI Sintel, optical flow", "flow", "flow",
+            "images CC BY 3.0; flow for research", "Butler et al., ECCV 2012; sintel.is.tue.mpg.de",
+        ),
+        "kitti-flow": _card(
+            "flow_benchmarks:open_kitti", "KITTI 2012 or 2015, optical flow", "flow", "flow",
+            "CC BY-NC-SA 3.0", "Geiger et al., CVPR 2012; Menze and Geiger, CVPR 2015; cvlibs.net",
+        ),
+        "middlebury-flow": _card(
+            "flow_benchmarks:open_middlebury", "Middlebury, optical flow", "flow", "flow",
+            _UNSTATED, "Baker et al., IJCV 2011; vision.middlebury.edu/flow",
+        ),
     }
 )  # fmt: skip
 
@@ -182,10 +198,14 @@ _SHARDS: Final[Mapping[Task, DatasetCard]] = MappingProxyType(
             title="shards of leadline render video", adapter="leadline.data.video.shards:ShardTriplets",
             task="video", annotation="none", licence="your own", source="leadline render",
         ),
+        "flow": DatasetCard(
+            title="shards of leadline render flow", adapter="leadline.data.flow.shards:FlowShards",
+            task="flow", annotation="flow", licence="your own", source="leadline render",
+        ),
     }
 )  # fmt: skip
 SHARDS: Final = "shards"
-_OWN_ARGUMENTS: Final = ("right_truth", "stride", "right")
+_OWN_ARGUMENTS: Final = ("right_truth", "backward", "stride", "right")
 """Parameters of adapters that are no option of a data set: what the caller needs decides them."""
 
 
@@ -235,7 +255,7 @@ def open_dataset(spec: DatasetSpec, task: Task, **needed: int | bool) -> Source[
         needed: What the caller needs of the samples: for video, `stride` and `right`.
     Returns:
         A source of `StereoSample` for stereo, of `DepthSample` (or, from diw, `OrdinalSample`) for mono, of
-        `VideoSample` for video.
+        `VideoSample` for video, of `FlowSample` for flow.
     Raises:
         InputError: If there is no such data set for this task, an option is missing, unknown or of another kind, or the
             folder does not hold the data set.

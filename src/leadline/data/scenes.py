@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 from leadline.data.catalog import DatasetSpec, dataset_card, open_dataset
 from leadline.data.source import Source
 from leadline.errors import InputError
-from leadline.samples import DepthSample, StereoSample
+from leadline.samples import DepthSample, FlowSample, StereoSample
 
-SampleT = TypeVar("SampleT", StereoSample, DepthSample)
+SampleT = TypeVar("SampleT", StereoSample, DepthSample, FlowSample)
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,14 @@ def depth_dataset_scenes(spec: DatasetSpec) -> tuple[DatasetScene[DepthSample], 
             "which there is no protocol; see `leadline data list`"
         )
     source: Source[DepthSample] = open_dataset(spec, "mono")
+    return tuple(DatasetScene(source, index) for index in range(len(source)))
+
+
+def flow_dataset_scenes(spec: DatasetSpec) -> tuple[DatasetScene[FlowSample], ...]:
+    """The pairs of a data set of optical flow, or of shards.
+
+    Raises:
+        InputError: As `open_dataset`.
+    """
+    source: Source[FlowSample] = open_dataset(spec, "flow")
     return tuple(DatasetScene(source, index) for index in range(len(source)))

@@ -32,12 +32,32 @@ def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
         InputError: If it is missing, not a PFM, has three channels, or is shorter than its header says.
     Source: Debevec, HDRShop PFM; Middlebury stereo evaluation, `ImageIO`.
     """
+    return _values(path, 1)[..., 0].copy()
+
+
+def read_colour_pfm(path: Path | str) -> Float32[np.ndarray, "h w 3"]:
+    """A three-channel PFM, top row first; FlyingThings3D keeps flow in the first two.
+
+    Args:
+        path: The file.
+    Returns:
+        The values, in this machine's byte order; NaN and infinity as they are.
+    Raises:
+        InputError: If it is missing, not a PFM, has one channel, or is shorter than its header says.
+    Source: as of `read_pfm`.
+    """
+    return _values(path, 3)
+
+
+def _values(path: Path | str, channels: int) -> Float32[np.ndarray, "h w c"]:
     content = read_bytes(path, "a PFM file")
     header = _HEADER.match(content, 0, _LONGEST_HEADER)
     if header is None:
         raise InputError(f"expected a PFM file that begins with 'Pf WIDTH HEIGHT SCALE', got other bytes in {path}")
-    if header[1] == b"F":
+    if header[1] == b"F" and channels == 1:
         raise InputError(f"expected one channel ('Pf'), got three ('PF') in {path}; save the disparity alone")
+    if header[1] == b"f" and channels == 3:
+        raise InputError(f"expected three channels ('PF'), got one ('Pf') in {path}; name the file of the flow")
     width, height = int(header[2]), int(header[3])
     try:
         scale = float(header[4])
@@ -48,7 +68,7 @@ def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
             f"expected a positive size and a non-zero scale, got {width}x{height} and "
             f"{header[4].decode()} in {path}; write it again"
         )
-    expected = 4 * width * height
+    expected = 4 * width * height * channels
     # Where the numbers begin: where exactly as many bytes follow as there should be, else after one line end.
     starts = [gap.end() for pattern in _GAPS if (gap := pattern.match(content, header.end())) is not None]
     if not starts:
@@ -61,7 +81,7 @@ def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
             "it is cut off: fetch it again"
         )
     order = "<f4" if scale < 0 else ">f4"
-    values = np.frombuffer(content, order, width * height, start).reshape(height, width)
+    values = np.frombuffer(content, order, width * height * channels, start).reshape(height, width, channels)
     return np.ascontiguousarray(values[::-1], dtype=np.float32)
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from leadline.classical.flow_prior import flow_prior
 from leadline.errors import InputError
 from leadline.lazy import load_attribute
 from leadline.maps import DISTANCE_KINDS, DepthMap, DisparityMap, FlowMap
@@ -57,10 +58,20 @@ class TorchMethod:
             require_sides(image)
         arrays = [np.ascontiguousarray(as_rgb(image)) for image in images]
         if getattr(self._inference, "guided", False):
-            arrays += sgbm_prior(arrays[0], arrays[1], int(getattr(self._inference, "max_disparity")))  # noqa: B009
+            arrays += load_attribute(self.task.prior)(self._inference, *arrays)
         with torch.inference_mode():
             layers = self._inference(*(torch.from_numpy(array) for array in arrays))
         return self._to_map(self._inference, layers)
+
+
+def stereo_prior(inference: Any, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:  # noqa: ANN401 - a StereoInference
+    """What SGBM finds in a pair, as a guided network takes it."""
+    return list(sgbm_prior(left, right, int(inference.max_disparity)))
+
+
+def flow_priors(_: nn.Module, first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
+    """What classical flow finds in a pair, as a guided network takes it."""
+    return [flow_prior(first, second)]
 
 
 def disparity_map(_: nn.Module, layers: Sequence[Tensor | None]) -> DisparityMap:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from leadline.classical.flow_prior import flow_prior
 from leadline.errors import InputError
 from leadline.maps import FlowMap
 from leadline.runtime.card import find_graph
@@ -35,7 +36,7 @@ class FlowSession:
 
     Args:
         model: The path of an ONNX file that `leadline export` wrote.
-        threads: Threads to use; all processors if absent.
+        threads: Threads to use, for a guided network of OpenCV for the whole process too; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
         InputError: If there is no such file or provider, or the file is another network.
@@ -49,6 +50,9 @@ class FlowSession:
         self.name = str(model)
         self._graph = OnnxGraph(find_graph(model, "flow"), "flow", threads, provider)
         self._sure = "confidence" in self._graph.outputs
+        self._guided = "prior" in self._graph.inputs
+        if self._guided and threads is not None:
+            cv2.setNumThreads(threads)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -95,7 +99,10 @@ class FlowSession:
         self, first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"] | None]:
         names = ["flow", "confidence"] if self._sure else ["flow"]
-        layers = self._graph.run(names, {"first": first, "second": second})
+        inputs: dict[str, np.ndarray] = {"first": first, "second": second}
+        if self._guided:
+            inputs["prior"] = flow_prior(first, second)
+        layers = self._graph.run(names, inputs)
         for layer in layers:
             if layer.shape[:2] != first.shape[:2]:
                 raise InputError(

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from leadline.data.catalog import SHARDS, Annotation, DatasetSpec, dataset_card, open_dataset
+from leadline.data.flow.shards import FlowShards
 from leadline.data.mono.shards import DepthShards
 from leadline.data.source import Source
 from leadline.data.stereo.pairs import open_stereo
 from leadline.data.video.frames import FrameTriplets, find_frame_folders
 from leadline.data.video.shards import SequenceDepths, ShardTriplets, holds_sequences
 from leadline.errors import InputError
-from leadline.samples import DepthSample, StereoSample, VideoSample
+from leadline.samples import DepthSample, FlowSample, StereoSample, VideoSample
 from leadline.training.recipe import DataShare, Recipe, method_of
 
 #: Kind of truth -> the methods that learn from it; nothing learns from points in order of their distance.
@@ -21,6 +22,7 @@ LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
     "affine_inverse": ("mono", "intrinsic-lora"),
     "affine_depth": (),
     "ordinal": (),
+    "flow": ("flow",),
     "none": ("sfmlearner", "monodepth2"),
 }
 
@@ -54,6 +56,16 @@ def stereo_source(place: str | DatasetSpec, method: str) -> Source[StereoSample]
     """
     require_learnable(place, method)
     return open_stereo(place) if isinstance(place, str) else open_dataset(place, "stereo")
+
+
+def flow_source(place: str | DatasetSpec, method: str) -> Source[FlowSample]:
+    """The samples with flow of a folder of shards, or of a data set.
+
+    Raises:
+        InputError: If there are none, or the method cannot learn from them.
+    """
+    require_learnable(place, method)
+    return FlowShards(place) if isinstance(place, str) else open_dataset(place, "flow")
 
 
 def depth_source(place: str | DatasetSpec, method: str) -> Source[DepthSample]:

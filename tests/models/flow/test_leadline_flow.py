@@ -1,10 +1,15 @@
 """The optical-flow network: what it may weigh, what it returns, and that it learns."""
 
+import numpy as np
 import pytest
 import torch
 
+from leadline.classical.flow_prior import PRIOR_LAYERS
+from leadline.errors import InputError
 from leadline.models.catalog import build_model
 from leadline.models.flow import FlowInference, FlowModel, FlowPrediction
+from leadline.models.method import TorchMethod
+from leadline.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +60,45 @@ def test_an_untrained_network_already_follows_a_shift():
         matched = network(texture[..., 32:, 48:], texture[..., :-32, :-48]).coarse[0]
     inner = matched[0, :, : -3 or None, : -4 or None].flatten(1).median(dim=1).values
     torch.testing.assert_close(inner, torch.tensor([48.0, 32.0]), atol=12.0, rtol=0)
+
+
+def guided_pair() -> tuple[torch.nn.Module, torch.Tensor]:
+    torch.manual_seed(0)
+    prior = torch.zeros(1, PRIOR_LAYERS, 64, 96)
+    prior[:, 0:6:2], prior[:, 1:6:2] = 5.0, -3.0
+    return build_model("leadline-flow", {"guided": True}).eval(), prior
+
+
+def test_an_untrained_guided_network_says_what_classical_flow_says():
+    network, prior = guided_pair()
+    frame = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        prediction = network(frame, frame, prior)
+    middle = prediction.flow[0].flatten(1).median(dim=1).values
+    torch.testing.assert_close(middle, torch.tensor([5.0, -3.0]), atol=0.6, rtol=0)
+    assert [64 // flow.shape[2] for flow in prediction.coarse] == [16, 16, 8, 8, 8, 4, 1]
+    assert sum(weight.numel() for weight in network.parameters()) < 2_000_000
+
+
+def test_it_begins_with_the_weights_of_a_network_without_a_prior():
+    guided, _ = guided_pair()
+    plain = build_model("leadline-flow").state_dict()
+    assert all(guided.state_dict()[name].shape == value.shape for name, value in plain.items())
+    assert not any(name.endswith("guide.weight") and value.any() for name, value in guided.state_dict().items())
+
+
+def test_a_prior_is_taken_by_a_guided_network_alone(network):
+    guided, prior = guided_pair()
+    frame = torch.rand(1, 3, 64, 96)
+    with pytest.raises(InputError, match="expected a prior for this network"):
+        guided(frame, frame)
+    with pytest.raises(InputError, match="expected no prior for this network"):
+        network(frame, frame, prior)
+
+
+def test_a_method_in_torch_finds_the_prior_itself():
+    guided, _ = guided_pair()
+    texture = torch.nn.functional.interpolate(torch.rand(1, 3, 20, 30), size=(80, 120), mode="bicubic").clamp(0, 1)
+    frames = (255 * texture[0]).permute(1, 2, 0).to(torch.uint8).numpy()
+    found = TorchMethod("guided", TASKS["flow"], guided)(frames[:70, 3:103], frames[:70, :100])
+    assert abs(float(np.median(found.flow[..., 0])) - 3.0) < 0.5

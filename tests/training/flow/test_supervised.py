@@ -70,6 +70,11 @@ def test_a_short_run_lowers_the_loss_and_is_scored(recipe, tmp_path):
     assert after["rendered/epe"] < 0.7 * before["rendered/epe"]
 
 
+def test_a_guided_network_learns_from_and_is_scored_with_priors(recipe, tmp_path):
+    guided = replace(recipe, model_options={"guided": True}, steps=1, epoch_steps=1)
+    assert validate(guided, train(guided, tmp_path))["rendered/epe"] < 3.0
+
+
 def test_terms_of_a_perfect_prediction_are_nothing_but_doubt(recipe):
     batch = FlowBatch(
         first=torch.zeros(1, 32, 32, 3, dtype=torch.uint8),

@@ -7,8 +7,11 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from leadline.apps.cli.batch import say
+from leadline.apps.cli.data import scenes_to_score
 from leadline.apps.cli.eval import REPORT_FILE, print_tables, scene_progress, write_report
 from leadline.apps.cli.eval_models import named_models, predictions_in
+from leadline.data.catalog import DatasetSpec
+from leadline.data.scenes import flow_dataset_scenes
 from leadline.io.atomic import make_output_folder
 from leadline.io.images import write_image
 from leadline.loading import load_model
@@ -31,9 +34,10 @@ _HEADLINE: Final = ("EPE", "Fl", "out-3")
 
 
 def flow_eval(
-    scenes: Path,
+    scenes: Path | None = None,
     /,
     *,
+    data: Annotated[DatasetSpec | None, Parameter(name="*")] = None,
     models: str = f"{DEFAULT_FLOW_MODEL},farneback",
     protocol: str = "middlebury",
     threads: int | None = None,
@@ -53,6 +57,7 @@ def flow_eval(
         scenes: Folder of folders with frame10.png, frame11.png and flow10.flo (and for Sintel's pairs occlusions.png
             and invalid.png); Middlebury's other-data; MPI Sintel's training/clean or training/final; or a folder in the
             layout of KITTI's development kits.
+        data: A data set instead of a folder of pairs; `leadline data list` names them.
         models: dis, dis-fast, dis-ultrafast, farneback, ONNX files of ours, your own class or function as
             package.module:attribute, folders of predictions; separated by commas.
         protocol: middlebury, sintel, kitti2012 or kitti2015.
@@ -62,7 +67,7 @@ def flow_eval(
         overwrite: Replace results that exist in the output folder.
     """
     chosen = find_protocol(protocol, FLOW_PROTOCOLS)
-    found = find_flow_scenes(scenes)
+    found = scenes_to_score(scenes, data, find_flow_scenes, flow_dataset_scenes)
     if output is not None:
         refuse_existing(output, (REPORT_FILE, *(f"{files.name}.png" for files in found)), overwrite)
     methods = _load(named_models(models), threads, [files.name for files in found])

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from leadline.classical.flow_prior import flow_prior
 from leadline.data.flow.augment import FlowAugmentation, augment_flow
 from leadline.data.source import Source
 from leadline.data.stream import Draw, Stream, as_tensors, draw_mono
@@ -24,6 +25,12 @@ class FlowBatch(TypedDict):
     occluded: Bool[Tensor, "b h w"]
 
 
+class GuidedFlowBatch(FlowBatch):
+    """A collated batch of samples with what classical flow says of them."""
+
+    prior: Float[Tensor, "b h w layers"]
+
+
 def to_tensors(sample: FlowSample) -> dict[str, Tensor]:
     """The first frame's share of a sample as tensors; collate them into a `FlowBatch`.
 
@@ -37,6 +44,12 @@ def to_tensors(sample: FlowSample) -> dict[str, Tensor]:
     return as_tensors(layers)
 
 
+def guided_tensors(sample: FlowSample) -> dict[str, Tensor]:
+    """`to_tensors` with the layers of `leadline.classical.flow_prior`; collate them into a `GuidedFlowBatch`."""
+    prior = flow_prior(np.ascontiguousarray(sample.first), np.ascontiguousarray(sample.second))
+    return to_tensors(sample) | as_tensors({"prior": prior})
+
+
 def flow_stream(
     sources: Sequence[Source[FlowSample]],
     shares: Sequence[float],
@@ -45,7 +58,9 @@ def flow_stream(
     start: int,
     count: int,
     draw: Draw = draw_mono,
+    guided: bool = False,
 ) -> Stream[FlowSample]:
-    """The samples of one epoch; arguments as for `Stream`."""
+    """The samples of one epoch, with priors if the network is guided; other arguments as for `Stream`."""
     augment = partial(augment_flow, options=augmentation)
-    return Stream(sources, shares, augment, to_tensors, draw, seed, start, count)
+    tensors = guided_tensors if guided else to_tensors
+    return Stream(sources, shares, augment, tensors, draw, seed, start, count)

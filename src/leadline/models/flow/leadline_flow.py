@@ -5,7 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leadline.errors import InputError
 from leadline.models.blocks import batch_conv, centred, conv_relu, enlarge, instance_conv, unit, upsample2x
+from leadline.models.flow.choice import Choice, Hypotheses, quiet
 from leadline.models.flow.prediction import FlowPrediction
 from leadline.ops.displacement_lookup import LookupTable, displacement_lookup, lookup_table
 from leadline.ops.global_match import GlobalMatch, global_match
@@ -46,9 +48,10 @@ class FlowPyramid(nn.Module):
 class Propagation(nn.Module):
     """Mends the matched flow at 1/16 with a wide view: what has no partner moves as what surrounds it."""
 
-    def __init__(self, features: int, width: int) -> None:
+    def __init__(self, features: int, width: int, guides: int = 0) -> None:
         super().__init__()
         self.enter = batch_conv(features + 6, width)
+        self.guide = _silent(guides, width)
         self.body = batch_conv(width, width)
         self.second_down = batch_conv(width, 96, stride=2)
         self.second = batch_conv(96, 96)
@@ -58,20 +61,25 @@ class Propagation(nn.Module):
         self.second_fuse = batch_conv(96, 96)
         self.second_up = nn.Conv2d(96, width, 1)
         self.fuse = batch_conv(width, width)
-        self.out = _quiet(nn.Conv2d(width, 3, 3, padding=1))
+        self.out = quiet(nn.Conv2d(width, 3, 3, padding=1))
 
-    def forward(self, context: Float[Tensor, "b c h w"], match: GlobalMatch) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, context: Float[Tensor, "b c h w"], match: GlobalMatch, prior: Hypotheses | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Flow at 1/16 and hidden features.
 
         Args:
             context: Features of the first frame.
             match: What all pairs say.
+            prior: What classical flow says, for a guided network.
         """
         flow = match.flow.detach()
         returned = flow + _read(match.backward.detach(), flow)
         agrees = (-returned.square().sum(dim=1, keepdim=True)).exp()
         evidence = [context.float(), 0.1 * flow, match.certainty.detach(), agrees, (0.5 * returned).tanh()]
         first = self.enter(torch.cat(evidence, dim=1))
+        if self.guide is not None and prior is not None:
+            first = first + self.guide(prior.guide(flow))
         first = first + self.body(first)
         second = self.second_down(first)
         second = second + self.second(second)
@@ -93,23 +101,27 @@ class Update(nn.Module):
         width: Channels of the hidden features.
         radius: Of the window that is compared.
         convolutions: How many follow where evidence, context and hidden features meet.
+        guides: Channels of what classical flow says; 0 for a network that is not guided.
     """
 
-    def __init__(self, context: int, channels: int, width: int, radius: int, convolutions: int) -> None:
+    def __init__(
+        self, context: int, channels: int, width: int, radius: int, convolutions: int, guides: int = 0
+    ) -> None:
         super().__init__()
         self.radius = radius
         self.project = nn.Conv2d(context, channels, 1)
         self.context = nn.Conv2d(context, width, 1)
         self.evidence = nn.Conv2d((2 * radius + 1) ** 2 + 5, width, 1, bias=False)
         self.memory = nn.Conv2d(width, width, 1, bias=False)
+        self.guide = _silent(guides, width)
         self.body = nn.Sequential(*(conv_relu(width, width) for _ in range(convolutions)))
-        self.out = _quiet(nn.Conv2d(width, 2, 3, padding=1))
+        self.out = quiet(nn.Conv2d(width, 2, 3, padding=1))
 
-    def compare(self, features: Float[Tensor, "b2 c h w"]) -> LookupTable:
-        """Correlations that the look-ups of a level read."""
+    def compare(self, features: Float[Tensor, "b2 c h w"]) -> tuple[LookupTable, tuple[Tensor, Tensor]]:
+        """Correlations that the look-ups of a level read, and the features of both frames that they compare."""
         with torch.autocast(features.device.type, enabled=False):
             first, second = unit(self.project(features.float())).chunk(2)
-            return lookup_table(first, second, self.radius)
+            return lookup_table(first, second, self.radius), (first, second)
 
     def forward(
         self,
@@ -117,6 +129,7 @@ class Update(nn.Module):
         hidden: Float[Tensor, "b n h w"],
         context: Float[Tensor, "b n h w"],
         table: LookupTable,
+        prior: Hypotheses | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Better flow in pixels of this level, hidden features, and the similarity in the middle of the window.
 
@@ -125,12 +138,16 @@ class Update(nn.Module):
             hidden: Features of the steps before.
             context: ``self.context`` of the first frame's features.
             table: Of ``compare``.
+            prior: What classical flow says, for a guided network.
         """
         flow = flow.detach()
         whole = (flow + 0.5).floor()
         similarity = displacement_lookup(table, whole)
         evidence = torch.cat([similarity, flow - whole, 0.05 * flow, _inside(whole)], dim=1)
-        hidden = self.body(functional.relu(self.evidence(evidence) + self.memory(hidden) + context))
+        before = self.evidence(evidence) + self.memory(hidden) + context
+        if self.guide is not None and prior is not None:
+            before = before + self.guide(prior.guide(flow))
+        hidden = self.body(functional.relu(before))
         middle = similarity.shape[1] // 2
         return flow + self.out(hidden).float(), hidden, similarity[:, middle : middle + 1]
 
@@ -138,67 +155,96 @@ class Update(nn.Module):
 class LeadlineFlow(nn.Module):
     """Global matching at 1/16, propagation, look-ups at 1/8 and 1/4, convex upsampling.
 
+    A guided network also takes what classical flow says. It chooses between that and its own matching twice, pixel by
+    pixel: at 1/8, where the look-ups begin, and at full resolution, in the end.
+
     Args:
         eighth_steps: Recurrent steps at 1/8.
         quarter_steps: Recurrent steps at 1/4.
+        guided: Whether classical flow guides it.
     """
 
     input_stride = 32
 
-    def __init__(self, eighth_steps: int = 2, quarter_steps: int = 1) -> None:
+    def __init__(self, eighth_steps: int = 2, quarter_steps: int = 1, guided: bool = False) -> None:
         super().__init__()
-        self.eighth_steps, self.quarter_steps = eighth_steps, quarter_steps
+        self.eighth_steps, self.quarter_steps, self.guided = eighth_steps, quarter_steps, guided
         quarter, eighth, sixteenth, fine = 32, 48, 64, 32
+        guides = Hypotheses.GUIDES if guided else 0
         self.features = FlowPyramid(16, quarter, eighth, sixteenth)
         self.match = nn.Conv2d(sixteenth, sixteenth, 1)
         self.match_sharpness = nn.Parameter(torch.tensor(2.0))
-        self.propagation = Propagation(sixteenth, sixteenth)
+        self.propagation = Propagation(sixteenth, sixteenth, guides)
         self.eighth_hidden = nn.Conv2d(sixteenth, eighth, 1)
-        self.eighth_update = Update(eighth, 16, eighth, 3, 2)
+        self.eighth_update = Update(eighth, 16, eighth, 3, 2, guides)
         self.quarter_hidden = nn.Conv2d(eighth, fine, 1)
-        self.quarter_update = Update(quarter, 8, fine, 2, 1)
+        self.quarter_update = Update(quarter, 8, fine, 2, 1, guides)
         self.mask = nn.Conv2d(fine, 144, 1)
         self.confidence = nn.Sequential(conv_relu(fine + 4, 16, kernel=1), nn.Conv2d(16, 1, 1))
+        self.start = Choice(eighth, 32) if guided else None
+        self.finish = Choice(fine, 24, judges=True) if guided else None
 
-    def forward(self, first: Float[Tensor, "b 3 h w"], second: Float[Tensor, "b 3 h w"]) -> FlowPrediction:
+    def forward(
+        self,
+        first: Float[Tensor, "b 3 h w"],
+        second: Float[Tensor, "b 3 h w"],
+        prior: Float[Tensor, "b layers h w"] | None = None,
+    ) -> FlowPrediction:
         """Flow and confidence.
 
         Args:
             first: RGB in [0, 1]; height and width are multiples of 32.
             second: The next frame, likewise.
+            prior: Layers of `leadline.classical.flow_prior`, for a guided network.
+        Raises:
+            InputError: If a guided network gets no prior, or another one does.
         """
+        if self.guided != (prior is not None):
+            raise InputError(
+                f"expected {'a prior' if self.guided else 'no prior'} for this network, got the other; see `guided`"
+            )
         quarter, eighth, sixteenth = self.features(torch.cat([first, second]))
         with torch.autocast(first.device.type, enabled=False):
             own, other = unit(self.match(sixteenth.float())).chunk(2)
             match = global_match(own, other, (_SHARPNESS_UNIT * self.match_sharpness).clamp(1.0, _MOST_SHARPNESS))
-        flow, hidden = self.propagation(sixteenth.chunk(2)[0], match)
+        flow, hidden = self.propagation(sixteenth.chunk(2)[0], match, _at(prior, 16))
         coarse = [16.0 * match.flow, 16.0 * flow]
         flow, hidden = 2.0 * enlarge(flow, 2), upsample2x(functional.relu(self.eighth_hidden(hidden)))
-        table, context = self.eighth_update.compare(eighth), self.eighth_update.context(eighth.chunk(2)[0])
+        (table, pair), context = self.eighth_update.compare(eighth), self.eighth_update.context(eighth.chunk(2)[0])
+        if self.start is not None and (known := _at(prior, 8)) is not None:
+            flow, _ = self.start.blended(flow, hidden, known, pair)
+            coarse.append(8.0 * flow)
         for _ in range(self.eighth_steps):
-            flow, hidden, _ = self.eighth_update(flow, hidden, context, table)
+            flow, hidden, _ = self.eighth_update(flow, hidden, context, table, _at(prior, 8))
             coarse.append(8.0 * flow)
         before = flow
         flow, hidden = 2.0 * enlarge(flow, 2), upsample2x(functional.relu(self.quarter_hidden(hidden)))
-        table, context = self.quarter_update.compare(quarter), self.quarter_update.context(quarter.chunk(2)[0])
+        (table, pair), context = self.quarter_update.compare(quarter), self.quarter_update.context(quarter.chunk(2)[0])
         for _ in range(self.quarter_steps):
-            flow, hidden, similarity = self.quarter_update(flow, hidden, context, table)
+            flow, hidden, similarity = self.quarter_update(flow, hidden, context, table, _at(prior, 4))
             coarse.append(4.0 * flow)
-        mask = self.mask(hidden).float()
-        fine = convex_upsample_flow(4.0 * flow, mask, 4)
+        fine = convex_upsample_flow(4.0 * flow, self.mask(hidden).float(), 4)
         step = (flow - 2.0 * enlarge(before, 2)).detach()
         signs = torch.cat([step, similarity.detach(), upsample2x(upsample2x(match.certainty.detach()))], dim=1)
         logit = self.confidence(torch.cat([hidden.detach().float(), signs], dim=1)).float()
+        if self.finish is not None and (known := _at(prior, 4)) is not None and prior is not None:
+            coarse.append(fine)
+            chosen = self.finish(flow, hidden, known, pair)
+            fine, logit = chosen.mixed([fine, *Hypotheses.of(prior, 1).flows]), logit + chosen.doubt
         return FlowPrediction(fine, enlarge(logit, 4), match.scores, 16, tuple(coarse))
 
 
-def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
-    """A layer that says next to nothing at first: the matched flow is a good start."""
-    with torch.no_grad():
-        layer.weight.mul_(0.02)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+def _silent(inputs: int, outputs: int) -> nn.Conv2d | None:
+    """A convolution that says nothing at first, so that a network may begin with the weights of one without it."""
+    if inputs == 0:
+        return None
+    layer = nn.Conv2d(inputs, outputs, 1, bias=False)
+    nn.init.zeros_(layer.weight)
     return layer
+
+
+def _at(prior: Float[Tensor, "b layers h w"] | None, stride: int) -> Hypotheses | None:
+    return None if prior is None else Hypotheses.of(prior, stride)
 
 
 def _upsampled_to(features: Float[Tensor, "b c h w"], coarse: Float[Tensor, "b c h2 w2"]) -> Float[Tensor, "b c h w"]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from leadline.data.flow.augment import FlowAugmentation
 from leadline.data.synthetic.fresh import FreshWorlds
-from leadline.errors import InputError
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop
 
 
@@ -13,7 +12,7 @@ class FlowRecipe(NetworkRecipe):
     """Supervised training of an optical-flow network.
 
     Args:
-        mix: Further folders of shards, each with the weight by which it is drawn.
+        mix: Further folders of shards or data sets, each with the weight by which it is drawn.
         match_weight: Of the cross-entropy of the matching at 1/16.
         coarse_decay: Weight of an earlier flow relative to the next later one.
         robust_shape: Barron's alpha of the loss on flows: 1 is Charbonnier's, less forgives large errors.
@@ -38,9 +37,3 @@ class FlowRecipe(NetworkRecipe):
         """Refuses what cannot be trained."""
         super().__post_init__()
         require_crop(self.augmentation.crop, 32)
-        for place in (self.data, self.validation, *(share.data for share in self.mix)):
-            if not isinstance(place, str):
-                raise InputError(
-                    f"expected a folder of shards to learn flow from, got the data set "
-                    f"{place.dataset}; write shards first"
-                )

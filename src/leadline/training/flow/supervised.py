@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from leadline.data.flow.shards import FlowShards
-from leadline.data.flow.stream import FlowBatch, flow_stream
+from leadline.classical.flow_prior import flow_prior
+from leadline.data.flow.stream import FlowBatch, GuidedFlowBatch, flow_stream
 from leadline.data.stream import Stream
 from leadline.data.synthetic.fresh import draw_fresh, fresh_flow
 from leadline.losses.flow import flow_confidence_cross_entropy, match_cross_entropy, robust_flow
@@ -17,6 +17,8 @@ from leadline.samples import FlowSample
 from leadline.training.flow.recipe import FlowRecipe
 from leadline.training.flow.validation import FlowValidation, FlowValidationItem, log_flow_scores
 from leadline.training.learner import Learner
+from leadline.training.recipe import method_of
+from leadline.training.sources import flow_source
 
 
 @final
@@ -25,6 +27,7 @@ class SupervisedFlow(Learner[FlowRecipe]):
 
     def __init__(self, recipe: FlowRecipe) -> None:
         super().__init__(recipe, build_model(recipe.model, recipe.model_options))
+        self.guided = bool(getattr(self.model, "guided", False))
 
     @property
     def inference(self) -> FlowInference:
@@ -34,7 +37,10 @@ class SupervisedFlow(Learner[FlowRecipe]):
     def training_step(self, batch: FlowBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""
         first, second = (batch[name].permute(0, 3, 1, 2).float() / 255.0 for name in ("first", "second"))
-        prediction = cast(FlowPrediction, self.model(first, second))
+        guides: tuple[Tensor, ...] = ()
+        if "prior" in batch:
+            guides = (cast(GuidedFlowBatch, batch)["prior"].permute(0, 3, 1, 2),)
+        prediction = cast(FlowPrediction, self.model(first, second, *guides))
         with torch.autocast(first.device.type, enabled=False):
             terms = flow_terms(prediction, batch, self.recipe)
         return self.checked(terms)
@@ -42,7 +48,12 @@ class SupervisedFlow(Learner[FlowRecipe]):
     def validation_step(self, batch: FlowValidationItem, batch_index: int) -> None:
         """Scores the averaged network on one pair, all pixels with truth."""
         with torch.autocast(self.device.type, enabled=False):
-            flow, confidence = self.inference(batch["first"], batch["second"])
+            inference = self.inference
+            frames, guides = (batch["first"], batch["second"]), ()
+            if inference.guided:
+                prior = flow_prior(*(frame.cpu().numpy() for frame in frames))
+                guides = (torch.from_numpy(prior).to(self.device),)
+            flow, confidence = inference(*frames, *guides)
         log_flow_scores(self, batch, flow, confidence)
 
     def samples(self, start: int, count: int) -> Stream[FlowSample]:
@@ -50,10 +61,13 @@ class SupervisedFlow(Learner[FlowRecipe]):
         recipe = self.recipe
         if recipe.fresh is not None:
             worlds = fresh_flow(recipe.fresh)
-            return flow_stream(*worlds, recipe.augmentation, recipe.seed, start, count, draw=draw_fresh)
-        sources = [FlowShards(str(folder)) for folder in (recipe.data, *(share.data for share in recipe.mix))]
+            return flow_stream(
+                *worlds, recipe.augmentation, recipe.seed, start, count, draw=draw_fresh, guided=self.guided
+            )
+        places = (recipe.data, *(share.data for share in recipe.mix))
+        sources = [flow_source(place, method_of(recipe)) for place in places]
         shares = [1.0, *(share.weight for share in recipe.mix)]
-        return flow_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)
+        return flow_stream(sources, shares, recipe.augmentation, recipe.seed, start, count, guided=self.guided)
 
     def validation_images(self) -> FlowValidation:
         """Rendered pairs first, then the real pairs that are present."""

@@ -10,8 +10,11 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from leadline.data.catalog import open_dataset
 from leadline.data.flow.shards import FlowShards
+from leadline.data.source import Source
 from leadline.protocols.flow.scenes import FlowFiles, find_flow_scenes
+from leadline.samples import FlowSample
 from leadline.training.learner import Learner
 from leadline.training.recipe import NetworkRecipe
 
@@ -33,8 +36,12 @@ class FlowValidation(Dataset[FlowValidationItem]):
     """Rendered pairs, and the real pairs of the recipe's folders that are present."""
 
     def __init__(self, recipe: NetworkRecipe) -> None:
-        self.shards = FlowShards(str(recipe.validation), backward=False)
-        self.rendered = min(recipe.validation_pairs, len(self.shards))
+        place = recipe.validation
+        # What is rendered has the backward motion too, which nothing is scored by.
+        whole = FlowShards(place, backward=False) if isinstance(place, str) else open_dataset(place, "flow")
+        self.group = "rendered" if isinstance(place, str) else place.dataset
+        self.pairs: Source[FlowSample] = whole
+        self.rendered = min(recipe.validation_pairs, len(whole))
         self.scenes: list[FlowFiles] = []
         for folder in map(Path, recipe.scenes):
             if folder.is_dir():
@@ -49,8 +56,8 @@ class FlowValidation(Dataset[FlowValidationItem]):
     def __getitem__(self, index: int) -> FlowValidationItem:
         """One pair, unchanged."""
         if index < self.rendered:
-            sample = self.shards[index]
-            return _item("rendered", sample.first, sample.second, sample.flow, sample.valid)
+            sample = self.pairs[index]
+            return _item(self.group, sample.first, sample.second, sample.flow, sample.valid)
         files = self.scenes[index - self.rendered]
         scene = files.load()
         return _item(files.group, scene.first, scene.second, scene.flow, scene.valid)

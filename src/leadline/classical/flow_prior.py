@@ -1,0 +1,108 @@
+"""What classical flow offers a network: three hypotheses of every pixel's motion, and the evidence for each.
+
+A network that takes it chooses between them and its own matching, pixel by pixel.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from leadline.classical.flow import ClassicalFlow, filled
+from leadline.classical.rigid_flow import rigid_flow
+from leadline.geometry.flow import agreeing, landing, round_trip
+
+HYPOTHESES: Final = ("dis", "rigid", "coarse")
+"""DIS-medium, filled where the way there and back disagrees; a scene that stands still; DIS on images of half size."""
+
+EVIDENCE: Final = (
+    "trip",
+    "agrees",
+    "difference dis",
+    "difference rigid",
+    "difference coarse",
+    "inside dis",
+    "inside rigid",
+    "texture",
+    "support",
+)
+"""Names of the layers after the hypotheses; each of them lies between about -1 and 2."""
+
+PRIOR_LAYERS: Final = 2 * len(HYPOTHESES) + len(EVIDENCE)
+
+_METHOD: Final = "dis-medium"
+_SURE_PX: Final = 0.5
+_SURE_SHARE: Final = 0.02
+_BORDER_PX: Final = 11
+_LEAST_PX: Final = 0.05
+_SMOOTH_PX: Final = 2.0
+_LEAST_SIDE: Final = 48
+"""Below this side nothing coarser than the frames is tried."""
+
+_Grey = UInt8[np.ndarray, "h w"]
+_Flow = Float32[np.ndarray, "h w 2"]
+
+
+def flow_prior(
+    first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "h w layers"]:
+    """Classical flow of a pair as a network takes it: three flows in px, then `EVIDENCE`.
+
+    Args:
+        first: RGB, at least 16 px a side.
+        second: The next frame, of the same size.
+    Returns:
+        `PRIOR_LAYERS` layers.
+
+    >>> texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (80, 103, 3), np.uint8), (0, 0), 2)
+    >>> found = flow_prior(texture[:, 3:], texture[:, :100])
+    >>> found.shape, found[40, 50, :2].round(1).tolist(), float(found[40, 50, 7])
+    ((80, 100, 15), [3.0, 0.0], 1.0)
+    """
+    frames = tuple(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in (first, second))
+    method = ClassicalFlow(_METHOD)
+    forward, backward = method.one_way(*frames), method.one_way(*frames[::-1])
+    agrees, trip = agreeing(forward, backward), round_trip(forward, backward)
+    dis = filled(forward, agrees)
+    still = rigid_flow(forward, _sure(forward, trip, agrees))
+    rigid, support = (dis, np.zeros(agrees.shape, np.float32)) if still is None else (still.flow, still.support)
+    flows = (dis, rigid, _coarse(method, *frames, dis))
+    differences = [_difference(*frames, flow) for flow in flows]
+    slopes = [np.asarray(cv2.Sobel(frames[0], cv2.CV_32F, *order)) / 8.0 for order in ((1, 0), (0, 1))]
+    texture = cv2.GaussianBlur(np.hypot(*slopes), (0, 0), _SMOOTH_PX)
+    evidence = (
+        np.log(_LEAST_PX + np.minimum(trip, 100.0)) / 3.0,
+        agrees,
+        *differences,
+        *(landing(flow)[2] for flow in flows[:2]),
+        np.log1p(texture) / 2.0,
+        support,
+    )
+    layers = [layer for flow in flows for layer in (flow[..., 0], flow[..., 1])]
+    return np.stack([np.asarray(layer, np.float32) for layer in (*layers, *evidence)], axis=2)
+
+
+def _sure(forward: _Flow, trip: Float32[np.ndarray, "h w"], agrees: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels whose way there and back ends close to where it began, as it does all around them."""
+    near = agrees & (trip < _SURE_PX + _SURE_SHARE * np.hypot(forward[..., 0], forward[..., 1]))
+    window = np.ones((_BORDER_PX, _BORDER_PX), np.uint8)
+    return np.asarray(cv2.erode(near.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=0)) > 0
+
+
+def _coarse(method: ClassicalFlow, first: _Grey, second: _Grey, otherwise: _Flow) -> _Flow:
+    """Flow between images of half size: noise and fine repetition mislead it less, and it reaches further."""
+    height, width = first.shape
+    if min(height, width) < _LEAST_SIDE:
+        return otherwise
+    size = (width + 1) // 2, (height + 1) // 2
+    halves = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in (first, second)]
+    found = cv2.resize(method.one_way(*halves), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(found) * np.array([width / size[0], height / size[1]], np.float32)
+
+
+def _difference(first: _Grey, second: _Grey, flow: _Flow) -> Float32[np.ndarray, "h w"]:
+    """Logarithm of how the first frame differs from the second one fetched along a flow, around each pixel."""
+    x, y, _ = landing(flow)
+    fetched = cv2.remap(second, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.log1p(cv2.GaussianBlur(cv2.absdiff(first, fetched).astype(np.float32), (0, 0), _SMOOTH_PX)) / 2.0
