@@ -10,7 +10,7 @@ affine trend is carried on: a road goes on to be a road beyond the frame's borde
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -110,7 +110,7 @@ def _fundamental(
     points = np.stack([x.ravel(), y.ravel()], axis=1)[chosen]
     ends = points + flow.reshape(-1, 2)[chosen]
     try:
-        found = cv2.findFundamentalMat(points, ends, cv2.USAC_MAGSAC, _RANSAC_PX, 0.999, _RANSAC_ROUNDS)[0]
+        found: Any = cv2.findFundamentalMat(points, ends, cv2.USAC_MAGSAC, _RANSAC_PX, 0.999, _RANSAC_ROUNDS)[0]
     except cv2.error:
         return None
     usable = found is not None and found.shape == (3, 3) and bool(np.isfinite(found).all())

@@ -79,5 +79,5 @@ class FlyingThings3DFlow:
 def _flow(path: Path, size: tuple[int, int]) -> FlowMap:
     values = read_colour_pfm(path)[..., :2]
     require_size(path, values.shape[:2], size)
-    known = np.isfinite(values).all(axis=2)
+    known = np.asarray(np.isfinite(values).all(axis=2))
     return FlowMap(np.where(known[..., None], values, np.float32(0.0)), known)
