@@ -8,13 +8,13 @@ camera that delivers both views side by side; with `--frames FOLDER`, from FOLDE
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from leadline import StereoSession
+from leadline.cameras import open_source
 from leadline.geometry import Chessboard, Pinhole, calibrate_stereo, rectify
 from leadline.io import make_output_folder, read_image, write_image, write_opencv_calibration
 from leadline.visual.colormap import plasma
@@ -79,23 +79,6 @@ def images(folder: Path) -> list[np.ndarray]:
     return [read_image(path).pixels for path in sorted(folder.iterdir())]
 
 
-def folder_frames(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of FOLDER/left and FOLDER/right."""
-    yield from zip(images(folder / "left"), images(folder / "right"), strict=True)
-
-
-def camera_frames(number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of a camera that delivers both views side by side."""
-    capture = cv2.VideoCapture(number)
-    try:
-        while (frame := capture.read())[0]:
-            rgb = cv2.cvtColor(frame[1], cv2.COLOR_BGR2RGB)
-            half = rgb.shape[1] // 2
-            yield np.ascontiguousarray(rgb[:, :half]), np.ascontiguousarray(rgb[:, half:])
-    finally:
-        capture.release()
-
-
 def parsed() -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,13 +112,15 @@ def main() -> None:
     rig = rectification.rig
     assert rig is not None
     match = StereoSession("leadline-fast")
-    frames = folder_frames(recording) if options.camera is None else camera_frames(options.camera)
-    for index, pair in enumerate(frames):
-        disparity = match(*rectification.apply(*pair))
-        depth = disparity.to_depth(rig).depth
-        middle = depth[depth.shape[0] // 2 - 10 :, depth.shape[1] // 2 - 10 :][:20, :20]
-        print(f"frame {index}: {np.median(middle):.3f} m")
-        write_image(options.output / f"disparity-{index:03}.png", plasma(disparity.disparity, disparity.valid))
+    source = f"file:{recording}" if options.camera is None else f"uvc:{options.camera}"
+    # leadline.live(source, calibration=options.output / "rig.yml") does the rest on threads; here it is step by step.
+    with open_source(source) as pairs:
+        for index, pair in enumerate(pairs):
+            disparity = match(*rectification.apply(pair.left, pair.right))
+            depth = disparity.to_depth(rig).depth
+            middle = depth[depth.shape[0] // 2 - 10 :, depth.shape[1] // 2 - 10 :][:20, :20]
+            print(f"frame {index}: {np.median(middle):.3f} m")
+            write_image(options.output / f"disparity-{index:03}.png", plasma(disparity.disparity, disparity.valid))
 
 
 if __name__ == "__main__":

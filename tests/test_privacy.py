@@ -29,6 +29,8 @@ assert constants.HF_HUB_DISABLE_TELEMETRY
 NETWORK = re.compile(r"(connect|sendto|sendmsg|sendmmsg)\(.*AF_INET")
 UNSET = (
     "RAY_USAGE_STATS_ENABLED",
+    "DEPTHAI_TELEMETRY",
+    "DEPTHAI_CRASHDUMP",
     "ORT_DISABLE_TELEMETRY",
     "HF_HUB_DISABLE_TELEMETRY",
     "DO_NOT_TRACK",
@@ -77,11 +79,17 @@ def test_the_hub_is_told_nothing(tmp_path: Path):
 
 
 def test_what_the_user_sets_stays(tmp_path: Path):
-    names = ["ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_ENABLED"]
+    names = [
+        "ORT_DISABLE_TELEMETRY",
+        "DO_NOT_TRACK",
+        "RAY_USAGE_STATS_ENABLED",
+        "DEPTHAI_TELEMETRY",
+        "DEPTHAI_CRASHDUMP",
+    ]
     code = f"import os, leadline; print(*map(os.environ.get, {names}))"
     chosen = {**environment(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=chosen, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "1", "0"]
+    assert done.stdout.split() == ["0", "1", "0", "0", "0"]
 
 
 def test_one_module_imports_onnx_runtime():

@@ -61,6 +61,15 @@ def test_a_slow_reader_gets_the_newest_result(source, method):
     assert stream.statistics.not_taken >= 8
 
 
+def test_a_control_loop_asks_without_waiting(source, method):
+    with LiveStream(source(1, step_s=0.0), method(0.3)) as stream:
+        assert stream.next(timeout_s=0.0) is None
+        assert not stream.over
+        assert stream.next().number == 0
+        assert stream.next() is None
+        assert stream.over
+
+
 def test_results_a_second_at_most(source, method):
     begun = time.monotonic()
     with LiveStream(source(60, step_s=0.01), method(), options=StreamOptions(max_fps=20.0)) as stream:

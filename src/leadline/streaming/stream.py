@@ -159,21 +159,34 @@ class LiveStream:
         finally:
             self.close()
 
-    def next(self) -> LiveFrame | None:
-        """The newest result that was not handed over, as soon as there is one; None after the end.
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes any more: the source ended, something failed, or the stream was closed."""
+        return self._results.over
 
+    def next(self, timeout_s: float | None = None) -> LiveFrame | None:
+        """The newest result that was not handed over, as soon as there is one.
+
+        Args:
+            timeout_s: How long it is waited for, seconds; 0 for what is there now; without end if absent.
+        Returns:
+            None after the end (`over`), or when the time is over.
         Raises:
             LeadlineError: If the source, a calibration or the method fails for good.
         """
+        end = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         while True:
             # In short waits: Ctrl-C comes between them.
-            found: LiveFrame | None = self._results.take(_WAIT_S)
+            wait = min(_WAIT_S, max(0.0, end - time.monotonic()))
+            found: LiveFrame | None = self._results.take(wait)
             if found is not None and not self._too_old(found):
                 return found
             if found is None and self._results.over:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
+                return None
+            if found is None and time.monotonic() >= end:
                 return None
 
     def __enter__(self) -> "LiveStream":
