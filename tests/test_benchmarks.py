@@ -95,3 +95,17 @@ def test_the_correction_for_blur_is_found_again(benchmark):
     found = [scene(octaves, noise) for octaves in (0.0, 1.0, 2.0) for noise in (0.0, 3.0, 6.0)]
     rate, noise, gap = module.fitted(found)
     assert (rate, noise, gap) == (pytest.approx(0.8), 3.0, pytest.approx(0.0, abs=1e-9))
+
+
+def test_the_error_of_a_path_is_free_of_its_scale_and_a_share_of_its_length(benchmark):
+    static = benchmark("self_supervised_static")
+    truth = np.tile(np.eye(4), (3, 1, 1))
+    truth[:, 2, 3] = [0.0, 1.0, 2.0]
+    half = truth.copy()
+    half[:, :3, 3] *= 0.5
+    assert static.ate_percent(half, truth) == pytest.approx(0.0, abs=1e-9)
+    # Sideways by 1 at the last of three positions, on a path of 2: scale 5/6 leaves (1/6, (2/6, 5/6)).
+    aside = truth.copy()
+    aside[2, 0, 3] = 1.0
+    errors = np.array([0.0, 1 / 6, np.hypot(2 / 6, 5 / 6)])
+    assert static.ate_percent(aside, truth) == pytest.approx(100 * np.sqrt((errors**2).mean()) / 2)

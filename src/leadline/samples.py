@@ -80,8 +80,9 @@ class DepthSample:
         image: RGB.
         truth: True depth, valid where known; its kind says what the numbers mean. None if there is none.
         camera: The camera that took the image; None where it is not known or no pinhole describes it.
+        moving: Pixels that show objects which move by themselves; None if not known.
     Raises:
-        InputError: If the truth or the camera has another size than the image.
+        InputError: If the truth, the camera or the mask has another size than the image.
     Example:
         >>> sample = DepthSample("a", np.zeros((2, 3, 3), np.uint8), camera=Pinhole(9.0, 9.0, 1.0, 0.5, 2, 3))
         >>> sample.truth is None, bool(sample.valid.any()), sample.depth.shape
@@ -92,13 +93,15 @@ class DepthSample:
     image: UInt8[np.ndarray, "h w 3"]
     truth: DepthMap | None = None
     camera: Pinhole | None = None
+    moving: Bool[np.ndarray, "h3 w3"] | None = None
 
     def __post_init__(self) -> None:
         """Checks that everything has the image's size."""
         size = self.image.shape[:2]
         truth = None if self.truth is None else self.truth.depth.shape
         camera = None if self.camera is None else (self.camera.height, self.camera.width)
-        for found, label in ((truth, "truth"), (camera, "camera")):
+        moving = None if self.moving is None else self.moving.shape
+        for found, label in ((truth, "truth"), (camera, "camera"), (moving, "mask of moving objects")):
             if found is not None and found != size:
                 raise InputError(
                     f"expected a {label} of the image's (height, width) {size} for {self.key}, got {found}; "

@@ -261,3 +261,37 @@ def test_a_data_set_in_its_own_layout_is_named(leadline, tmp_path):
     for place in (tmp_path, tmp_path / "nyu.mat"):
         done = leadline("eval", "mono", place, "--protocol", "nyu")
         assert (done.code, "--dataset NAME --root FOLDER (leadline data list)" in done.one_line) == (2, True)
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """What moves: the middle row in the first image, nothing in the others."""
+    (tmp_path / "masks").mkdir()
+    for number, name in enumerate(NAMES):
+        mask = np.zeros(TRUTH_M.shape, np.uint8)
+        mask[1] = 7 * (number == 0)
+        assert cv2.imwrite(str(tmp_path / "masks" / f"{name}.png"), mask)
+    return tmp_path / "masks"
+
+
+def test_inliers_on_moving_objects_and_elsewhere(leadline, rows, masks):
+    scores = rows("--moving", masks)
+    # The constant's fit, 1.6 m, is right in the middle row alone: all of the first image's moving pixels, none of its
+    # still ones, and a third of the second image's.
+    moving, still = scores["constant", "delta<1.25 moving"], scores["constant", "delta<1.25 still"]
+    assert (moving["value"], moving["scenes"], moving["pixels"]) == (1.0, 1, WIDTH - 1)
+    assert moving["excluded"] == 2
+    assert still["value"] == pytest.approx((0 + 1 / 3) / 2)
+    assert (still["scenes"], still["pixels"]) == (2, 5 * (WIDTH - 1))
+    # The fit is on all pixels: the other scores are as without masks.
+    assert scores["constant", "AbsRel"]["value"] == pytest.approx(0.4)
+
+
+def test_masks_that_are_none_are_refused(leadline, scenes, masks, tmp_path):
+    assert "expected a folder of masks" in leadline("eval", "mono", scenes, "--moving", tmp_path / "nowhere").err
+    assert cv2.imwrite(str(masks / "room-2.png"), np.zeros((9, 9), np.uint8))
+    told = leadline("eval", "mono", scenes, "--moving", masks)
+    assert told.code == 2
+    assert "expected a mask of moving objects of the image's (height, width) (3, 5) for room-2, got (9, 9)" in told.err
+    (masks / "room-2.png").unlink()
+    assert "expected a mask room-2.png in" in leadline("eval", "mono", scenes, "--moving", masks).err

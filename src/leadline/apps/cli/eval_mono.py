@@ -24,6 +24,7 @@ from leadline.metrics.align import AlignmentName
 from leadline.protocols.catalog import DEPTH_PROTOCOLS, find_protocol
 from leadline.protocols.mono.depth_units import with_units
 from leadline.protocols.mono.evaluate import DepthMethod, SceneMethod, evaluate_scenes, on_sample
+from leadline.protocols.mono.moving import with_masks, with_moving_parts
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.protocols.plausible import ScaleWatch
 from leadline.protocols.predictions import Predictions, predicted_depth
@@ -43,6 +44,7 @@ def mono_eval(
     kind: DepthKind | None = None,
     depth_unit: str | None = None,
     alignment: AlignmentName | None = None,
+    moving: Path | None = None,
     source: list[str] | None = None,
     accept_licence: bool = False,
     threads: int | None = None,
@@ -70,6 +72,8 @@ def mono_eval(
             1/5000 (TUM). If absent, the protocol's own unit, else the one that the layout or the folder's name tells,
             else millimetres; refused where the depth would then be no camera's or scanner's.
         alignment: How predictions are fitted to the truth; by default the protocol's first that takes their kind.
+        moving: Folder of masks NAME.png of objects that move by themselves (8 bit, 0 still, else moving), of each
+            image: reports also the probability of an inlier, delta < 1.25, on moving objects and elsewhere.
         source: Folder with the files of the zoo network; NAME=FOLDER, once for each, if there are several; from the hub
             or its cache if absent.
         accept_licence: Accept the licences of zoo networks, where they restrict their use.
@@ -81,6 +85,8 @@ def mono_eval(
     notes = tuple[str, ...]()
     if data is None:
         found, notes = with_units(cast(Sequence[DepthFiles], found), depth_unit, chosen.samples_per_m, chosen.name)
+    if moving is not None:
+        chosen, found = with_moving_parts(chosen), with_masks(found, moving)
     folders = named_models(models, _TRIVIAL)
     wanted = zoo_options([name for name in folders if is_model(name)], source or (), accept_licence)
     methods = _load(folders, wanted, kind, [files.name for files in found], threads)

@@ -149,7 +149,7 @@ class DepthProtocol:
             return HOLES
         if share == 0.0:
             return NOTHING_PREDICTED
-        return self._aligned(prediction, truth, mask & predicted, share, alignment)
+        return replace(self._aligned(prediction, truth, mask & predicted, share, alignment), moving=sample.moving)
 
     def _aligned(
         self,

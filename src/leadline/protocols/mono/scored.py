@@ -32,6 +32,7 @@ class ScoredDepth:
             sparse rule a valid one, else any.
         confidence: The method's, if it gives one; higher is more certain.
         conditions: How the depth was aligned and clamped.
+        moving: Pixels that show objects which move by themselves; None if not known.
     Example:
         >>> one = np.ones((1, 1))
         >>> pixels = ScoredDepth(one, one.astype(np.float32), one > 0, 1.0, None, Conditions("none"))
@@ -45,3 +46,4 @@ class ScoredDepth:
     density: float
     confidence: Float32[np.ndarray, "h w"] | None
     conditions: Conditions
+    moving: Bool[np.ndarray, "h w"] | None = None
