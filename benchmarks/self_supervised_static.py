@@ -8,7 +8,8 @@
 AbsRel is the mean over the inner frames of the validation's sequences, truth up to 80 m, aligned by the median. It is
 compared with what needs no image: one distance, a ramp, and the mean depth of the training's sequences at each pixel.
 ATE is the root mean square over a sequence of five frames, with one scale about the first pose, which is laid upon the
-true one, in percent of the path's length, mean over the sequences. It is compared with the first true motion again and again.
+true one, in percent of the path's length, mean over the sequences. It is compared with the constant velocity: the
+first true motion again and again.
 Both commands go on where they were stopped.
 """
 
