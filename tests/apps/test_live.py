@@ -82,8 +82,10 @@ def test_a_full_disk_ends_the_recording_and_says_so(leadline, film, tmp_path):
 
 def test_cameras_are_listed(leadline, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("leadline.apps.cli.cameras.connected", lambda: [("uvc:0", "a camera")])
     done = leadline("cameras")
     assert done.code == 0
+    assert "uvc:0  a camera" in done.out
     for name in ("zed-mini", "realsense-d455", "oak-d-lite"):
         assert name in done.out
 

@@ -1,5 +1,7 @@
 """UVC cameras at the boundary of OpenCV: size, format, layout, dropped frames, unplugging."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -79,6 +81,18 @@ def test_time_stamps_of_the_driver_show_missing_frames(pair):
     both = np.hstack(pair)
     device = camera("uvc:0?fps=10", Capture([both, (both, 2), both]))
     assert [device.grab().meta.number for _ in range(3)] == [1, 4, 5]
+
+
+def test_latency_counts_from_the_drivers_time_stamp(pair):
+    """V4L2 stamps a frame before it is decoded, by the clock of time.monotonic()."""
+    capture = Capture([np.hstack(pair)] * 2, step_ms=0.0)
+    device = camera("uvc:0", capture)
+    capture.stamp_ms = 1000.0 * (time.monotonic() - 0.25)
+    frame = device.grab()
+    assert 0.24 < time.monotonic() - frame.meta.arrived_s < 5.0
+    assert time.time() - frame.time_s == pytest.approx(time.monotonic() - frame.meta.arrived_s, abs=0.02)
+    capture.stamp_ms = 5000.0  # a film's position, or another clock
+    assert time.monotonic() - device.grab().meta.arrived_s < 0.24
 
 
 def test_a_single_damaged_frame_is_passed_over_and_an_unplugged_camera_is_lost(pair):

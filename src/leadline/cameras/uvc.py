@@ -18,6 +18,8 @@ LAYOUTS: Final = ("side-by-side", "half-side-by-side", "over-under", "half-over-
 _FORMATS: Final = ("YUYV", "MJPG", "UYVY", "NV12", "GREY", "BGR3")
 _DAMAGED_FRAMES: Final = 5
 """Frames in a row without an image after which a camera counts as lost."""
+_LONGEST_DECODING_S: Final = 1.0
+"""What is older by the driver's time stamp was stamped by another clock."""
 _GAP_STEPS: Final = 1.5
 """Steps of the camera's rate after which a frame is missing between two time stamps."""
 
@@ -85,7 +87,7 @@ class UvcCamera:
         return (f"{self._name}: two views {how}, left view first; if they are exchanged, swap them",)
 
     def grab(self) -> StereoFrame | None:
-        """The next pair; its time is that of its arrival.
+        """The next pair; its time is that of its arrival in the driver, where it says so.
 
         Raises:
             CameraLostError: If none comes.
@@ -93,12 +95,15 @@ class UvcCamera:
         """
         for _ in range(_DAMAGED_FRAMES):
             found, image = self._capture.read()
-            arrived, now = time.monotonic(), time.time()
+            now, clock = time.monotonic(), time.time()
             if found and image is not None and image.size:
-                return self._frame(np.asarray(image), arrived, now)
+                # V4L2 stamps a frame by the same clock before it is decoded.
+                stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC) or 0.0) / 1000.0
+                decoding = now - stamp if 0.0 <= now - stamp < _LONGEST_DECODING_S else 0.0
+                return self._frame(np.asarray(image), now - decoding, clock - decoding, stamp)
         raise CameraLostError("expected the next frame, got none; is the camera still plugged in?")
 
-    def _frame(self, image: np.ndarray, arrived: float, now: float) -> StereoFrame:
+    def _frame(self, image: np.ndarray, arrived: float, time_s: float, stamp: float) -> StereoFrame:
         if image.dtype != np.uint8 or image.ndim not in (2, 3):
             raise CameraError(f"expected 8-bit images from {self._name}, got {image.dtype} of shape {image.shape}")
         code = cv2.COLOR_GRAY2RGB if image.ndim == 2 or image.shape[2] == 1 else cv2.COLOR_BGR2RGB
@@ -108,12 +113,11 @@ class UvcCamera:
         except InputError as error:
             raise CameraError(str(error)) from error
         self._checked = True
-        self._number += 1 + self._missed()
-        return StereoFrame(left, right, now, None, FrameMeta(self._number, arrived, "unix"))
+        self._number += 1 + self._missed(stamp)
+        return StereoFrame(left, right, time_s, None, FrameMeta(self._number, arrived, "unix"))
 
-    def _missed(self) -> int:
+    def _missed(self, stamp: float) -> int:
         """Frames that the driver's time stamps say are missing since the last one; 0 where it gives none."""
-        stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC) or 0.0) / 1000.0
         before, self._stamp_s = self._stamp_s, stamp
         if before <= 0 or stamp <= before or self._step_s <= 0:
             return 0
