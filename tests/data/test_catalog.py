@@ -14,6 +14,8 @@ import yaml
 from torch.utils.data import default_collate
 
 from leadline.apps.cli.main import main
+from leadline.data.audit.parts import open_parts
+from leadline.data.audit.run import run_audit
 from leadline.data.catalog import DATASETS, DatasetSpec, dataset_card, open_dataset, options_of
 from leadline.data.flow.augment import FlowAugmentation
 from leadline.data.mono.augment import MonoAugmentation
@@ -502,3 +504,14 @@ def test_a_folder_or_a_data_set_is_scored(tmp_path: Path, capsys: pytest.Capture
     assert "or --dataset NAME with --root FOLDER, got neither" in capsys.readouterr().err
     assert main(["eval", "stereo", str(tmp_path), "--dataset", "cityscapes", "--root", str(tmp_path)]) == 2
     assert "got both; name one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_is_audited(name, tree, tmp_path_factory):
+    spec = spec_of(tree, name)
+    parts = open_parts([name], tree.root, options=spec)
+    audit = run_audit(parts, tmp_path_factory.mktemp("audit"))
+    assert [count for _, _, count in audit.parts] == [len(parts[0].source)] == [len(audit.samples)]
+    assert all("damage" not in sample and sample["images"] for sample in audit.samples)
+    if (known := [sample["truth"]["known"] for sample in audit.samples if "truth" in sample]) and name != "kitti-lidar":
+        assert min(known) > 0.5
