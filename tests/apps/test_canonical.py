@@ -41,3 +41,14 @@ def test_else_it_stays_up_to_scale(session, canonical, camera):
     found = estimate_depth(session(canonical), IMAGE, FoundCamera(camera, "a file"), None, "toy")
     assert found.depth.kind == "up_to_scale"
     np.testing.assert_allclose(found.depth.depth, 5.0, rtol=1e-6)
+
+
+def test_a_focal_length_that_changes_no_metres_is_told_of(mono_graph, tmp_path: Path):
+    """Of a network that is metric by itself: the option is heard, and used for the cloud alone."""
+    session = MonoSession(mono_graph("metric", gain=0.05, confidence=False), threads=1)
+    found = estimate_depth(session, IMAGE, FoundCamera(CAMERA, "a file"), None, "toy")
+    np.testing.assert_allclose(found.depth.depth, 5.0, rtol=1e-6)
+    assert found.notes == ("the metres are the model's own: the focal length only places the points of the cloud",)
+    assert estimate_depth(session, IMAGE, FoundCamera(None, "nothing"), None, "toy").notes == (
+        "no cloud.ply: nothing; give focal_px, fov_deg or a calibration",
+    )

@@ -71,13 +71,18 @@ def test_one_camera_however_it_is_kept(tmp_path: Path, text: str):
         (info(binning=2), "camera_info of whole images, got binning 2x2"),
         (info(rows=240), r"region \[0.0, 0.0, 240.0, 0.0\]"),
         ("250 0 159.5\n0 255 119.5\n0 0 1\n", "the middle of images of about 320x240; divide .* by 0.5 for these"),
+        ("754.668 0 489.379 0 754.668 265.16 0 0 1", None),
+        ("2262.5 0 1096.98 0 2265.3 513.137 0 0 1", "the middle of images of about 2195x1027"),
         ("1000 1020 639.5 479.5", "the middle of images of about 1280x960; divide .* by 2 for these"),
     ],
 )
-def test_what_would_be_another_camera_is_refused(tmp_path: Path, text: str, message: str):
+def test_what_would_be_another_camera_is_refused(tmp_path: Path, text: str, message: str | None):
     (tmp_path / "K.txt").write_text(text)
+    size = SIZE
+    if message is None:  # 960x540, given 480x320
+        size, message = (320, 480), "the middle of images of about 980x531"
     with pytest.raises(CalibrationError, match=message):
-        single_camera(tmp_path / "K.txt", SIZE)
+        single_camera(tmp_path / "K.txt", size)
 
 
 def test_the_mend_for_another_size_mends(tmp_path: Path):

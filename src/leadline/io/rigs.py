@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from leadline.io.calib_found import LengthUnit
 
 Size = tuple[int, int]
 """(height, width)"""
-_OFF_CENTRE, _SAME_SCALE = 0.3, 0.1
-"""How far the centre may be off, as a share, and how alike both axes are where images were resized."""
+_OFF_CENTRE: Final = 0.3
+"""How far the centre may be off along both axes, to the same side, where the file states no size."""
 _LEAST_FOCAL, _MOST_FOCAL = 0.05, 100.0
 """Focal lengths in diagonals of the image: 168 degrees of view, and half a degree."""
 
@@ -190,14 +191,14 @@ def _require_same_scale(cameras: tuple[Pinhole, ...], path: Path) -> None:
             (2.0 * centre + 1.0) / side
             for centre, side in ((camera.center_x_px, camera.width), (camera.center_y_px, camera.height))
         ]
-        ratio = float(np.mean(ratios))
-        alike = abs(ratios[0] - ratios[1]) < _SAME_SCALE * ratio
-        if ratio > 0 and alike and not 1.0 - _OFF_CENTRE < ratio < 1.0 / (1.0 - _OFF_CENTRE) and not states_size(path):
+        beside = all(ratio < 1.0 - _OFF_CENTRE for ratio in ratios) or min(ratios) > 1.0 / (1.0 - _OFF_CENTRE)
+        if min(ratios) > 0 and beside and not states_size(path):
+            about = f"{ratios[0] * camera.width:.0f}x{ratios[1] * camera.height:.0f}"
             raise CalibrationError(
                 f"expected a principal point near the middle of {camera.width}x{camera.height} in {path}, got "
-                f"{camera.center_x_px:g}, {camera.center_y_px:g}, the middle of images of about "
-                f"{ratio * camera.width:.0f}x{ratio * camera.height:.0f}; divide focal lengths and centre by "
-                f"{ratio:.3g} for these images"
+                f"{camera.center_x_px:g}, {camera.center_y_px:g}, the middle of images of about {about}; divide focal "
+                f"lengths and centre by {float(np.mean(ratios)):.3g} for these images if they were made smaller, or "
+                "larger, by that"
             )
 
 

@@ -172,8 +172,11 @@ def estimate_depth(
     if found.camera is not None and isinstance(method, CameraAware):
         known = method.with_camera(relative, found.camera)
         # A fit finds the scale of its own kind of depth.
+        own = known is relative
         relative = known if scale is None or known.kind == relative.kind else relative
-    elif scale is None and found.camera is not None and relative.kind == "metric":
+    else:
+        own = found.camera is not None
+    if own and scale is None and relative.kind == "metric":
         notes += ("the metres are the model's own: the focal length only places the points of the cloud",)
     fit = None if scale is None else scale.fit(relative, found.camera, name)
     depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
