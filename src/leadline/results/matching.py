@@ -95,6 +95,25 @@ def match_pair(
     return MatchedPair(judged(disparity, left, right, seen), seconds, check)
 
 
+def pair_warnings(left: Image, right: Image, smallest_px: float = 0.0) -> tuple[str, ...]:
+    """Warnings of two views that are matched by other means than `match_pair`: nothing, or one line.
+
+    Args:
+        left: The left image.
+        right: The right image.
+        smallest_px: Disparity of what is infinitely far away: -doffs.
+    Example:
+        >>> left = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+        >>> pair_warnings(np.roll(left, -8, axis=1), left)[0][:32]
+        'WARNING: THE VIEWS SEEM SWAPPED,'
+    """
+    check = check_pair(left, right, smallest_px)
+    if check.swapped:
+        words = "the result is worthless if so"
+        return (f"WARNING: THE VIEWS SEEM SWAPPED, {words}: {check.verdict}; give the left view first",)
+    return () if check.fine else (f"warning: {check.verdict}; {check.mend}",)
+
+
 def warnings(check: PairCheck) -> tuple[str, ...]:
     """Warnings that the user must know before trusting the result: nothing, or one line."""
     toed_in = ""

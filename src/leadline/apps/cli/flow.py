@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from leadline.apps.cli.batch import run_batch, say
 from leadline.errors import InputError
@@ -16,6 +16,9 @@ from leadline.results.request import describe_request, part_of, unfinished
 from leadline.results.stereo import refuse_existing
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL, FlowMethod
 from leadline.runtime.onnx_session import Provider
+
+_LEAST_VALID: Final = 30.0
+"""Per cent of valid pixels below which two frames hardly show the same."""
 
 
 def flow(
@@ -130,4 +133,8 @@ class _Job:
         # Of many pairs, what holds for all is said with the first.
         fresh = tuple(note for note in (*notes, *found.notes) if note not in self.said)
         self.said.update(notes)
-        return report, tuple(f"note: {note}" for note in fresh)
+        lines = tuple(f"note: {note}" for note in fresh)
+        if share < _LEAST_VALID:
+            words = "of the flow holds in both directions: are these frames of one scene?"
+            lines += (f"warning: only {share:.0f} % {words}",)
+        return report, lines

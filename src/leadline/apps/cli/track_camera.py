@@ -21,6 +21,7 @@ from leadline.io.trajectories import write_kitti, write_tum
 from leadline.io.two_views import open_views
 from leadline.io.video import FrameSequence, open_frames
 from leadline.loading import load_model
+from leadline.results.matching import pair_warnings
 from leadline.results.monocular import CameraSource
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit
@@ -33,6 +34,8 @@ _TUM: Final = "trajectory_tum.txt"
 _KITTI: Final = "trajectory_kitti.txt"
 _FILES: Final = (_TUM, _KITTI, SUMMARY_FILE)
 _USUAL_FOV_DEG: Final = 60.0
+_LEAST_SHARE: Final = 0.5
+"""Share of the points that agree, in the median step, below which a path is a guess."""
 
 
 def track_camera(
@@ -101,7 +104,9 @@ def track_camera(
         )
         found = _two_views(left, rights, RigMaker(given), method)
     notes = tuple(dict.fromkeys((*notes, *found.notes)))
-    say(f"note: {with_options(note)}" for note in notes)
+    if float(np.median(found.shares)) < _LEAST_SHARE:
+        notes += ("warning: in most steps most points contradict the camera's motion: the path is a guess",)
+    say(with_options(note if note.lower().startswith("warning") else f"note: {note}") for note in notes)
     with whole_result(output, _FILES) as place:
         write_tum(place / _TUM, found.trajectory)
         write_kitti(place / _KITTI, found.trajectory)
@@ -180,7 +185,9 @@ def _two_views(left: FrameSequence, right: FrameSequence, maker: RigMaker, metho
     notes = tuple[str, ...]()
     for pixels in _watched(left):
         ready: ReadyPair = maker.ready(ImagePair(pixels, next(rights).pixels))
-        notes += ready.notes
+        notes += (
+            ready.notes if before is not None else (*ready.notes, *pair_warnings(ready.left, ready.right, ready.far_px))
+        )
         if before is not None:
             assert before.rig is not None, "the cameras are given"
             views = before.left, before.right, ready.left, ready.right

@@ -18,6 +18,7 @@ from leadline.io.owned import owned_folder
 from leadline.io.two_views import open_views
 from leadline.io.video import FrameSequence, open_frames
 from leadline.loading import load_model
+from leadline.results.matching import pair_warnings
 from leadline.results.request import SUMMARY_FILE, describe_request, is_finished
 from leadline.results.stereo import versions
 from leadline.results.video import (
@@ -105,13 +106,16 @@ def video(
             "folder, or overwrite it"
         )
     say(f"note: {with_options(line)}" for line in clip.notes)
+    doubts = clip.doubts()
+    say(with_options(doubt) for doubt in doubts)
     method = load_model(name, "mono" if right is None else "stereo", threads=threads, provider=provider, **zoo)
     with owned_folder(output):
         if overwrite:
             remove_video(output)
         steady = SteadyDepth(method if right is None else _judged(method), options)
         progress, notes = _estimate(steady, clip, output, request)
-        return _finish(clip, progress, format, output, {"model": name, **request}, (*clip.notes, *notes))
+        said = (*clip.notes, *doubts)
+        return _finish(clip, progress, format, output, {"model": name, **request}, (*said, *notes), len(said))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +137,13 @@ class _Clip:
         """Notes on both views, and on a clip that is no film."""
         few = ("one frame alone: there is nothing to steady",) if len(self.left) == 1 else ()
         return (*self.left.notes, *(() if self.right is None else self.right.notes), *self.matched, *few)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Warnings of the first pair, where there are two views: swapped, not rectified, of two moments."""
+        if self.right is None:
+            return ()
+        left, right = (view.load(0)[0].pixels for view in (self.left, self.right))
+        return () if left.shape != right.shape else pair_warnings(left, right)
 
     def views(self, index: int) -> UInt8[np.ndarray, "h w 3"] | tuple[UInt8[np.ndarray, "h w 3"], ...]:
         """What the method takes of one frame."""
@@ -172,6 +183,7 @@ def _finish(
     output: Path,
     asked: Mapping[str, Any],
     notes: tuple[str, ...],
+    said: int,
 ) -> int:
     count = len(progress.changes)
     times = None if clip.left.times_s is None else clip.left.times_s[:count]
@@ -192,7 +204,7 @@ def _finish(
         **asked,
     }
     finish_summary(output, summary)
-    say(f"note: {line}" for line in (*notes[len(clip.notes) :], *more))
+    say(f"note: {line}" for line in (*notes[said:], *more))
     steadied, raw = flicker["steadied"], flicker["frame_by_frame"]
     steadiness = "" if steadied is None or raw is None else f"; flicker {steadied:.3f}, frame by frame {raw:.3f}"
     shots = f"{len(progress.shots)} shot{'s' if len(progress.shots) > 1 else ''}"
