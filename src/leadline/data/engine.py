@@ -175,8 +175,8 @@ def _outcome(work: Callable[[TaskT], object], task: TaskT) -> tuple[bool, object
 def _require_few_losses(count: int) -> None:
     if count > _MOST_LOSSES:
         raise LeadlineError(
-            f"expected workers that live, lost {count} of them by the same task; is there memory for so many? take "
-            "fewer workers"
+            f"expected workers that live, lost {count} of them by the same task; is there memory for so many? "
+            "take fewer workers"
         )
 
 

@@ -83,8 +83,10 @@ def flow_eval(
         def observe(scene: FlowSample, maps: Mapping[str, FlowMap], rows: Sequence[Score]) -> None:
             if output is not None:
                 _write_sheet(output / f"{scene.key}.png", scene, maps, rows)
-            for name, found_flow in maps.items():
-                watch.add(name, found_flow.flow, scene.truth.flow, scene.truth.valid & found_flow.valid)
+            truth = scene.truth
+            if truth is not None:
+                for name, estimate in maps.items():
+                    watch.add(name, estimate.flow, truth.flow, truth.valid & estimate.valid)
             progress.advance(task)
 
         report = evaluate_samples((files.load() for files in found), methods, chosen, observe)

@@ -17,8 +17,8 @@ from leadline.results.stereo import refuse_existing
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL, FlowMethod
 from leadline.runtime.onnx_session import Provider
 
-_LEAST_VALID: Final = 30.0
-"""Per cent of valid pixels below which two frames hardly show the same."""
+_LEAST_SURE: Final = 0.2
+"""Share of pixels with a likely flow below which two frames hardly show the same: of real pairs 0.26 and more."""
 
 
 def flow(
@@ -134,7 +134,8 @@ class _Job:
         fresh = tuple(note for note in (*notes, *found.notes) if note not in self.said)
         self.said.update(notes)
         lines = tuple(f"note: {note}" for note in fresh)
-        if share < _LEAST_VALID:
-            words = "of the flow holds in both directions: are these frames of one scene?"
-            lines += (f"warning: only {share:.0f} % {words}",)
+        sure = found.flow.valid if found.flow.confidence is None else found.flow.valid & (found.flow.confidence >= 0.5)
+        if sure.mean() < _LEAST_SURE:
+            words = "of the pixels have a flow that is likely right: are these frames of one scene?"
+            lines += (f"warning: only {100 * sure.mean():.0f} % {words}",)
         return report, lines

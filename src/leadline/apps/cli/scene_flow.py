@@ -20,7 +20,7 @@ from leadline.io.pairs import ImagePair, read_pair
 from leadline.loading import load_model
 from leadline.maps import SceneFlowMap
 from leadline.results.flow import describe_flow_method
-from leadline.results.matching import refuse_hopeless
+from leadline.results.matching import pair_warnings, refuse_hopeless
 from leadline.results.request import describe_request, unfinished
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
 from leadline.results.scene_flow import SCENE_FLOW_FILES, Motions, write_scene_flow_result
@@ -30,6 +30,8 @@ from leadline.runtime.onnx_session import Provider
 from leadline.runtime.scene_flow import SceneFlowMethod
 from leadline.runtime.stereo import DEFAULT_MODEL
 
+_LEAST_SHARE, _LEAST_VALID = 0.5, 0.1
+"""Of the sure pixels that agree with the camera's motion, and of the valid ones, below which it is a guess."""
 _SAID: Final = 5
 """Moving objects that are printed."""
 
@@ -166,8 +168,13 @@ class _Job:
         largest, smallest, range_notes = search_range(ready[0], self.max_disparity, None)
         method = self._method(largest, smallest)
         start = time.perf_counter()
-        found = _run(method, ready)
+        doubts = _pair_doubts(ready)
+        try:
+            found = _run(method, ready)
+        except InputError as error:
+            raise InputError("; ".join((str(error), *doubts))) from error
         seconds = time.perf_counter() - start
+        doubts += _motion_doubts(found)
         notes = tuple(dict.fromkeys((*ready[0].notes, *ready[1].notes, *range_notes)))
         summary = {
             "images": [str(path) for path in files],
@@ -175,12 +182,13 @@ class _Job:
             "stereo": describe_method(method.stereo, self.model, ready[0].left.shape[1]),
             "flow": describe_flow_method(method.flow, self.flow_model),
             "seconds": seconds,
-            "notes": list(notes),
+            "notes": [*notes, *doubts],
             "versions": versions(),
         }
         assert ready[0].rig is not None, "the cameras are given"
         space = write_scene_flow_result(folder, ready[0].left, found, ready[0].rig, summary, self.fps)
-        return _report(folder, found, space, seconds, self.fps), tuple(f"note: {with_options(note)}" for note in notes)
+        lines = (*(f"note: {note}" for note in notes), *doubts)
+        return _report(folder, found, space, seconds, self.fps), tuple(with_options(line) for line in lines)
 
     def _method(self, largest: int | None, smallest: int | None) -> SceneFlowMethod:
         if (largest, smallest) not in self.methods:
@@ -213,6 +221,25 @@ def _refuse_unlike(first: ImagePair, second: ImagePair) -> None:
         )
     if np.array_equal(first.left, second.left):
         raise InputError("expected two times, got one left image twice; give the pairs of two moments")
+
+
+def _pair_doubts(ready: list[ReadyPair]) -> tuple[str, ...]:
+    """Warnings of pairs that are none: swapped, not rectified, of two moments."""
+    found = list[str]()
+    for number, pair in enumerate(ready):
+        found += [f"{line} (pair {number})" for line in pair_warnings(pair.left, pair.right, pair.far_px)]
+    return tuple(found)
+
+
+def _motion_doubts(found: SceneFlowMap) -> tuple[str, ...]:
+    """A warning of a motion that most of the scene contradicts, or that hardly anything tells."""
+    valid = float(found.valid.mean())
+    if found.motion is None or (found.motion.share >= _LEAST_SHARE and valid >= _LEAST_VALID):
+        return ()
+    return (
+        f"warning: the motion is a guess: {100 * valid:.0f} % of the pixels are valid, {100 * found.motion.share:.0f} "
+        "% of the sure ones agree; are these two pairs of one rig, left first?",
+    )
 
 
 def _run(method: SceneFlowMethod, ready: list[ReadyPair]) -> SceneFlowMap:

@@ -181,24 +181,28 @@ def _one_view(frames: FrameSequence, source: CameraSource, flow: ClassicalFlow) 
 
 def _two_views(left: FrameSequence, right: FrameSequence, maker: RigMaker, method: SceneFlowMethod) -> _Path:
     poses, shares, before = [np.eye(4)], list[float](), None
+    doubts = tuple[str, ...]()
     rights = iter(right)
     notes = tuple[str, ...]()
     for pixels in _watched(left):
         ready: ReadyPair = maker.ready(ImagePair(pixels, next(rights).pixels))
-        notes += (
-            ready.notes if before is not None else (*ready.notes, *pair_warnings(ready.left, ready.right, ready.far_px))
-        )
+        notes += ready.notes
+        if before is None:
+            doubts = pair_warnings(ready.left, ready.right, ready.far_px)
         if before is not None:
             assert before.rig is not None, "the cameras are given"
             views = before.left, before.right, ready.left, ready.right
-            motion = method(views, before.rig, before.seen).motion
+            try:
+                motion = method(views, before.rig, before.seen).motion
+            except InputError as error:
+                raise InputError("; ".join((str(error), *doubts))) from error
             assert motion is not None, "it was estimated"
             poses.append(poses[-1] @ motion.first_from_second)
             shares.append(motion.share)
         before = ready
     rig = None if before is None or before.rig is None else before.rig
     told = None if rig is None else {"focal_px": rig.left.focal_x_px, "baseline_m": rig.baseline_m}
-    return _Path(Trajectory(np.stack(poses), _times(left)), shares, told, notes)
+    return _Path(Trajectory(np.stack(poses), _times(left)), shares, told, (*notes, *doubts))
 
 
 def _watched(frames: FrameSequence) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
