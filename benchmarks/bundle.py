@@ -16,15 +16,18 @@ from typing import Any
 
 import cyclopts
 import torch
+from flow_accuracy import score_pair
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from leadline.classical import ClassicalStereo
+from leadline.classical.flow import ClassicalFlow
 from leadline.classical.trivial_depth import constant_depth, vertical_ramp
 from leadline.export.onnx import export_network, load_inference
 from leadline.lazy import load_attribute
 from leadline.models.checkpoint import averaged_weights
+from leadline.protocols.flow.scenes import find_flow_scenes
 from leadline.protocols.mono.evaluate import DepthMethod, evaluate_depth
 from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import find_depth_scenes
@@ -34,6 +37,7 @@ from leadline.protocols.stereo.motorcycle import motorcycle
 from leadline.protocols.stereo.scenes import load_scenes
 from leadline.runtime import MonoSession, StereoMethod, StereoSession
 from leadline.runtime.card import ModelCard
+from leadline.runtime.flow import FlowSession
 from leadline.runtime.refine import RefinedMatcher
 from leadline.samples import StereoSample
 from leadline.tasks import Task, task_of_method
@@ -52,6 +56,7 @@ class Bundling:
     summary: str
     limits: tuple[str, ...]
     scores: Callable[[Path, Iterable[Path]], list[dict[str, Any]]]
+    guide: str = ", guided by SGBM-3WAY"
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def main(
     guided = bool(getattr(made.inference, "guided", False))
     card = ModelCard(
         name=name,
-        summary=bundling.summary.format(enlarge=made.enlarge, guided=", guided by SGBM-3WAY" * guided),
+        summary=bundling.summary.format(enlarge=made.enlarge, guided=bundling.guide * guided),
         licence="Apache-2.0",
         weights=weights.name,
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
@@ -257,6 +262,35 @@ def _mono_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]
     return rows
 
 
+def _flow_scores(weights: Path, folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Beside DIS."""
+    methods = {"network": FlowSession(weights), "dis-medium": ClassicalFlow("dis-medium")}
+    found = [
+        row
+        for folder in folders
+        for files in find_flow_scenes(folder)
+        for row in score_pair(files.group, files.load(), methods)
+    ]
+    rows: list[dict[str, Any]] = []
+    for group in dict.fromkeys(row.group for row in found):
+        for method in methods:
+            scores = [row.scores for row in found if (row.group, row.method) == (group, method)]
+            means = {
+                metric: round(sum(told) / len(told), 3)
+                for metric in ("EPE", "Fl %", "AUC")
+                if (told := [score[metric] for score in scores if metric in score])
+            }
+            about = {
+                "group": group,
+                "scenes": len(scores),
+                "method": method,
+                "mask": "all",
+                "rule": "dense, mean over pairs",
+            }
+            rows.append({**about, **means})
+    return rows
+
+
 BUNDLINGS = {
     "stereo": Bundling(
         "Stereo by correlation at 1/4, a gated 2D hourglass, a choice of candidates and a residual at 1/2, on "
@@ -288,6 +322,16 @@ BUNDLINGS = {
             "Expects a rectified pair; vertical offsets beyond about 2 px spoil it (run `leadline check`).",
         ),
         _refine_scores,
+    ),
+    "flow": Bundling(
+        "Optical flow by global matching at 1/16 and look-ups at 1/8 and 1/4{guided}.",
+        (
+            "Trained on rendered scenes only: water, smoke, people and heavy motion blur are not in its data.",
+            "What both classical flow and its own matching miss, such as fast and small things, stays wrong.",
+            "Frames of more than two megapixels are matched at that size.",
+        ),
+        _flow_scores,
+        ", choosing between them and DIS-medium, DIS at half size and the flow of a scene that stands still",
     ),
 }
 

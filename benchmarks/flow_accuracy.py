@@ -6,8 +6,9 @@ FOLDER holds pairs as frame10.png, frame11.png and flow10.flo (Middlebury; Sinte
 KITTI is a development kit with flow_occ and flow_noc.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -24,14 +25,16 @@ from leadline.errors import InputError
 from leadline.loading import load_model
 from leadline.maps import FlowMap
 from leadline.metrics.flow import FL_ABSOLUTE_PX, endpoint_error, epe, fl, speed_band
+from leadline.metrics.paired import paired_difference
 from leadline.metrics.uncertainty import roc_auc
-from leadline.protocols.flow.scenes import FlowFiles, find_flow_scenes
+from leadline.protocols.flow.scenes import find_flow_scenes
 from leadline.results.stereo import write_json
 from leadline.samples import FlowSample
 from leadline.tasks import TASKS
 
 Method = Callable[[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], FlowMap]
 
+_RIVAL: Final = "dis-medium"
 BANDS: Final = {"s0-10": (0.0, 10.0), "s10-40": (10.0, 40.0), "s40+": (40.0, np.inf)}
 ABOUT: Final = """\
 Every pixel with truth counts ("all"), mean over the pairs of a group. EPE: mean endpoint error. Fl: above 3 px and
@@ -58,12 +61,21 @@ class Row:
 
 
 def main(
-    *, scenes: list[Path], models: str = "", threads: int = 2, classical: bool = True, json: Path | None = None
+    *,
+    scenes: list[Path] | None = None,
+    rendered: Path | None = None,
+    pairs: int = 50,
+    models: str = "",
+    threads: int = 2,
+    classical: bool = True,
+    json: Path | None = None,
 ) -> None:
-    """Scores methods on groups of pairs.
+    """Scores methods on groups of pairs, and says how each model differs from DIS-medium on the same pairs.
 
     Args:
         scenes: Folders of pairs with truth.
+        rendered: Folder of shards of `leadline render flow`: one more group.
+        pairs: How many of its first pairs to take.
         models: ONNX files of ours or checkpoints of `leadline train`, separated by commas.
         threads: Threads of OpenCV and of the networks.
         classical: Whether OpenCV's methods run too.
@@ -74,16 +86,35 @@ def main(
     if classical:
         names = [*FLOW_METHODS, *(f"{name}-raw" for name in FLOW_METHODS), *names]
     methods = {name: find_method(name, threads) for name in names}
-    files = [pair for folder in scenes for pair in find_flow_scenes(folder)]
-    if not files or not methods:
-        raise InputError(f"expected pairs with truth and at least one method, got {len(files)} and {len(methods)}")
-    rows = [row for pair in files for row in score_pair(pair, methods)]
+    samples = list(find_pairs(scenes or [], rendered, pairs))
+    if not samples or not methods:
+        raise InputError(f"expected pairs with truth and at least one method, got {len(samples)} and {len(methods)}")
+    rows = [row for group, load in samples for row in score_pair(group, load(), methods)]
     console = Console(width=140)
     for group in dict.fromkeys(row.group for row in rows):
-        console.print(group_table(group, [row for row in rows if row.group == group]))
+        of = [row for row in rows if row.group == group]
+        console.print(group_table(group, of))
+        for name in models.split(",") if _RIVAL in methods else ():
+            if name:
+                console.print(paired_table(group, of, name))
     console.print(ABOUT)
     if json is not None:
         write_json(json, {"rows": [vars(row) | {"scores": dict(row.scores)} for row in rows]})
+
+
+def find_pairs(
+    scenes: Sequence[Path], rendered: Path | None, pairs: int
+) -> Iterator[tuple[str, Callable[[], FlowSample]]]:
+    """Group and loader of each pair."""
+    for folder in scenes:
+        for files in find_flow_scenes(folder):
+            yield files.group, files.load
+    if rendered is not None:
+        from leadline.data.flow.shards import FlowShards
+
+        shards = FlowShards(rendered, backward=False)
+        for index in range(min(pairs, len(shards))):
+            yield "rendered", partial(shards.__getitem__, index)
 
 
 def find_method(name: str, threads: int) -> Method:
@@ -102,15 +133,14 @@ def find_method(name: str, threads: int) -> Method:
     return TorchMethod(name, TASKS["flow"], load_inference(Path(name), "flow").model)
 
 
-def score_pair(files: FlowFiles, methods: Mapping[str, Method]) -> list[Row]:
+def score_pair(group: str, scene: FlowSample, methods: Mapping[str, Method]) -> list[Row]:
     """All methods on one pair."""
-    scene = files.load()
     rows: list[Row] = []
     for name, method in methods.items():
         start = perf_counter()
         found = method(scene.first, scene.second)
         seconds = perf_counter() - start
-        rows.append(Row(name, files.group, files.name, {**scores(scene, found), "seconds": seconds}))
+        rows.append(Row(name, group, scene.key, {**scores(scene, found), "seconds": seconds}))
     return rows
 
 
@@ -121,6 +151,7 @@ def scores(scene: FlowSample, found: FlowMap) -> dict[str, float]:
     masks = {name: scene.valid & speed_band(scene.flow, *band) for name, band in BANDS.items()}
     if scene.occluded is not None:
         masks["EPE noc"] = scene.valid & ~scene.occluded
+        masks["EPE occ"] = scene.valid & scene.occluded
     values |= {name: epe(error, mask) for name, mask in masks.items() if mask.any()}
     wrong = error > FL_ABSOLUTE_PX
     if found.confidence is not None and 0 < wrong[scene.valid].sum() < scene.valid.sum():
@@ -130,7 +161,7 @@ def scores(scene: FlowSample, found: FlowMap) -> dict[str, float]:
 
 def group_table(group: str, rows: Sequence[Row]) -> Table:
     """Means over the pairs of a group, a row a method."""
-    metrics = ("EPE", "EPE noc", "Fl %", *BANDS, "AUC", "seconds")
+    metrics = ("EPE", "EPE noc", "EPE occ", "Fl %", *BANDS, "AUC", "seconds")
     pairs = len({row.pair for row in rows})
     table = Table("method", *metrics, title=f"{group}: {pairs} pair{'s' * (pairs > 1)}")
     for method in dict.fromkeys(row.method for row in rows):
@@ -139,6 +170,19 @@ def group_table(group: str, rows: Sequence[Row]) -> Table:
             values = [row.scores[metric] for row in rows if row.method == method and metric in row.scores]
             cells.append(f"{np.mean(values):.3g}" if values else "-")
         table.add_row(method, *cells)
+    return table
+
+
+def paired_table(group: str, rows: Sequence[Row], method: str) -> Table:
+    """Mean differences of a method from DIS-medium, filled, over the pairs of a group, with their 90 % intervals."""
+    table = Table("metric", "pairs", "difference", "90 % interval", "relative", title=f"{group}: {method} - {_RIVAL}")
+    for metric in ("EPE", "EPE noc", "EPE occ", "Fl %", *BANDS):
+        own, other = ({row.pair: row.scores for row in rows if row.method == name} for name in (method, _RIVAL))
+        both = [(own[pair][metric], other[pair][metric]) for pair in own if metric in own[pair]]
+        if both:
+            found = paired_difference([a for a, _ in both], [b for _, b in both])
+            interval = f"{found.low:+.3f} to {found.high:+.3f}"
+            table.add_row(metric, str(found.scenes), f"{found.mean:+.3f}", interval, f"{100 * found.relative:+.1f} %")
     return table
 
 

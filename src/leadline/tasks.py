@@ -180,7 +180,7 @@ _FLOW: Final = Task(
     export="leadline.export.flow:PART",
     # A flow that lies between two whole pixels of 1/8 may be rounded to either, which moves 64 pixels and more.
     parity=Parity(tolerance=0.02, alike=0.99),
-    methods=("flow",),
+    methods=("flow", "self-supervised-flow"),
 )
 
 TASKS: Mapping[str, Task] = {task.name: task for task in (_STEREO, _MONO, _REFINE, _FLOW)}

@@ -168,6 +168,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
         "leadline.training.mono.diffusion:DiffusionLearner",
     ),
     "flow": ("leadline.training.flow.recipe:FlowRecipe", "leadline.training.flow.supervised:SupervisedFlow"),
+    "self-supervised-flow": (
+        "leadline.training.flow.self_supervised:SelfSupervisedFlowRecipe",
+        "leadline.training.flow.self_supervised:SelfSupervisedFlow",
+    ),
     "intrinsic-lora": (
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraRecipe",
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraLearner",

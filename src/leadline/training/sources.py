@@ -22,7 +22,7 @@ LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
     "affine_inverse": ("mono", "intrinsic-lora"),
     "affine_depth": (),
     "ordinal": (),
-    "flow": ("flow",),
+    "flow": ("flow", "self-supervised-flow"),
     "none": ("sfmlearner", "monodepth2"),
 }
 

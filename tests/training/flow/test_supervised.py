@@ -3,17 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
 from leadline.data.flow.augment import FlowAugmentation
 from leadline.data.flow.shards import write_flow_shard
 from leadline.data.flow.stream import FlowBatch
-from leadline.maps import FlowMap
 from leadline.models.flow import FlowPrediction
-from leadline.samples import FlowSample
 from leadline.training.flow.recipe import FlowRecipe
 from leadline.training.flow.supervised import flow_terms
 from leadline.training.flow.validation import FlowValidation
@@ -23,20 +19,8 @@ from leadline.training.run import train, validate
 SHIFT = (5, -3)
 
 
-def shifted(seed: int) -> FlowSample:
-    """A texture that moves by 5 px to the right and 3 px up."""
-    rng = np.random.default_rng(seed)
-    texture = cv2.GaussianBlur(rng.random((102, 133, 3), dtype=np.float32), (0, 0), 2.5)
-    texture = (255 * (texture - texture.min()) / np.ptp(texture)).astype(np.uint8)
-    first, second = texture[3:99, 5:133].copy(), texture[6:102, :128].copy()
-    flow = np.broadcast_to(np.array(SHIFT, np.float32), (96, 128, 2)).copy()
-    hidden = np.zeros((96, 128), bool)
-    hidden[:3], hidden[:, 123:] = True, True
-    return FlowSample(f"{seed}", first, second, FlowMap(flow, np.ones((96, 128), bool)), hidden)
-
-
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory, short_run) -> FlowRecipe:
+def recipe(tmp_path_factory, short_run, shifted) -> FlowRecipe:
     folder = tmp_path_factory.mktemp("flow")
     write_flow_shard(folder / "flow.tar", ((shifted(seed), {}) for seed in range(4)))
     quick = FlowAugmentation(crop=(64, 96), log2_scale=(0.0, 0.0), log2_stretch=0.0, flip_columns=0.0, flip_rows=0.0)
