@@ -14,16 +14,16 @@ def shifted(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def layer(prior: np.ndarray, name: str) -> np.ndarray:
-    return prior[..., 2 * len(HYPOTHESES) + EVIDENCE.index(name)]
+    return prior[:, 2 * len(HYPOTHESES) + EVIDENCE.index(name)]
 
 
 def test_a_shift_is_found_by_every_hypothesis():
     prior = flow_prior(*shifted(96, 128))
-    assert prior.shape == (96, 128, PRIOR_LAYERS)
+    assert prior.shape == (96, PRIOR_LAYERS, 128)
     assert prior.dtype == np.float32
     for number in range(len(HYPOTHESES)):
-        inner = prior[20:-20, 20:-20, 2 * number : 2 * number + 2]
-        np.testing.assert_allclose(np.median(inner, axis=(0, 1)), [5.0, -2.0], atol=0.2)
+        inner = prior[20:-20, 2 * number : 2 * number + 2, 20:-20]
+        np.testing.assert_allclose(np.median(inner, axis=(0, 2)), [5.0, -2.0], atol=0.2)
     inner = np.s_[20:-20, 20:-20]
     assert layer(prior, "agrees")[inner].mean() > 0.95
     assert layer(prior, "inside dis")[inner].all()
@@ -44,4 +44,4 @@ def test_noise_without_a_partner_has_evidence_against_it():
 
 def test_small_frames_have_nothing_coarser():
     prior = flow_prior(*shifted(32, 40))
-    np.testing.assert_array_equal(prior[..., 4:6], prior[..., :2])
+    np.testing.assert_array_equal(prior[:, 4:6], prior[:, :2])

@@ -28,7 +28,7 @@ def graph(tmp_path: Path):
     def write(offset: float = 0.0, confidence: bool = True, rows: int = 0, guided: bool = False) -> Path:
         images = [helper.make_tensor_value_info(n, TensorProto.UINT8, ["h", "w", 3]) for n in ("first", "second")]
         if guided:
-            images.append(helper.make_tensor_value_info("prior", TensorProto.FLOAT, ["h", "w", PRIOR_LAYERS]))
+            images.append(helper.make_tensor_value_info("prior", TensorProto.FLOAT, ["h", PRIOR_LAYERS, "w"]))
         names = ("flow", "confidence") if confidence else ("flow",)
         layers = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names]
         nodes = [
@@ -36,7 +36,8 @@ def graph(tmp_path: Path):
             helper.make_node("Cast", ["second"], ["b"], to=TensorProto.FLOAT),
             helper.make_node("Sub", ["a", "b"], ["d"]),
             helper.make_node("Add", ["d", "offset"], ["moved"]),
-            helper.make_node("Slice", ["prior" if guided else "moved", "start", "end", "axes"], ["flow"]),
+            *([helper.make_node("Transpose", ["prior"], ["turned"], perm=[0, 2, 1])] if guided else []),
+            helper.make_node("Slice", ["turned" if guided else "moved", "start", "end", "axes"], ["flow"]),
         ]
         if confidence:
             nodes.append(helper.make_node("ReduceMean", ["d", "last"], ["confidence"], keepdims=0))

@@ -46,19 +46,19 @@ _Flow = Float32[np.ndarray, "h w 2"]
 
 def flow_prior(
     first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]
-) -> Float32[np.ndarray, "h w layers"]:
+) -> Float32[np.ndarray, "h layers w"]:
     """Classical flow of a pair as a network takes it: three flows in px, then `EVIDENCE`.
 
     Args:
         first: RGB, at least 16 px a side.
         second: The next frame, of the same size.
     Returns:
-        `PRIOR_LAYERS` layers.
+        `PRIOR_LAYERS` layers, side by side in each row.
 
     >>> texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (80, 103, 3), np.uint8), (0, 0), 2)
     >>> found = flow_prior(texture[:, 3:], texture[:, :100])
-    >>> found.shape, round(float(found[40, 50, 0]), 1), float(found[40, 50, 7])
-    ((80, 100, 15), 3.0, 1.0)
+    >>> found.shape, round(float(found[40, 0, 50]), 1), float(found[40, 7, 50])
+    ((80, 15, 100), 3.0, 1.0)
     """
     grey, next_grey = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in (first, second))
     method = ClassicalFlow(_METHOD)
@@ -80,7 +80,8 @@ def flow_prior(
         support,
     )
     layers = [layer for flow in flows for layer in (flow[..., 0], flow[..., 1])]
-    return np.stack([np.asarray(layer, np.float32) for layer in (*layers, *evidence)], axis=2)
+    # Row by row: to interleave pixel by pixel takes longer than to match the frames.
+    return np.stack([np.asarray(layer, np.float32) for layer in (*layers, *evidence)], axis=1)
 
 
 def _sure(forward: _Flow, trip: Float32[np.ndarray, "h w"], agrees: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

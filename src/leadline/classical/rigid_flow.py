@@ -162,8 +162,8 @@ def _fitted_plane(
         weight = first.copy()
         trend = np.zeros(3)
         for _ in range(_FIT_ROUNDS):
-            root = np.sqrt(weight)
-            trend = np.linalg.lstsq(places * root[:, None], rho * root, rcond=None)[0]
+            weighted = places * weight[:, None]
+            trend = np.linalg.solve(weighted.T @ places + _TINY * np.eye(3), weighted.T @ rho)
             weight = first / (1.0 + (rho - places @ trend) ** 2 * strength / 4.0)
         plane = plane + np.outer(epipole, trend * scale)
         plane = plane * (np.sqrt(3.0) / max(float(np.linalg.norm(plane)), _TINY))

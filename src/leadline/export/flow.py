@@ -27,4 +27,5 @@ PART: Final = ExportPart(
     metadata=lambda _: {TASKS["flow"].graph_key: "1"},
     trace_size=(96, 160),
     sizes=STEREO_SIZES,
+    axes={"prior": (0, 2)},
 )

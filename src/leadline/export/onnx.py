@@ -123,7 +123,7 @@ def export_network(inference: nn.Module, task: str, output: Path) -> float:
     with torch.inference_mode():
         layers = zip(part.outputs(inference), inference(*inputs.values()), strict=True)
         names = [name for name, layer in layers if layer is not None]
-    content = _graph(inference, inputs, names, part.metadata(inference))
+    content = _graph(inference, inputs, names, part)
     parity = _parity(inference, about, names[0], content)
     if parity > about.parity.tolerance:
         raise InputError(
@@ -139,23 +139,21 @@ def _tensors(layers: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(layer) for name, layer in layers.items()}
 
 
-def _graph(
-    inference: nn.Module, images: Mapping[str, Tensor], outputs: Sequence[str], properties: Mapping[str, str]
-) -> bytes:
+def _graph(inference: nn.Module, images: Mapping[str, Tensor], outputs: Sequence[str], part: ExportPart) -> bytes:
     """The network as a graph for images of any size, with metadata."""
     program = torch.onnx.export(
         inference,
         tuple(images.values()),
         input_names=list(images),
         output_names=list(outputs),
-        dynamic_shapes={name: {0: Dim.DYNAMIC, 1: Dim.DYNAMIC} for name in images},
+        dynamic_shapes={name: dict.fromkeys(part.axes.get(name, (0, 1)), Dim.DYNAMIC) for name in images},
         opset_version=_OPSET,
         dynamo=True,
         verbose=False,
     )
     assert program is not None
     graph = program.model_proto
-    onnx.helper.set_model_props(graph, dict(properties))
+    onnx.helper.set_model_props(graph, dict(part.metadata(inference)))
     return serialised(graph)
 
 

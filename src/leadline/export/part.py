@@ -1,7 +1,7 @@
 """Part of the export that differs from task to task."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import cv2
@@ -23,6 +23,7 @@ class ExportPart:
         metadata: What the graph says of itself, under its task's key and others.
         trace_size: Height and width of the images that the graph is traced with.
         sizes: Heights and widths at which it is compared with torch.
+        axes: Of an input, which of its axes are height and width; the first two if absent.
     """
 
     example: Callable[[Any, int, int], dict[str, np.ndarray]]
@@ -30,6 +31,7 @@ class ExportPart:
     metadata: Callable[[Any], Mapping[str, str]]
     trace_size: tuple[int, int]
     sizes: tuple[tuple[int, int], ...]
+    axes: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:

@@ -28,7 +28,7 @@ class FlowBatch(TypedDict):
 class GuidedFlowBatch(FlowBatch):
     """A collated batch of samples with what classical flow says of them."""
 
-    prior: Float[Tensor, "b h w layers"]
+    prior: Float[Tensor, "b h layers w"]
 
 
 def to_tensors(sample: FlowSample) -> dict[str, Tensor]:

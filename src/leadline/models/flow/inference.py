@@ -27,7 +27,7 @@ class FlowInference(nn.Module):
         self,
         first: UInt8[Tensor, "h w 3"],
         second: UInt8[Tensor, "h w 3"],
-        prior: Float[Tensor, "h w layers"] | None = None,
+        prior: Float[Tensor, "h layers w"] | None = None,
     ) -> tuple[Float[Tensor, "h w 2"], Float[Tensor, "h w"] | None]:
         """Flow (u, v) in px, and P(error < 1 px) in [0, 1] if the network judges itself; at the frames' size.
 
@@ -41,7 +41,7 @@ class FlowInference(nn.Module):
         pair = functional.pad(pair, (0, columns, 0, rows), mode="replicate")
         guides: tuple[Tensor, ...] = ()
         if prior is not None:
-            layers = prior.permute(2, 0, 1).unsqueeze(0)
+            layers = prior.permute(1, 0, 2).unsqueeze(0)
             guides = (functional.pad(layers, (0, columns, 0, rows), mode="replicate"),)
         prediction = cast(FlowPrediction, self.model(pair[:1], pair[1:], *guides))
         height, width = first.shape[0], first.shape[1]

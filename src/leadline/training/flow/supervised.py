@@ -22,7 +22,7 @@ class SupervisedFlow(FlowLearner[FlowRecipe]):
         first, second = (batch[name].permute(0, 3, 1, 2).float() / 255.0 for name in ("first", "second"))
         guides: tuple[Tensor, ...] = ()
         if "prior" in batch:
-            guides = (cast(GuidedFlowBatch, batch)["prior"].permute(0, 3, 1, 2),)
+            guides = (cast(GuidedFlowBatch, batch)["prior"].transpose(1, 2),)
         prediction = cast(FlowPrediction, self.model(first, second, *guides))
         with torch.autocast(first.device.type, enabled=False):
             terms = flow_terms(prediction, batch, self.recipe)
