@@ -166,7 +166,7 @@ def test_a_damaged_mcap_ends_in_one_line(tmp_path, pair):
     (path,) = folder.glob("*.mcap")
     whole = bytearray(path.read_bytes())
     rng = np.random.default_rng(0)
-    for _ in range(25):
+    for _ in range(12):
         damaged = whole.copy()
         for place in rng.integers(0, len(whole), 40):
             damaged[place] = rng.integers(0, 256)

@@ -1,13 +1,16 @@
 """A stream: newest first, nothing older than allowed, every frame of a recording, faults that reach the reader."""
 
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 
+from leadline.cameras import FrameMeta, StereoFrame
 from leadline.cameras.source import StereoSource
-from leadline.errors import CameraError, InputError
+from leadline.errors import CameraError, CameraLostError, InputError
 from leadline.geometry.camera import DistortedCamera, Pinhole
 from leadline.geometry.rig import UnrectifiedRig
 from leadline.results.methods import MethodsByRange
@@ -238,6 +241,62 @@ def test_no_thread_is_left_behind(source, method):
         with LiveStream(source(1000, step_s=0.01), method()) as stream:
             stream.next()
     assert threading.active_count() == before
+
+
+def test_a_stream_that_nobody_closes_ends_with_python(tmp_path):
+    """A thread within a network would abort the process otherwise."""
+    code = f"""
+import numpy as np
+import leadline
+from leadline.io import write_image
+texture = np.random.default_rng(0).integers(0, 256, (240, 340), dtype=np.uint8)
+for number in range(50):
+    for side, shift in (("left", 0), ("right", 7)):
+        import os
+        os.makedirs(r"{tmp_path}/" + side, exist_ok=True)
+        write_image(r"{tmp_path}/" + f"{{side}}/{{number}}.png", texture[:, shift : shift + 320])
+stream = leadline.live(r"file:{tmp_path}?fps=20", threads=1)
+print(stream.next().number)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["0"], "")
+
+
+def test_a_stream_survives_an_unplugged_camera(method, pair):
+    class Plug:
+        notes, unpaired = (), 0
+
+        def __init__(self, count):
+            self.left = count
+
+        def grab(self):
+            if self.left == 0:
+                raise CameraLostError("expected the next frame, got none")
+            self.left -= 1
+            time.sleep(0.01)
+            return StereoFrame(*pair, time.time(), None, FrameMeta(10 - self.left, time.monotonic(), "unix"))
+
+        def interrupt(self):
+            pass
+
+        def close(self):
+            pass
+
+    openings = [Plug(3), CameraError("not yet"), Plug(10**6)]
+
+    def opened():
+        step = openings.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    with LiveStream(StereoSource("uvc:0", opened, True), method()) as stream:
+        for _ in stream:
+            if stream.source.counts.reconnects and stream.statistics.captured > 6:
+                break
+    assert any("back after" in event for event in stream.events)
+    assert stream.statistics.source["reconnects"] == 1
+    assert any("disparity without depth" in event for event in stream.events)
 
 
 def test_memory_of_the_statistics_does_not_grow():

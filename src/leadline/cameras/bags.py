@@ -217,4 +217,7 @@ def _refuse_foreign_mcap(path: Path) -> None:
 
 def _damaged(path: Path, error: Exception) -> str:
     reason = " ".join(str(error).split())[:160] or type(error).__name__
-    return f"expected a whole recording of ROS at {path}, got a damaged or other file ({reason}); fetch it again"
+    return (
+        f"expected a whole recording of ROS at {path}, got a damaged or other file ({reason}); fetch it again, or "
+        "repair it (rosbag reindex, ros2 bag reindex, mcap recover)"
+    )

@@ -81,6 +81,13 @@ class FrameMaker:
         made = self._given_rig(frame) if self._is_given or frame.rig is None else self._own_rig(frame)
         if self._to_check:
             self._check(made)
+        if made.pair.rig is None:
+            self._note(
+                (
+                    "the cameras are unknown: disparity without depth; give a calibration, or a field of view and a "
+                    "baseline",
+                )
+            )
         return made
 
     def _given_rig(self, frame: StereoFrame) -> ReadyFrame:

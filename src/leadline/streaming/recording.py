@@ -1,5 +1,6 @@
 """Recording of a stream: frames and results as files, resumed after a stop, and ended cleanly when the disk is full."""
 
+import atexit
 import json
 import os
 import queue
@@ -85,6 +86,7 @@ class Recording:
         self._queue = queue.Queue[LiveFrame | None](maxsize=_WAITING)
         self._thread = threading.Thread(target=self._write_all, name="leadline record", daemon=True)
         self._thread.start()
+        atexit.register(self.close)
 
     def add(self, result: LiveFrame) -> None:
         """Takes a result to write; one that finds the disk too slow is left out and counted."""
@@ -97,6 +99,7 @@ class Recording:
 
     def close(self) -> None:
         """Writes what waits; then nothing more."""
+        atexit.unregister(self.close)
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()

@@ -1,5 +1,6 @@
 """A stream of depth: the source, the method and the reader each run at their own speed, and the newest frame wins."""
 
+import atexit
 import threading
 import time
 from collections import deque
@@ -140,6 +141,8 @@ class LiveStream:
             self._tell(f"note: {note}")
         for thread in self._threads:
             thread.start()
+        # A thread that runs a network while Python ends would abort the process.
+        atexit.register(self.close)
 
     @property
     def statistics(self) -> LiveStatistics:
@@ -199,6 +202,7 @@ class LiveStream:
 
     def close(self) -> None:
         """Ends the threads and gives the camera back."""
+        atexit.unregister(self.close)
         self._stopping.set()
         for slot in (self._captured, self._matched, self._results):
             slot.close()
