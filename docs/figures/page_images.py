@@ -5,6 +5,7 @@ writes some of them only.
 """
 
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,20 @@ from jaxtyping import Float32, UInt8
 
 import leadline
 from leadline.classical.trivial_depth import vertical_ramp
+from leadline.data.movies.mine import MineRequest, mine_films
+from leadline.data.movies.options import MineOptions
+from leadline.data.movies.report import REFUSED_SHEET, write_report
+from leadline.data.movies.report import SHEET as CONTACT_SHEET
 from leadline.data.synthetic.contact_sheets import contact_sheet, mono_contact_sheet
+from leadline.data.synthetic.film import FilmShot, ShotKind, render_shots, write_stereo_film
 from leadline.data.synthetic.mono import render_mono
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.check import check_pair
 from leadline.geometry.uncalibrated import rectify_uncalibrated
 from leadline.geometry.unproject import PointCloud
 from leadline.io.atomic import atomic_write
+from leadline.io.images import read_image
+from leadline.loading import load_signed_matcher
 from leadline.losses.photometric import census_difference
 from leadline.maps import DepthMap
 from leadline.ops import warp_by_disparity
@@ -252,6 +260,24 @@ def kinds() -> Image:
     return sheet([panels], panel_width=PANEL_WIDTH)
 
 
+def mined_frames() -> Image:
+    """Accepted frames of a film of rendered shots, and the shots that are refused."""
+    kinds: tuple[ShotKind, ...] = ("stereo", "black", "subtitled", "mono", "stereo", "misaligned", "swapped", "credits")
+    shots = [FilmShot(kind=kind, seed=500 + number, frames=20) for number, kind in enumerate(kinds)]
+    with tempfile.TemporaryDirectory() as name:
+        film, output = Path(name, "film.mp4"), Path(name, "mined")
+        write_stereo_film(film, render_shots(shots, (400, 960)), bar_px=12)
+        request = MineRequest(films=(str(film),), output=output, options=MineOptions(), load=load_signed_matcher)
+        write_report(output, mine_films(request))
+        sheets = [read_image(output / sheet_name).pixels for sheet_name in (CONTACT_SHEET, REFUSED_SHEET)]
+    width = max(image.shape[1] for image in sheets)
+    paper = (255, 255, 255)
+    padded = [
+        cv2.copyMakeBorder(image, 0, 0, 0, width - image.shape[1], cv2.BORDER_CONSTANT, value=paper) for image in sheets
+    ]
+    return np.concatenate([np.asarray(image, np.uint8) for image in padded])
+
+
 FIGURES: Mapping[str, Callable[[], Image]] = {
     "pair-to-depth": pair_to_depth,
     "disparity": disparity,
@@ -263,6 +289,7 @@ FIGURES: Mapping[str, Callable[[], Image]] = {
     "field-of-view": field_of_view,
     "annotations": annotations,
     "kinds": kinds,
+    "mined-frames": mined_frames,
 }
 
 

@@ -19,6 +19,7 @@ from leadline.data.audit.run import run_audit
 from leadline.data.catalog import DATASETS, DatasetSpec, dataset_card, open_dataset, options_of
 from leadline.data.flow.augment import FlowAugmentation
 from leadline.data.mono.augment import MonoAugmentation
+from leadline.data.mono.shards import write_depth_shard
 from leadline.data.mono.stream import mono_stream
 from leadline.data.scenes import depth_dataset_scenes, stereo_dataset_scenes
 from leadline.data.source import Source
@@ -31,6 +32,8 @@ from leadline.io.images import read_image
 from leadline.io.kitti_flow_png import write_kitti_flow
 from leadline.training.flow.recipe import FlowRecipe
 from leadline.training.flow.validation import FlowValidation
+from leadline.maps import DepthMap
+from leadline.samples import DepthSample
 from leadline.training.mono.supervised import MonoRecipe, mono_terms
 from leadline.training.recipe import learner_type, load_recipe, make_recipe, resolved
 from leadline.training.sources import LEARNED_FROM, depth_source, depth_sources, frame_source, stereo_source
@@ -79,6 +82,14 @@ def cityscapes(tree) -> dict[str, str]:
         tree.image(f"{side}Img8bit/{frame}_{side}Img8bit.png", 1, SIZE)
     tree.grey(f"disparity/{frame}_disparity.png", np.full(SIZE, 5 * 256 + 1, np.uint16))
     return {"split": "val"}
+
+
+def middlebury(tree) -> dict[str, int]:
+    for view in ("view1", "view5"):
+        tree.image(f"Aloe/{view}.png", 1, SIZE)
+    for name in ("disp1", "disp5"):
+        tree.grey(f"Aloe/{name}.png", np.full(SIZE, 15, np.uint8))
+    return {"factor": 3}
 
 
 def nyu_v2(tree) -> dict[str, str]:
@@ -195,6 +206,13 @@ def wsvd(tree) -> dict[str, object]:
     return {"clips": "clips.pkl", "matcher": "sgbm-3way", "matcher_range_px": 15, "behind_screen_px": 4}
 
 
+def mined_films(tree) -> dict[str, str]:
+    truth = DepthMap((CODES / 100.0 - 40.0).astype(np.float32), CODES > 2500, "affine_inverse")
+    image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    write_depth_shard(tree.path("validation/a.tar"), [(DepthSample("a-000001", image, truth), {})])
+    return {"split": "validation"}
+
+
 def diw(tree) -> dict[str, str]:
     tree.image("DIW_test/a1.thumb", 1, SIZE)
     tree.text("DIW_test.csv", f"./DIW_test/a1.thumb\n2,8,6,1,>,{SIZE[1]},{SIZE[0]}\n")
@@ -241,10 +259,10 @@ def middlebury_flow(tree) -> dict[str, str]:
 
 TREES: dict[str, Callable] = {
     "sceneflow": sceneflow, "sceneflow-subset": sceneflow_subset, "sintel-stereo": sintel_stereo,
-    "cityscapes": cityscapes, "nyu-v2": nyu_v2, "kitti-depth": kitti_depth, "kitti-lidar": kitti_lidar,
-    "kitti-raw": kitti_raw, "diode": diode,
+    "cityscapes": cityscapes, "middlebury": middlebury, "nyu-v2": nyu_v2,
+    "kitti-depth": kitti_depth, "kitti-lidar": kitti_lidar, "kitti-raw": kitti_raw, "diode": diode,
     "eth3d": eth3d, "sintel-depth": sintel_depth, "scannet": scannet, "tum-rgbd": tum_rgbd, "diml-indoor": diml_indoor,
-    "megadepth": megadepth, "redweb": redweb, "wsvd": wsvd, "diw": diw,
+    "megadepth": megadepth, "redweb": redweb, "wsvd": wsvd, "mined-films": mined_films, "diw": diw,
     "sceneflow-flow": sceneflow_flow, "sintel-flow": sintel_flow, "kitti-flow": kitti_flow,
     "middlebury-flow": middlebury_flow,
 }  # fmt: skip
@@ -421,7 +439,7 @@ def test_truth_without_metres_has_no_protocol(tree, name: str):
         ("redweb", "stereo", "method stereo can learn from, got redweb"),
         ("megadepth", "diffusion", "whose truth is up_to_scale; learn from it with method: mono or intrinsic-lora"),
         ("cityscapes", "mono", "whose truth is disparity; learn from it with method: stereo or self-supervised or"),
-        ("diw", "mono", "whose truth is ordinal; no method learns from it"),
+        ("diw", "mono", "whose truth is ordinal; learn from it with method: mixed-mono"),
         ("nothing", "mono", "expected a data set out of shards, sceneflow"),
     ],
 )

@@ -38,6 +38,7 @@ class DatasetSpec:
         matcher_range_px: Largest disparity that the matcher looks for.
         behind_screen_px: How far behind the screen things of WSVD lie at most.
         max_difference_s: How far apart image and depth of TUM RGB-D may be in time.
+        factor: Middlebury's 8-bit disparity is the disparity times this.
         distance: Of kitti-lidar's points: scanner, the published truth, or camera, along the optical axis.
     """
 
@@ -53,6 +54,7 @@ class DatasetSpec:
     matcher_range_px: int | None = None
     behind_screen_px: int | None = None
     max_difference_s: float | None = None
+    factor: int | None = None
     distance: str | None = None
 
     def options(self) -> dict[str, str | int | float]:
@@ -109,6 +111,10 @@ DATASETS: Final[Mapping[str, DatasetCard]] = MappingProxyType(
             "cityscapes:Cityscapes", "Cityscapes, disparity by SGM", "stereo", "disparity",
             "Cityscapes terms, non-commercial research", "Cordts et al., CVPR 2016; cityscapes-dataset.com",
         ),
+        "middlebury": _card(
+            "middlebury:Middlebury", "Middlebury stereo, 2001 to 2021", "stereo", "disparity",
+            "none stated; published for research", "Scharstein et al., 2002 to 2014; vision.middlebury.edu/stereo",
+        ),
         "nyu-v2": _card(
             "nyu_v2:NyuV2", "NYU Depth v2", "mono", "metric",
             _UNSTATED, "Silberman et al., ECCV 2012; cs.nyu.edu",
@@ -160,6 +166,10 @@ DATASETS: Final[Mapping[str, DatasetCard]] = MappingProxyType(
         "wsvd": _card(
             "wsvd:open_wsvd", "WSVD, stereo videos from the web", "mono", "affine_inverse",
             "none stated; the videos are their owners'", "Wang et al., 3DV 2019; sites.google.com/view/wsvd",
+        ),
+        "mined-films": _card(
+            "mined_films:open_mined", "3D films as leadline mine mines them", "mono", "affine_inverse",
+            "that of the films", "leadline mine",
         ),
         "diw": _card(
             "diw:DepthInTheWild", "Depth in the Wild", "mono", "ordinal",

@@ -1,7 +1,7 @@
 """The endless, seeded stream of training samples: source, augmentation, tensors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, final
+from typing import Any, Final, Generic, NamedTuple, TypeVar, final
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from leadline.data.source import Source
 from leadline.errors import InputError
 
 SampleT = TypeVar("SampleT")
+
+_GOLDEN: Final = 0.6180339887498949
+"""Multiples of it, modulo 1, spread evenly."""
 
 
 class Drawn(NamedTuple):
@@ -65,6 +68,28 @@ def draw_mono(seed: int, number: int, lengths: Sequence[int], shares: Sequence[f
     """Seeds of training from single images: one generator chooses the source and then augments; orders differ."""
     rng = np.random.default_rng((seed, 1, number))
     chosen = int(rng.choice(len(lengths), p=shares))
+    return Drawn(chosen, shuffled_place(lengths[chosen], number, (seed, 2, chosen)), rng)
+
+
+def draw_evenly(seed: int, number: int, lengths: Sequence[int], shares: Sequence[float], batch_size: int) -> Drawn:
+    """Seeds of training from several sources of which each batch holds its shares, rounded up or down.
+
+    Places in a batch, evenly spaced from a start that moves from batch to batch, fall into the sources' shares.
+
+    Args:
+        seed: Of the recipe.
+        number: Of the sample.
+        lengths: Samples of each source.
+        shares: Of each source.
+        batch_size: Samples of a batch; at least 1 / share for each source to be in every batch.
+    Example:
+        >>> [draw_evenly(1, number, [5, 5, 5], [0.5, 0.25, 0.25], 4).source for number in range(4)]
+        [0, 0, 1, 2]
+    """
+    batch, place = divmod(number, batch_size)
+    start = (batch * _GOLDEN) % 1.0
+    chosen = int(np.searchsorted(np.cumsum(shares[:-1]), (place + start) / batch_size, side="right"))
+    rng = np.random.default_rng((seed, 1, number))
     return Drawn(chosen, shuffled_place(lengths[chosen], number, (seed, 2, chosen)), rng)
 
 

@@ -29,6 +29,7 @@ from leadline.losses.scale_invariant import (
     scale_invariant_log,
     standardised,
     trimmed_scale_and_shift_invariant,
+    without_largest,
 )
 from leadline.losses.smoothness import first_order_smoothness, mean_normalised, second_order_smoothness
 from leadline.losses.supervised import confidence_cross_entropy, disparity_cross_entropy, smooth_l1
@@ -81,4 +82,5 @@ __all__ = [
     "standardised",
     "subspace",
     "trimmed_scale_and_shift_invariant",
+    "without_largest",
 ]

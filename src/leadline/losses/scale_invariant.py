@@ -92,15 +92,30 @@ def trimmed_scale_and_shift_invariant(
         InputError: If the share is not in [0, 1).
     Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss; there the sum is over the number before trimming.
     """
-    if not 0.0 <= trim < 1.0:
-        raise InputError(f"expected a share to trim in [0, 1), got {trim}; 0.2 leaves out the worst fifth")
     truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
     residual = (standardised(prediction, weight) - standardised(truth, weight)).abs()
+    return masked_mean(residual, without_largest(residual, weight, trim))
+
+
+def without_largest(
+    residual: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"], trim: float
+) -> Float[Tensor, "b 1 h w"]:
+    """The weight, 0 where an image's residuals are largest.
+
+    Args:
+        residual: Error of each pixel, >= 0.
+        weight: Per-pixel weight, 0 without truth.
+        trim: Share of the pixels with truth that is left out of each image, to the nearest whole number.
+    Raises:
+        InputError: If the share is not in [0, 1).
+    Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss.
+    """
+    if not 0.0 <= trim < 1.0:
+        raise InputError(f"expected a share to trim in [0, 1), got {trim}; 0.2 leaves out the worst fifth")
     order = residual.detach().masked_fill(weight == 0, torch.inf).flatten(1).argsort(dim=1)
     kept = ((1.0 - trim) * (weight > 0).flatten(1).sum(dim=1, keepdim=True)).round()
     within = torch.arange(order.shape[1], device=order.device) < kept
-    trimmed = torch.zeros_like(within).scatter(1, order, within).reshape(weight.shape)
-    return masked_mean(residual, weight * trimmed)
+    return weight * torch.zeros_like(within).scatter(1, order, within).reshape(weight.shape)
 
 
 def scale_and_shift_invariant_l2(

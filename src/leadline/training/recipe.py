@@ -153,6 +153,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
     ),
     "refine": ("leadline.training.stereo.refine:RefineRecipe", "leadline.training.stereo.refine:RefinedStereo"),
     "mono": ("leadline.training.mono.supervised:MonoRecipe", "leadline.training.mono.supervised:SupervisedMono"),
+    "mixed-mono": ("leadline.training.mono.mixed:MixedMonoRecipe", "leadline.training.mono.mixed:MixedMono"),
     "metric-mono": ("leadline.training.mono.metric:MetricMonoRecipe", "leadline.training.mono.metric:MetricMono"),
     "monodepth": ("leadline.training.mono.monodepth:MonoDepthRecipe", "leadline.training.mono.monodepth:LeftRightMono"),
     "sfmlearner": (

@@ -14,14 +14,14 @@ from leadline.errors import InputError
 from leadline.samples import DepthSample, FlowSample, StereoSample, VideoSample
 from leadline.training.recipe import DataShare, Recipe, method_of
 
-#: Kind of truth -> the methods that learn from it; nothing learns from points in order of their distance.
+#: Kind of truth -> the methods that learn from it.
 LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
-    "disparity": ("stereo", "self-supervised", "semi-supervised", "distillation", "refine", "monodepth"),
-    "metric": ("mono", "metric-mono", "diffusion", "intrinsic-lora", "finetune"),
-    "up_to_scale": ("mono", "intrinsic-lora"),
-    "affine_inverse": ("mono", "intrinsic-lora"),
-    "affine_depth": (),
-    "ordinal": (),
+    "disparity": ("stereo", "self-supervised", "semi-supervised", "distillation", "refine", "monodepth", "mixed-mono"),
+    "metric": ("mono", "metric-mono", "diffusion", "intrinsic-lora", "finetune", "mixed-mono"),
+    "up_to_scale": ("mono", "intrinsic-lora", "mixed-mono"),
+    "affine_inverse": ("mono", "intrinsic-lora", "mixed-mono"),
+    "affine_depth": ("mixed-mono",),
+    "ordinal": ("mixed-mono",),
     "flow": ("flow", "self-supervised-flow"),
     "none": ("sfmlearner", "monodepth2"),
 }
@@ -153,7 +153,8 @@ def validation_source(place: str | DatasetSpec) -> Source[DepthSample]:
         InputError: If there are none, or their depth is not metric.
     """
     if isinstance(place, str):
-        return SequenceDepths(place) if holds_sequences(place) else DepthShards(place)
+        if holds_sequences(place):
+            return SequenceDepths(place)
         shards = DepthShards(place)
         if shards.annotation != "metric":
             raise InputError(

@@ -106,19 +106,26 @@ def mono_terms(prediction: MonoPrediction, batch: MonoBatch, recipe: MonoRecipe)
         "gradient": recipe.gradient_weight * gradient_matching(ours, theirs, weight),
     }
     if (logit := prediction.confidence_logit) is not None:
-        terms["confidence"] = recipe.confidence_weight * _confidence_term(
+        terms["confidence"] = recipe.confidence_weight * confidence_term(
             logit, prediction.inverse_depth.detach(), truth, known
         )
     return terms
 
 
-def _confidence_term(
+def confidence_term(
     logit: Float[Tensor, "b 1 h w"],
     inverse_depth: Float[Tensor, "b 1 h w"],
     truth: Float[Tensor, "b 1 h w"],
     weight: Float[Tensor, "b 1 h w"],
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of P(the depth is within 10 % after the fit): a proper score, so its optimum is calibrated."""
+    """Cross-entropy of P(the depth is within 10 % after the fit): a proper score, so its optimum is calibrated.
+
+    Args:
+        logit: Of the network's confidence.
+        inverse_depth: The network's, up to scale and shift; no gradient should flow into it.
+        truth: True inverse depth, up to a scale.
+        weight: Per-pixel weight, 0 without truth.
+    """
     fitted = fitted_scale_and_shift(inverse_depth, truth, weight)
     # |1 / fitted - 1 / truth| < 0.1 / truth, without a division.
     right = (fitted > 0) & ((truth - fitted).abs() < CONFIDENT_ERROR * fitted)
