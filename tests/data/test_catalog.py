@@ -30,10 +30,10 @@ from leadline.io import write_pfm
 from leadline.io.flo import write_flo
 from leadline.io.images import read_image
 from leadline.io.kitti_flow_png import write_kitti_flow
-from leadline.training.flow.recipe import FlowRecipe
-from leadline.training.flow.validation import FlowValidation
 from leadline.maps import DepthMap
 from leadline.samples import DepthSample
+from leadline.training.flow.recipe import FlowRecipe
+from leadline.training.flow.validation import FlowValidation
 from leadline.training.mono.supervised import MonoRecipe, mono_terms
 from leadline.training.recipe import learner_type, load_recipe, make_recipe, resolved
 from leadline.training.sources import LEARNED_FROM, depth_source, depth_sources, frame_source, stereo_source
