@@ -75,3 +75,21 @@ def test_three_channels_are_read_by_those_who_ask_for_them(tmp_path):
     write_pfm(grey, values[..., 0])
     with pytest.raises(InputError, match="expected three channels"):
         read_colour_pfm(grey)
+
+
+@pytest.mark.parametrize(("order", "scale", "mend"), [("<f4", b"1.0", b"-1.0"), (">f4", b"-1.0", b"1.0")])
+@pytest.mark.parametrize("fractions", [0.0, 0.37])
+def test_a_byte_order_that_the_scale_denies_is_refused_and_the_mend_mends(tmp_path, order, scale, mend, fractions):
+    values = np.arange(1, 25, dtype=np.float32).reshape(4, 6) + np.float32(fractions)
+    data = values[::-1].astype(order).tobytes()
+    (tmp_path / "a.pfm").write_bytes(b"Pf\n6 4\n" + scale + b"\n" + data)
+    with pytest.raises(InputError, match="turn the sign of the scale"):
+        read_pfm(tmp_path / "a.pfm")
+    (tmp_path / "a.pfm").write_bytes(b"Pf\n6 4\n" + mend + b"\n" + data)
+    assert np.array_equal(read_pfm(tmp_path / "a.pfm"), values)
+
+
+def test_zeros_and_unknowns_are_no_byte_order(tmp_path):
+    for values in (np.zeros((4, 6), np.float32), np.full((4, 6), np.inf, np.float32)):
+        write_pfm(tmp_path / "a.pfm", values)
+        assert np.array_equal(read_pfm(tmp_path / "a.pfm"), values)

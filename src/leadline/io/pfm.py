@@ -15,6 +15,9 @@ from leadline.io.files import read_bytes
 _HEADER = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)")
 _GAPS = (re.compile(rb"\r\n|\s"), re.compile(rb"[ \t]*(?:\r\n|\n|\r)"))
 _LONGEST_HEADER = 512
+_LOOKED_AT, _FEWEST = 4096, 12
+_LEAST_PLAIN, _MOST_PLAIN = 0.4, 0.95
+"""Shares of plain numbers, in the stated and in the other byte order, at which the stated one is wrong."""
 
 
 def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
@@ -29,7 +32,8 @@ def read_pfm(path: Path | str) -> Float32[np.ndarray, "h w"]:
     Returns:
         The values, in this machine's byte order.
     Raises:
-        InputError: If it is missing, not a PFM, has three channels, or is shorter than its header says.
+        InputError: If it is missing, not a PFM, has three channels, is shorter than its header says, or its numbers
+            make sense in the other byte order alone.
     Source: Debevec, HDRShop PFM; Middlebury stereo evaluation, `ImageIO`.
     """
     return _values(path, 1)[..., 0].copy()
@@ -81,8 +85,28 @@ def _values(path: Path | str, channels: int) -> Float32[np.ndarray, "h w c"]:
             "it is cut off: fetch it again"
         )
     order = "<f4" if scale < 0 else ">f4"
-    values = np.frombuffer(content, order, width * height * channels, start).reshape(height, width, channels)
-    return np.ascontiguousarray(values[::-1], dtype=np.float32)
+    values = np.frombuffer(content, order, width * height * channels, start)
+    _refuse_other_order(values, path)
+    return np.ascontiguousarray(values.reshape(height, width, channels)[::-1], dtype=np.float32)
+
+
+def _refuse_other_order(values: Float32[np.ndarray, " n"], path: Path | str) -> None:
+    """Refuses numbers that make sense in the other byte order only: programs forget the scale's sign."""
+    looked_at = values[:: max(1, len(values) // _LOOKED_AT)]
+    stated, other = (_plain_share(numbers) for numbers in (looked_at, looked_at.byteswap()))
+    if stated < _LEAST_PLAIN and other > _MOST_PLAIN:
+        written, named = ("big", "little") if values.dtype.str == "<f4" else ("little", "big")
+        raise InputError(
+            f"expected {named}-endian numbers, as the sign of the scale says, got numbers that make sense as "
+            f"{written}-endian alone in {path}; turn the sign of the scale"
+        )
+
+
+def _plain_share(values: Float32[np.ndarray, " n"]) -> float:
+    """Share of plain numbers among those that are finite and not 0; 0.5 where there are too few to judge."""
+    with np.errstate(all="ignore"):
+        size = np.abs(values[np.isfinite(values) & (values != 0)].astype(np.float64))
+    return 0.5 if size.size < _FEWEST else float(((size > 1e-6) & (size < 1e7)).mean())
 
 
 def write_pfm(path: Path | str, values: Float32[np.ndarray, "h w"]) -> None:
