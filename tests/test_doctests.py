@@ -27,6 +27,7 @@ NOTHING_TO_SHOW = {
     ),
     "leadline.cameras.bags": "reads a recording, which an example would have to make first",
     "leadline.cameras.bag_images": "reads messages of a recording",
+    "leadline.cameras.bag_recovery": "reads a recording that was cut off",
     **dict.fromkeys(
         (
             f"leadline.data.datasets.{name}"

@@ -161,6 +161,32 @@ def test_a_bag_that_is_cut_off(tmp_path, pair):
             list(source)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_an_mcap_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path, pair, share):
+    """A recorder that lost power leaves neither an index nor metadata.yaml."""
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    folder = write_bag(tmp_path / "run", 2, stereo(2, (pair[0], noise), count=60), StoragePlugin.MCAP)
+    (path,) = folder.glob("*.mcap")
+    (folder / "metadata.yaml").unlink()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    for place in (path, folder):
+        with open_source(f"bag:{place}") as source:
+            found = list(source)
+            assert any("it breaks off" in note for note in source.notes)
+        # A chunk is read whole or not at all.
+        assert 0.4 * share * 60 <= len(found) < 60
+        np.testing.assert_array_equal(found[-1].left, pair[0])
+        assert found[0].rig.baseline_m == pytest.approx(BASELINE)
+
+
+def test_a_folder_without_metadata(tmp_path, pair):
+    folder = write_bag(tmp_path / "run", 2, stereo(2, pair))
+    (folder / "metadata.yaml").unlink()
+    with open_source(f"bag:{folder}") as source:
+        assert len(list(source)) == 3
+
+
 def test_a_damaged_mcap_ends_in_one_line(tmp_path, pair):
     folder = write_bag(tmp_path / "run", 2, stereo(2, pair), StoragePlugin.MCAP)
     (path,) = folder.glob("*.mcap")

@@ -154,7 +154,9 @@ def test_views_that_are_exchanged_end_the_stream(source, method, pair):
     opened = source(5, views=pair[::-1], rig=None, is_live=False)
     with LiveStream(opened, method(), options=StreamOptions(swap=True)) as stream:
         result = stream.next()
-    np.testing.assert_array_equal(result.frame.left, pair[0])
+    np.testing.assert_array_equal(result.left, pair[0])
+    np.testing.assert_array_equal(result.right, pair[1])
+    assert result.time_s == 0.0
     assert result.depth is None
 
 
@@ -179,6 +181,33 @@ def test_a_covered_lens_is_counted(source, method, pair):
     with LiveStream(source(4, views=(dark, dark), is_live=False), method()) as stream:
         assert len(numbers(stream)) == 4
     assert stream.statistics.blank == 4
+
+
+def test_a_camera_that_still_sets_its_exposure_decides_nothing(method, pair, tmp_path):
+    """By the first pair it is told whether the images of a calibration are raw: it should show something."""
+    (tmp_path / "K.txt").write_text("50 0 63.5 0 50 47.5 0 0 1\n0.2")
+    dark = np.full_like(pair[0], 2)
+    shown = [(dark, dark)] * 3 + [pair] * 2
+
+    class Waking:
+        notes, unpaired = (), 0
+
+        def grab(self):
+            if not shown:
+                return None
+            meta = FrameMeta(5 - len(shown), time.monotonic(), "device")
+            return StereoFrame(*shown.pop(0), 0.0, None, meta)
+
+        def interrupt(self):
+            pass
+
+        def close(self):
+            pass
+
+    given = RigGiven(calibration=tmp_path / "K.txt")
+    with LiveStream(StereoSource("test:", Waking, is_live=False), method(), given) as stream:
+        assert numbers(stream) == [3, 4]
+    assert stream.statistics.blank == 3
 
 
 def test_raw_pairs_are_rectified_by_maps_made_once(source, method, pair, monkeypatch):

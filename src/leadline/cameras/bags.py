@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from leadline.cameras.address import Address
 from leadline.cameras.bag_images import CAMERA_INFO, COMPRESSED, IMAGE, camera_info, message_pixels, message_time_s
+from leadline.cameras.bag_recovery import CutOffMcap
 from leadline.cameras.extras import load_sdk
 from leadline.cameras.frame import FrameMeta, StereoFrame
 from leadline.cameras.pace import PACES, Pace
@@ -55,13 +56,18 @@ class BagPairs:
     def _opened(self) -> Any:  # noqa: ANN401 - a reader of rosbags
         highlevel = load_sdk("rosbags.highlevel", "recordings of ROS")
         typesys = load_sdk("rosbags.typesys", "recordings of ROS")
-        _refuse_foreign_mcap(self._path)
+        path = _storage(self._path)
+        _refuse_foreign_mcap(path)
         try:
             store = typesys.get_typestore(typesys.Stores.LATEST)
-            reader = highlevel.AnyReader([self._path], default_typestore=store)
+            reader = highlevel.AnyReader([path], default_typestore=store)
             return self._stack.enter_context(reader)
         except Exception as error:  # rosbags, sqlite3, zstd and lz4 raise a dozen kinds on damaged files
-            raise InputError(_damaged(self._path, error)) from error
+            found = _cut_off(path)
+            if found is None:
+                raise InputError(_damaged(self._path, error)) from error
+            self._notes.append(f"{self._name}: it breaks off, as where power was lost: read as far as it goes")
+            return self._stack.enter_context(found)
 
     def _read_rig(self, topics: dict[str, str]) -> StereoRig | UnrectifiedRig | None:
         """The cameras by the camera_info topics beside the image topics, if the recording has them."""
@@ -144,6 +150,24 @@ class BagPairs:
             return self._reader.deserialize(data, connection.msgtype)
         except Exception as error:  # rosbags raises several kinds on damaged messages
             raise InputError(_damaged(self._path, error)) from error
+
+
+def _storage(path: Path) -> Path:
+    """The file of a folder without metadata.yaml, as a recorder that was killed leaves it; else the path itself."""
+    if not path.is_dir() or (path / "metadata.yaml").exists():
+        return path
+    files = [*path.glob("*.mcap"), *path.glob("*.db3")]
+    return files[0] if len(files) == 1 else path
+
+
+def _cut_off(path: Path) -> CutOffMcap | None:
+    """What can be read of an MCAP file without an end; None where that is nothing."""
+    if path.suffix.lower() != ".mcap":
+        return None
+    try:
+        return CutOffMcap(path)
+    except Exception:  # rosbags raises several kinds on damaged definitions; the first error tells what is the matter
+        return None
 
 
 def _stereo_topics(topics: dict[str, str], wanted: tuple[str | None, str | None], name: str) -> tuple[str, str]:

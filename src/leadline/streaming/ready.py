@@ -16,6 +16,8 @@ from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, in_order
 
 _CHECKED: Final = 3
 """Pairs that are checked before one is refused: the first may be dark, or of a plane."""
+_MOST_WAITED: Final = 60
+"""Blank pairs that are passed by while a camera sets its exposure: two seconds."""
 _LEAST_RANGE: Final = 8
 """Grey levels between which an image shows nothing: a covered lens, or a camera that still sets its exposure."""
 
@@ -62,6 +64,12 @@ class FrameMaker:
         self._said = set[str]()
         self._faults = list[PairCheck]()
         self._to_check = _CHECKED
+        self._waited, self._is_begun = 0, False
+
+    def waits(self) -> bool:
+        """Whether a blank pair is better passed by: the first pair says whether the images of a calibration are raw."""
+        self._waited += 1
+        return self._given.calibration is not None and not self._is_begun and self._waited <= _MOST_WAITED
 
     def ready(self, frame: StereoFrame) -> ReadyFrame:
         """The pair, rectified if its cameras are raw.
@@ -78,6 +86,7 @@ class FrameMaker:
                     "not swap them"
                 )
             frame = replace(frame, left=frame.right, right=frame.left, rig=None)
+        self._is_begun = True
         made = self._given_rig(frame) if self._is_given or frame.rig is None else self._own_rig(frame)
         if self._to_check:
             self._check(made)

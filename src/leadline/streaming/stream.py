@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+import numpy as np
+from jaxtyping import UInt8
+
 from leadline.cameras.frame import StereoFrame
 from leadline.cameras.source import StereoSource
 from leadline.errors import InputError
@@ -72,6 +75,21 @@ class LiveFrame:
     latency_s: float
     match_s: float
     number: int
+
+    @property
+    def left(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The left image, rectified."""
+        return self.frame.left
+
+    @property
+    def right(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The right image, rectified."""
+        return self.frame.right
+
+    @property
+    def time_s(self) -> float:
+        """When the pair was exposed, seconds of the clock that `frame.meta.clock` names."""
+        return self.frame.time_s
 
     @property
     def mean_confidence(self) -> float | None:
@@ -263,6 +281,8 @@ class LiveStream:
             due = max(due + step_s, time.monotonic())
             if is_blank(frame):
                 self._keeper.blank += 1
+                if self._maker.waits():
+                    continue
             ready = self._maker.ready(frame)
             method = self._method_for(ready)
             begun = time.perf_counter()
