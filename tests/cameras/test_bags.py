@@ -13,8 +13,10 @@ from rosbags.typesys import Stores, get_typestore  # noqa: E402
 
 from leadline.cameras import open_source  # noqa: E402
 from leadline.cameras.bag_images import message_pixels  # noqa: E402
+from leadline.classical import ClassicalStereo  # noqa: E402
 from leadline.errors import InputError  # noqa: E402
 from leadline.geometry.rig import StereoRig, UnrectifiedRig  # noqa: E402
+from leadline.streaming import LiveStream  # noqa: E402
 
 FOCAL, BASELINE, FIRST_NS = 100.0, 0.12, 1_700_000_000_000_000_000
 STORES = {1: get_typestore(Stores.ROS1_NOETIC), 2: get_typestore(Stores.ROS2_HUMBLE)}
@@ -106,6 +108,23 @@ def test_a_single_mcap_file_and_rectified_topics(tmp_path, pair):
         frame = source.read()
     assert isinstance(frame.rig, StereoRig)
     assert frame.rig.left.focal_x_px == FOCAL
+
+
+def test_names_that_only_sound_rectified(tmp_path, pair):
+    path = write_bag(tmp_path / "run", 2, stereo(2, pair, "image_unrectified"))
+    with open_source(f"bag:{path}") as source:
+        assert isinstance(source.read().rig, UnrectifiedRig)
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
+def test_a_bag_is_read_by_another_thread(tmp_path, pair, storage):
+    path = write_bag(tmp_path / "run", 2, stereo(2, pair), storage)
+    with LiveStream(open_source(f"bag:{path}"), ClassicalStereo("bm", 31)) as stream:
+        found = list(stream)
+    assert len(found) == 3
+    # Z = f b / d = 100 px 0.12 m / 7 px
+    depth = found[0].depth
+    assert float(np.median(depth.depth[depth.valid])) == pytest.approx(100.0 * BASELINE / 7.0, rel=0.02)
 
 
 def test_compressed_images_and_unknown_cameras(tmp_path, pair):

@@ -1,5 +1,6 @@
 """Recordings of ROS 1 and 2 and MCAP files, by rosbags and mcap: no ROS is needed."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -18,7 +19,8 @@ from leadline.geometry.rig import StereoRig, UnrectifiedRig
 from leadline.io.calib_ros import parse_camera_infos
 from leadline.io.pair_files import differs_by_side
 
-_RECTIFIED: Final = "rect"
+_RECTIFIED: Final = re.compile(r"(?<![a-z])rect", re.IGNORECASE)
+"""image_rect and image_rectified, but neither "unrectified" nor "direct"."""
 _MOST_LISTED: Final = 12
 
 
@@ -85,7 +87,7 @@ class BagPairs:
             self._notes.append(f"{self._name}: its camera_info is of no use: {error}")
             return None
         self._notes += [f"{self._name}: {note}" for note in calibration.notes]
-        if any(_RECTIFIED in topic for topic in self._topics) and calibration.rectified is not None:
+        if any(_RECTIFIED.search(topic) for topic in self._topics) and calibration.rectified is not None:
             return calibration.rectified
         return calibration.rig
 
@@ -183,7 +185,7 @@ def _stereo_topics(topics: dict[str, str], wanted: tuple[str | None, str | None]
         raise InputError(f"expected both left=TOPIC and right=TOPIC for {name}, got one; it has {listed}")
     found = [pair for left in images for right in images if (pair := (left, right)) and differs_by_side(left, right)]
     # Rectified images need no work, raw ones no decoding, and infrared and grey ones are what stereo cameras match by.
-    found.sort(key=lambda pair: (_RECTIFIED not in pair[0], topics[pair[0]] == COMPRESSED, len(pair[0]), pair))
+    found.sort(key=lambda pair: (_RECTIFIED.search(pair[0]) is None, topics[pair[0]] == COMPRESSED, len(pair[0]), pair))
     if not found:
         raise InputError(
             f"expected two image topics whose names differ by left and right in {name}, got {listed}; name them: "
