@@ -123,6 +123,15 @@ def test_the_raw_pair_with_the_devices_calibration():
     assert sdk.ended == ["pipeline", "device"]
 
 
+def test_a_board_whose_left_camera_is_at_the_other_socket():
+    swapped = {**eeprom(), "stereoRectificationData": {"leftCameraSocket": 2, "rightCameraSocket": 1}}
+    sdk = Sdk(calibration=swapped)
+    device = camera(sdk)
+    assert sdk.linked == [("c", "left"), ("b", "right")]
+    # From C's frame into B's, which stands 7.5 cm to the left of it.
+    assert device.rig.right_from_left[0, 3] == pytest.approx(0.075)
+
+
 def test_the_calibration_follows_the_images_size():
     sdk = Sdk(calibration=eeprom(800, 1280))
     device = camera(sdk)

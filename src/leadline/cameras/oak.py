@@ -75,6 +75,7 @@ class OakCamera:
         if not eeprom.get("cameraData"):
             raise CameraError(f"expected a calibration in {self._name}, got none; calibrate it (leadline calibrate)")
         found = parse_oak(eeprom, None)
+        self._sockets = _sockets(eeprom)
         raw = found.raw
         if raw is None:
             raise CameraError(f"expected two mono cameras in the calibration of {self._name}, got none")
@@ -89,8 +90,8 @@ class OakCamera:
         sync = self._pipeline.create(dai.node.Sync)
         sync.setRunOnHost(True)
         sync.setSyncThreshold(timedelta(seconds=_APART_SHARE / fps))
-        for side, socket in (("left", dai.CameraBoardSocket.CAM_B), ("right", dai.CameraBoardSocket.CAM_C)):
-            camera = self._pipeline.create(dai.node.Camera).build(socket)
+        for side, place in zip(("left", "right"), self._sockets, strict=True):
+            camera = self._pipeline.create(dai.node.Camera).build(getattr(dai.CameraBoardSocket, place))
             output = camera.requestOutput(size, dai.ImgFrame.Type.GRAY8, fps=fps)
             output.link(sync.inputs[side])
         self._queue = sync.out.createOutputQueue(maxSize=2, blocking=False)
@@ -140,6 +141,14 @@ class OakCamera:
                     getattr(part, method)()
             except RuntimeError:  # it never ran, or is gone
                 continue
+
+
+def _sockets(eeprom: dict[str, Any]) -> tuple[str, str]:
+    """The board's sockets of the left and the right camera; B and C unless the device says otherwise."""
+    stated: dict[str, Any] = eeprom.get("stereoRectificationData") or {}
+    places = [int(stated.get(f"{side}CameraSocket", -1)) for side in ("left", "right")]
+    left, right = (place if place >= 0 else usual for place, usual in zip(places, (1, 2), strict=True))
+    return f"CAM_{chr(ord('A') + left)}", f"CAM_{chr(ord('A') + right)}"
 
 
 def _require_shape(native: Pinhole, size: tuple[int, int], name: str) -> None:
