@@ -109,3 +109,39 @@ def test_the_error_of_a_path_is_free_of_its_scale_and_a_share_of_its_length(benc
     aside[2, 0, 3] = 1.0
     errors = np.array([0.0, 1 / 6, np.hypot(2 / 6, 5 / 6)])
     assert static.ate_percent(aside, truth) == pytest.approx(100 * np.sqrt((errors**2).mean()) / 2)
+
+
+def test_a_mined_film_is_scored_against_its_shots(benchmark):
+    from leadline.data.synthetic.film import FilmShot, RenderedShot
+    from leadline.maps import DisparityMap
+
+    mining = benchmark("mining")
+    kinds = ("stereo", "mono", "stereo", "black")
+    made = [RenderedShot(FilmShot(kind=k, frames=10), 10 * n, None, (4, 8), 0) for n, k in enumerate(kinds)]
+    # The third shot's end is told three frames too late, and the fourth one begins there.
+    told = [[0, 10, 2, "", {}], [10, 20, 0, "mono", {}], [20, 33, 1, "", {}], [33, 40, 0, "black", {}]]
+    scores = mining.score({"shots": told, "shards": [], "split": "train"}, made, Path())
+    assert (scores.found, scores.shots) == (2, 4)
+    # What was found from frame 30 on counts against the black shot, too.
+    assert scores.refused == {"stereo": (0, 2), "mono": (1, 1), "black": (0, 1)}
+    truth = DisparityMap(np.full((4, 8), 6.0, np.float32), np.arange(32).reshape(4, 8) % 8 < 6)
+    half = mining.seen_at(truth, (2, 4))
+    assert (half.disparity == 3.0).all()
+    assert half.valid.tolist() == [[True, True, True, False]] * 2
+    assert mining.table(scores).row_count == 5
+
+
+@pytest.mark.slow
+def test_mining_of_a_rendered_film_holds_its_bars(benchmark, tmp_path, capsys):
+    mining = benchmark("mining")
+    kinds = ("stereo", "mono", "swapped", "stereo")
+    made = mining.make_film(tmp_path / "film.mp4", kinds, (240, 480), "half-side-by-side", 8, 16, 500)
+    options = mining.MineOptions(model="leadline-fast")
+    films, output = (str(tmp_path / "film.mp4"),), tmp_path / "mined"
+    (film,) = mining.mine_films(mining.MineRequest(films=films, output=output, options=options,
+                                                   load=mining.load_signed_matcher))  # fmt: skip
+    scores = mining.score(film, made, output)
+    assert scores.found == 4
+    assert scores.refused["mono"] == scores.refused["swapped"] == (1, 1)
+    assert np.median(scores.pooled) < mining.BARS["median error, px"]
+    assert (scores.pooled > mining.BAD_PX).mean() < mining.BARS["errors above 3 px"]
