@@ -13,6 +13,7 @@ from leadline.data.audit.page import audit_page
 from leadline.data.audit.parts import open_parts
 from leadline.data.audit.run import Audit, run_audit
 from leadline.data.catalog import DatasetSpec
+from leadline.data.engine import require_engine
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write
 from leadline.io.owned import owned_folder
@@ -21,7 +22,6 @@ from leadline.results.stereo import refuse_existing
 PAGE: Final = "audit.html"
 VALUES: Final = "audit.json"
 _MOST_TOLD: Final = 20
-_MOST_WORKERS: Final = 256
 
 
 def data_audit(
@@ -50,8 +50,7 @@ def data_audit(
         workers: Processes that decode and check; 0 does it in this one.
         overwrite: Replace results that exist in the output folder.
     """
-    if not 0 <= workers <= _MOST_WORKERS:
-        raise InputError(f"expected --workers from 0 to {_MOST_WORKERS}, got {workers}")
+    require_engine("processes", workers)
     parts = open_parts(targets, root, split or (), _spec(options or []))
     refuse_existing(output, (PAGE, VALUES), overwrite)
     with owned_folder(output), scene_progress() as progress:

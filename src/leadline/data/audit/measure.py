@@ -13,9 +13,9 @@ from leadline.errors import InputError, LeadlineError
 from leadline.geometry.check import check_pair
 from leadline.geometry.image import brightness
 from leadline.maps import DisparityMap
-from leadline.samples import DepthSample, FlowSample, OrdinalSample, StereoSample
+from leadline.samples import DepthSample, FlowSample, OrdinalSample, StereoSample, VideoSample
 
-Sample = StereoSample | DepthSample | FlowSample | OrdinalSample
+Sample = StereoSample | DepthSample | FlowSample | OrdinalSample | VideoSample
 _CONSISTENT_PX: Final = 1.0
 _CONSISTENT_SHARE: Final = 0.05
 _EDGE_PX: Final = 1.5
@@ -66,18 +66,17 @@ def measured(read: Callable[[], Sample], camera_of: Callable[[Sample], Camera | 
 
 
 def views_of(sample: Sample) -> tuple[UInt8[np.ndarray, "h w 3"], ...]:
-    """The images of a sample: left and right, first and second, or the one."""
+    """The images of a sample: left and right, first and second, the target frame and its partner, or the one."""
     if isinstance(sample, StereoSample):
         return sample.left, sample.right
+    if isinstance(sample, VideoSample):
+        return (sample.target,) if sample.right is None else (sample.target, sample.right)
     return (sample.first, sample.second) if isinstance(sample, FlowSample) else (sample.image,)
 
 
 def figures_of(sample: Sample) -> dict[str, Any]:
     """Measurements of a sample that was decoded."""
-    if isinstance(sample, OrdinalSample):
-        found = _ordinal(sample)
-    else:
-        found = {StereoSample: _stereo, DepthSample: _depth, FlowSample: _flow}[type(sample)](sample)  # pyright: ignore
+    found = _FIGURES[type(sample)](sample)
     views = views_of(sample)
     height, width = views[0].shape[:2]
     return {
@@ -193,3 +192,19 @@ def _ordinal(sample: OrdinalSample) -> dict[str, Any]:
     points = np.concatenate([sample.first, sample.second])
     inside = ((points >= 0) & (points < (width, height))).all(axis=1)
     return {"outside": float(1.0 - inside.mean()) if len(points) else 0.0, "points": len(points)}
+
+
+def _video(sample: VideoSample) -> dict[str, Any]:
+    if sample.right is None or sample.baseline_m is None:
+        return {}
+    views = (sample.target, sample.right) if sample.baseline_m > 0 else (sample.right, sample.target)
+    return {"pair": _pair(StereoSample(sample.key, *views))}
+
+
+_FIGURES: Final[dict[type[Sample], Callable[[Any], dict[str, Any]]]] = {
+    StereoSample: _stereo,
+    DepthSample: _depth,
+    FlowSample: _flow,
+    OrdinalSample: _ordinal,
+    VideoSample: _video,
+}

@@ -15,6 +15,7 @@ from leadline.data.shards import Shards
 from leadline.data.source import Source
 from leadline.data.stereo.pairs import StereoPairs
 from leadline.data.stereo.shards import StereoShards
+from leadline.data.video.shards import FIRST_FRAME, SequenceDepths
 from leadline.errors import InputError, LeadlineError
 from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
@@ -24,13 +25,14 @@ from leadline.io.pair_files import IMAGE_SUFFIXES, natural_key, search_pairs
 from leadline.io.shards import ShardReader
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.protocols.stereo.scenes import SceneFiles, find_scenes
-from leadline.samples import DepthSample, StereoSample
+from leadline.samples import DepthSample, StereoSample, VideoSample
 
 Task = Literal["stereo", "mono", "flow"]
 _KINDS: Final[tuple[tuple[str, type[Shards[Any]]], ...]] = (
     ("left.png", StereoShards),
     ("image.png", DepthShards),
     ("first.png", FlowShards),
+    (FIRST_FRAME, SequenceDepths),
 )
 _TRAINING, _VALIDATION = ("train", "training"), ("val", "validation", "test", "testing")
 
@@ -59,6 +61,9 @@ class Part:
         """
         if isinstance(sample, DepthSample):
             return None if sample.camera is None else _of_pinhole(sample.camera)
+        if isinstance(sample, VideoSample):
+            baseline = None if sample.baseline_m is None else abs(sample.baseline_m)
+            return replace(_of_pinhole(sample.camera), baseline_m=baseline)
         find = getattr(self.source, "calibration", None)
         return None if find is None else find(index, sample)
 
@@ -154,6 +159,7 @@ def _shards(name: str, path: Path) -> Part:
     if len({type(shards) for shards in found}) > 1:
         raise InputError(f"expected shards of one kind in {path}, got several; audit them apart")
     words = {StereoShards: "stereo shards", DepthShards: "mono shards", FlowShards: "flow shards"}
+    words[SequenceDepths] = "video shards"
     return Part(name, words[type(found[0])] if found else "shards", _Shards(found), tuple(damage))
 
 

@@ -1,9 +1,7 @@
 """The run over all samples: measured one by one, kept in a journal, judged together."""
 
 import json
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,7 +13,7 @@ import cv2
 from leadline.data.audit.judge import Finding, findings
 from leadline.data.audit.measure import measured
 from leadline.data.audit.parts import Part
-from leadline.data.workers import end_with_this_process
+from leadline.data.engine import run_tasks
 from leadline.errors import OutputError
 from leadline.io.atomic import DISK_ERRORS
 
@@ -89,7 +87,7 @@ def run_audit(
             if not done:
                 stream.truncate(0)
                 _append(stream, header)
-            for place, found in _all_measured(parts, open_places, workers):
+            for place, found in run_tasks(partial(_measured, list(parts)), open_places, workers):
                 done[place] = found
                 _append(stream, {"place": place, "found": found})
                 advance(1)
@@ -147,35 +145,9 @@ def _append(stream: IO[str], entry: object) -> None:
 _Place = tuple[int, int]
 
 
-def _all_measured(
-    parts: Sequence[Part], places: Sequence[_Place], workers: int
-) -> Iterator[tuple[_Place, dict[str, Any]]]:
-    if workers == 0 or len(places) < 2:
-        yield from (_measured(parts, place) for place in places)
-        return
-    number, options = min(workers, len(places)), (list(parts), end_with_this_process())
-    with multiprocessing.get_context("spawn").Pool(number, _start_worker, options) as pool:
-        yield from pool.imap_unordered(_measured_by_worker, places, chunksize=4)
-        pool.close()
-        pool.join()
-
-
 def _measured(parts: Sequence[Part], place: _Place) -> tuple[_Place, dict[str, Any]]:
+    """The measurement of one sample; for any engine."""
+    cv2.setNumThreads(1)
     number, index = place
     part = parts[number]
     return place, measured(partial(part.source.__getitem__, index), partial(part.camera, index))
-
-
-_of_worker: Final = list[Part]()
-
-
-def _start_worker(parts: Sequence[Part], watch: Callable[[int], None]) -> None:
-    """Leaves Ctrl-C to the parent, and ends with it."""
-    watch(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    _of_worker[:] = parts
-
-
-def _measured_by_worker(place: _Place) -> tuple[_Place, dict[str, Any]]:
-    return _measured(_of_worker, place)
