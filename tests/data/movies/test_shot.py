@@ -38,6 +38,16 @@ def test_search_range_holds_the_features_and_stops_at_the_share():
     assert Alignment(matches=99, farthest_px=30.0, nearest_px=40.0).searched(640, 0.15)[0] < 0
 
 
+def test_parallax_leaves_out_what_few_matches_say():
+    from leadline.data.movies.shot import _is_flat, _misaligned
+
+    # Repetitive texture: both views show one image, but some matches are a pixel off.
+    one_view = Alignment(matches=400, farthest_px=-0.9, nearest_px=1.1, parallax_px=0.9)
+    assert _misaligned(one_view, (200, 480)) == "mono"
+    assert _misaligned(Alignment(matches=400, nearest_px=3.0, parallax_px=1.3), (200, 480)) == ""
+    assert not _is_flat([])
+
+
 def test_exchanged_views_turn_the_vote_of_what_is_hidden(painted_pair):
     pair = painted_pair(2)
     votes = occlusion_votes(pair.left, pair.disparity, ~pair.occluded)

@@ -19,7 +19,8 @@ _SMALL_PX: Final = 0.25
 _MARGIN_SHARE: Final = 0.3
 _MARGIN_PX: Final = 4.0
 _OFTEN: Final = 0.5
-"""Percentiles are left out that far at both ends: some matches are wrong."""
+_MOSTLY: Final = 3.0
+"""Percentiles are left out that far at both ends, of the range and of the parallax: some matches are wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Alignment:
         left_over_px: Median of what remains of it without offset and slopes.
         nearest_px: Greatest disparity, but for a few matches.
         farthest_px: Smallest disparity, likewise.
+        parallax_px: How far the disparities of all but 3 % of the matches at either end are apart.
     """
 
     matches: int
@@ -45,10 +47,11 @@ class Alignment:
     left_over_px: float = 0.0
     nearest_px: float = 0.0
     farthest_px: float = 0.0
+    parallax_px: float = 0.0
 
     @property
     def spread_px(self) -> float:
-        """Parallax: how far the disparities are apart."""
+        """How far the greatest and the smallest disparity are apart."""
         return self.nearest_px - self.farthest_px
 
     @property
@@ -92,7 +95,8 @@ def measure_alignment(pairs: Sequence[_Pair]) -> Alignment:
     offset, slope_x, slope_y = fitted_offsets(matches, centre)
     left_over = matches.vertical_offsets_px - _plane((offset, slope_x, slope_y), matches, centre)
     level = np.abs(left_over) < max(1.5, 3.0 * float(np.median(np.abs(left_over))))
-    low, high = np.percentile(_filtered(matches, level).disparities_px, [_OFTEN, 100.0 - _OFTEN])
+    ends = [_OFTEN, _MOSTLY, 100.0 - _MOSTLY, 100.0 - _OFTEN]
+    low, few, most, high = np.percentile(_filtered(matches, level).disparities_px, ends)
     return Alignment(
         matches=len(matches),
         offset_px=offset,
@@ -102,6 +106,7 @@ def measure_alignment(pairs: Sequence[_Pair]) -> Alignment:
         left_over_px=float(np.median(np.abs(left_over))),
         nearest_px=float(high),
         farthest_px=float(low),
+        parallax_px=float(most - few),
     )
 
 

@@ -120,11 +120,14 @@ def mine_shot(task: ShotTask) -> MinedShot:
         "vertical_offset_px": round(alignment.offset_px, 3),
         "largest_vertical_offset_px": round(alignment.largest_offset_px, 3),
         "left_over_px": round(alignment.left_over_px, 3),
+        "parallax_px": round(alignment.parallax_px, 2),
         "disparity_px": [round(alignment.farthest_px, 2), round(alignment.nearest_px, 2)],
     }
     if refused := _misaligned(alignment, task.film.size):
         return _refused(refused, chosen, measures, thumb)
     matched = [_matched(views, alignment, task) for views in _spaced(chosen.frames, _ORDERED_FRAMES)]
+    if _is_flat(matched):
+        return _refused("mono", chosen, measures, thumb)
     cues = order_cues([(m.views.left, m.disparity, m.agree) for m in matched])
     measures |= _told(cues)
     if cues.refused:
@@ -224,8 +227,21 @@ def _misaligned(alignment: Alignment, size: tuple[int, int]) -> str:
         return "unmatched"
     if alignment.left_over_px > _MOST_LEFT_OVER_PX or alignment.largest_offset_px > _MOST_VERTICAL * height:
         return "vertical"
+    return "mono" if alignment.parallax_px < _least_parallax(width) else ""
+
+
+def _least_parallax(width: int) -> float:
     pixels, share = _LEAST_PARALLAX
-    return "mono" if alignment.spread_px < max(pixels, share * width) else ""
+    return max(pixels, share * width)
+
+
+def _is_flat(matched: Sequence[_Matched]) -> bool:
+    """Whether the disparity of all but 1 % of the pixels at either end is the same: both views show one image."""
+    known = [one.disparity[one.agree] for one in matched if one.agree.any()]
+    if not known:
+        return False
+    spreads = [float(np.subtract(*np.percentile(values, [99.0, 1.0]))) for values in known]
+    return max(spreads) < _least_parallax(matched[0].disparity.shape[1])
 
 
 def _refused(reason: str, chosen: Chosen, measures: dict[str, Any], thumb: _Image | None) -> MinedShot:
@@ -258,7 +274,7 @@ def _accepted(
         histogram += np.histogram(np.clip(values / task.film.size[1], *HISTOGRAM[[0, -1]]), HISTOGRAM)[0]
         frames.append(_frame(one, task))
     return MinedShot(
-        refused="" if frames else "disagreeing",
+        refused="" if frames else "mono" if rejected["flat"] > rejected["disagreeing"] else "disagreeing",
         frames=tuple(frames),
         looked_at=chosen.looked_at,
         rejected_frames=rejected,
