@@ -7,6 +7,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.table import Table
 
+from leadline.data.assets.catalog import ASSET_PACKS
+from leadline.data.assets.models import credits_of_installed
 from leadline.data.catalog import DATASETS, DatasetSpec, options_of
 from leadline.errors import InputError
 
@@ -24,6 +26,26 @@ def data_list() -> None:
     for name, card in DATASETS.items():
         options = ", ".join(option if needed else f"({option})" for option, needed in options_of(card).items())
         table.add_row(name, card.title, card.task, card.annotation, options, card.licence, card.source)
+    endless = Console(width=1000)
+    Console(width=max(Console().width, endless.measure(table).maximum)).print(table)
+
+
+def data_assets(*, credit: bool = False) -> None:
+    """The packages of free models and skies that `leadline render stereo --worlds assets` uses if they are installed.
+
+    None is part of leadline, and none is fetched by it. A package is looked for in the folders of LEADLINE_ASSETS, then
+    where its own installation puts it.
+
+    Args:
+        credit: Print instead whom to name, with the licence, where worlds with the installed packages are used.
+    """
+    if credit:
+        print("\n".join(credits_of_installed()))
+        return
+    table = Table("name", "title", "kind", "licence", "MB", "files here", "install", "origin")
+    for name, pack in ASSET_PACKS.items():
+        cells = (pack.licence, str(pack.size_mb), str(len(pack.found())), pack.install, pack.origin)
+        table.add_row(name, pack.title, pack.kind, *cells)
     endless = Console(width=1000)
     Console(width=max(Console().width, endless.measure(table).maximum)).print(table)
 

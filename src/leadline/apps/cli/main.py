@@ -50,6 +50,7 @@ _COMMANDS: Final = {
     ("eval", "scene-flow"): ("eval_scene_flow:scene_flow_eval", "Score scene flow as KITTI 2015 does."),
     ("data", "list"): ("data:data_list", "Name, task, truth, options, licence and source of each data set."),
     ("data", "audit"): ("data_audit:data_audit", "Decode and check every sample; what is broken, in one page."),
+    ("data", "assets"): ("data:data_assets", "Packages of free models and skies for rendered worlds."),
     ("bench", "stereo"): ("bench:stereo_bench", "Every bundled network and classical matcher on one pair."),
     ("bench", "mono"): ("bench:mono_bench", "Every bundled network for single images on one image."),
     ("bench", "flow"): ("bench:flow_bench", "Every bundled network and classical method for flow on one pair."),

@@ -27,7 +27,7 @@ def stereo_render(
     size: str = "640x320",
     workers: int = 2,
     format: Literal["shards", "scenes"] = "shards",
-    worlds: Literal["first", "further"] = "first",
+    worlds: Literal["first", "further", "assets"] = "first",
     engine: _Engine = "processes",
 ) -> None:
     """Render stereo pairs with exact disparity and occlusion.
@@ -43,7 +43,8 @@ def stereo_render(
         workers: Shards or scenes that are rendered at once, each by one process; 0 renders in this one.
         format: Shards are for `leadline train`; scenes are folders in Middlebury's layout, for `leadline eval stereo`.
         worlds: Which scenes: the first ones are rooms, streets, tables, terrain and clutter of random things; further
-            ones are furnished rooms with things floating in them, walls and boards that leave the image, thin parts.
+            ones are furnished rooms with things floating in them, walls and boards that leave the image, thin parts;
+            assets are these with real furniture, people and skies of installed packages (`leadline data assets`).
         engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
             or of a local one. The shards are the same.
     """

@@ -321,7 +321,7 @@ def _render_shard(task: _Task) -> _Task:
 def _pairs(task: _Task) -> Iterator[tuple[StereoSample, dict[str, object]]]:
     for seed in range(task.first, task.first + task.count):
         sample, rig = render_stereo(seed, task.size, task.sensor, worlds=task.worlds)
-        yield sample, asdict(rig)
+        yield sample, rig.notes()
 
 
 def _render_mono_shard(task: _Task) -> _Task:

@@ -15,7 +15,7 @@ from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Bool, Float32, Int, Int32
 
 from leadline.data.synthetic.scene import Light, Scene
-from leadline.data.synthetic.textures import TextureBank
+from leadline.data.synthetic.textures import TextureBank, image_bank
 
 #: Four places (x, y) within a pixel, a rotated grid, for the pixels on silhouettes.
 _SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
@@ -131,6 +131,7 @@ class Renderer:
         self._tree = EmbreeScene()
         self._mesh = TriangleMesh(self._tree, scene.vertices, scene.faces)
         tables = (scene.facets, scene.normals, scene.faces, scene.charts, scene.looks)
+        self._sky_bank = None if scene.air.sky is None else image_bank([scene.air.sky], mirrored=True)
         self._facets, self._normals, self._corners, self._charts, self._looks = map(_planes, tables)
 
     def trace(self, origin: Float32[np.ndarray, "3"], directions: Float32[np.ndarray, "3 n"]) -> Hits:
@@ -234,7 +235,7 @@ class Renderer:
         normal, cosine = self._normal(hits, away)
         chart = self.scene.face_chart.take(hits.face).astype(np.intp)
         look = self._looks.take(chart // 3, axis=1)
-        albedo = self._albedo(points, chart, distance / np.float32(focal_px), cosine, look)
+        albedo = self._albedo(hits, points, chart, distance / np.float32(focal_px), cosine, look)
         down, up = air.ambient_down[:, None], air.ambient_up[:, None]
         received = down + (0.5 - 0.5 * normal[1]) * (up - down)
         shine = np.zeros_like(received)
@@ -298,7 +299,13 @@ class Renderer:
         return normal, np.abs(cosine)
 
     def _albedo(
-        self, points: np.ndarray, chart: np.ndarray, pixel_m: np.ndarray, cosine: np.ndarray, look: np.ndarray
+        self,
+        hits: Hits,
+        points: np.ndarray,
+        chart: np.ndarray,
+        pixel_m: np.ndarray,
+        cosine: np.ndarray,
+        look: np.ndarray,
     ) -> Float32[np.ndarray, "3 n"]:
         """Linear reflectance from the two texture layers."""
         # A slanted pixel is a long footprint; the power trades blur against aliasing along it.
@@ -309,11 +316,30 @@ class Renderer:
             one = colour.take(mixed, axis=1)
             other = self._layer(1, points.take(mixed, axis=1), chart.take(mixed), spread.take(mixed))
             _put(colour, mixed, one + look[6].take(mixed) * (other - one))
+        self._put_images(colour, hits, chart // 3, spread)
         colour *= look[0:3]
         colour += look[3:6]
         np.clip(colour, 0.02, 0.97, out=colour)
         colour *= colour
         return colour
+
+    def _put_images(
+        self, colour: Float32[np.ndarray, "3 n"], hits: Hits, owner: np.ndarray, spread: np.ndarray
+    ) -> None:
+        """Replace the tiles of meshes that have an image of their own, in place."""
+        scene = self.scene
+        if scene.images is None or scene.own is None or scene.uv is None:
+            return
+        own = scene.own.take(owner)
+        some = np.flatnonzero(own >= 0)
+        if not len(some):
+            return
+        corners = scene.uv[hits.face[some]]
+        b, c = hits.u[some, None], hits.v[some, None]
+        place = corners[:, 0] * (1 - b - c) + corners[:, 1] * b + corners[:, 2] * c
+        footprint = spread[some] * scene.texels_per_m[owner[some], 0]
+        u, v = np.ascontiguousarray(place.T)
+        _put(colour, some, scene.images.sample(own[some], u, v, footprint))
 
     def _layer(
         self, layer: int, points: np.ndarray, chart: np.ndarray, spread: np.ndarray
@@ -329,8 +355,10 @@ class Renderer:
         air = self.scene.air
         heading = np.arctan2(directions[0], directions[2]) * np.float32(2 / np.pi)
         climb = -directions[1] / _length(directions)
-        entry = np.full(len(climb), air.sky_entry)
-        colour = self.bank.sample(entry, heading, climb, np.full(len(climb), 330.0 / focal_px, np.float32))
+        entry = np.full(len(climb), air.sky_entry if self._sky_bank is None else 0)
+        colour = (self._sky_bank or self.bank).sample(
+            entry, heading, climb, np.full(len(climb), 330.0 / focal_px, np.float32)
+        )
         colour *= colour
         haze = np.clip(1.0 - 2.5 * climb, 0.0, 1.0)
         colour += haze * (air.fog_colour[:, None] - colour)

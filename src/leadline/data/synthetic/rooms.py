@@ -7,6 +7,7 @@ import numpy as np
 from leadline.data.synthetic import furniture, tabletop
 from leadline.data.synthetic.scene import Light, Material, Scene
 from leadline.data.synthetic.shapes import grid_mesh
+from leadline.data.synthetic.shelf import Shelf
 from leadline.data.synthetic.solids import blocks, cylinder, turned
 from leadline.data.synthetic.stage import Extra, MonoStage, Viewpoint, air, nothing, placed
 from leadline.data.synthetic.textures import TextureBank
@@ -39,10 +40,10 @@ class Plan:
         )[side]
 
 
-def room(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
+def room(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing, shelf: Shelf | None = None) -> Scene:
     """A furnished room."""
     plan = Plan(rng.uniform(2.6, 7.0), rng.uniform(2.8, 8.0), rng.uniform(2.3, 3.1))
-    stage = MonoStage(rng, bank, _viewpoint(rng, plan))
+    stage = MonoStage(rng, bank, _viewpoint(rng, plan), shelf=shelf)
     _keep_clear(stage)
     sunny = _shell(stage, plan, windows=0.6, doors=0.7)
     furnish(stage, plan, int(rng.integers(5, 15)), int(rng.integers(2, 15)))
@@ -50,13 +51,13 @@ def room(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) ->
     return _lit(stage, plan, sunny, "room")
 
 
-def corridor(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
+def corridor(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing, shelf: Shelf | None = None) -> Scene:
     """A long passage with doors."""
     plan = Plan(rng.uniform(1.2, 2.8), rng.uniform(6.0, 22.0), rng.uniform(2.3, 3.2))
     z = rng.uniform(0.4, 0.35 * plan.depth_m)
     x, up = rng.uniform(0.3, 0.7) * plan.width_m, rng.uniform(0.7, 1.8)
     tilt = rng.normal(-0.08, 0.13), rng.normal(0, 0.06)
-    stage = MonoStage(rng, bank, Viewpoint(x, up, z, rng.normal(0, 0.16), *tilt, field_of_view(rng)))
+    stage = MonoStage(rng, bank, Viewpoint(x, up, z, rng.normal(0, 0.16), *tilt, field_of_view(rng)), shelf=shelf)
     _keep_clear(stage)
     sunny = _shell(stage, plan, windows=0.25, doors=0.95)
     furnish(stage, plan, int(rng.integers(0, 9)), int(rng.integers(0, 4)))
@@ -64,7 +65,7 @@ def corridor(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing
     return _lit(stage, plan, sunny, "corridor")
 
 
-def desk(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) -> Scene:
+def desk(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing, shelf: Shelf | None = None) -> Scene:
     """A desk or table from close by, often looking down on it."""
     plan = Plan(rng.uniform(2.6, 5.0), rng.uniform(2.8, 5.5), rng.uniform(2.4, 3.0))
     thing = furniture.table(rng)
@@ -88,7 +89,7 @@ def desk(rng: np.random.Generator, bank: TextureBank, extra: Extra = nothing) ->
         rng.normal(0, 0.09),
         field_of_view(rng),
     )
-    stage = MonoStage(rng, bank, view)
+    stage = MonoStage(rng, bank, view, shelf=shelf)
     stage.reserve(x, z, thing.width_m / 2, thing.depth_m / 2)
     stage.taken.append((view.x_m, view.z_m, 0.35, 0.35))
     sunny = _shell(stage, plan, windows=0.5, doors=0.5)
@@ -345,7 +346,7 @@ def furnish(stage: MonoStage, plan: Plan, along: int, anywhere: int) -> None:
     """Put things with their backs to the walls, then things in the middle."""
     rng = stage.rng
     for _ in range(along):
-        thing = pick(rng, furniture.ALONG_WALLS)
+        thing = stage.draw(furniture.ALONG_WALLS, "wall")
         x, z, yaw, length = plan.wall(int(rng.integers(4)))
         if length < thing.width_m + 0.1:
             continue
@@ -353,7 +354,7 @@ def furnish(stage: MonoStage, plan: Plan, along: int, anywhere: int) -> None:
         at = placed(x, z, yaw, shift, -thing.depth_m / 2 - 0.03)
         _stand(stage, thing, at, yaw)
     for _ in range(anywhere):
-        thing = pick(rng, furniture.ANYWHERE)
+        thing = stage.draw(furniture.ANYWHERE, "floor")
         at = rng.uniform(0.4, plan.width_m - 0.4), rng.uniform(0.4, plan.depth_m - 0.4)
         yaw = float(rng.integers(4)) * np.pi / 2 if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
         reach = 0.5 * max(thing.width_m, thing.depth_m)

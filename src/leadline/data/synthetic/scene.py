@@ -5,12 +5,13 @@ World axes: x right, y down, z forward, metres. The left camera stands at the or
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, UInt8
 
 from leadline.data.synthetic.shapes import Mesh
-from leadline.data.synthetic.textures import TILE_PX, TextureBank
+from leadline.data.synthetic.textures import TILE_PX, TextureBank, image_bank
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Material:
         bias: Colour added to it.
         specular: Strength of the highlight.
         shininess: Blinn-Phong exponent.
+        texture: An image of the mesh's own, of ``TILE_PX`` squared, in place of the tiles.
     """
 
     entries: tuple[int, int]
@@ -36,6 +38,7 @@ class Material:
     bias: np.ndarray
     specular: float
     shininess: float
+    texture: UInt8[np.ndarray, "t t 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Air:
         sky_gain: Brightness of the sky.
         fog_per_m: Extinction; 0 for clear air.
         fog_colour: Linear colour of the fog.
+        sky: An image in place of the entry: from the horizon to the zenith, mirrored all around.
     """
 
     ambient_up: Float32[np.ndarray, "3"]
@@ -76,6 +80,7 @@ class Air:
     sky_gain: Float32[np.ndarray, "3"]
     fog_per_m: float
     fog_colour: Float32[np.ndarray, "3"]
+    sky: UInt8[np.ndarray, "t t 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,10 @@ class Scene:
         hfov_rad: Horizontal field of view.
         largest_disparity_px: What the 99th percentile of the disparity should be.
         name: Kind of world.
+        images: Textures of meshes' own; None without any.
+        own: For each object, its image; -1 for those with tiles.
+        uv: Places of the faces' corners on their image.
+        models: Packages and names of the models in it.
     """
 
     vertices: Float32[np.ndarray, "v 3"]
@@ -121,6 +130,10 @@ class Scene:
     hfov_rad: float
     largest_disparity_px: float
     name: str
+    images: TextureBank | None = None
+    own: Int32[np.ndarray, " n"] | None = None
+    uv: Float32[np.ndarray, "f 3 2"] | None = None
+    models: tuple[str, ...] = ()
 
 
 def rotation_matrix(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.ndarray:
@@ -158,6 +171,7 @@ class Assembly:
     faces: list[np.ndarray] = field(default_factory=list)
     materials: list[Material] = field(default_factory=list)
     frames: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    uvs: list[np.ndarray | None] = field(default_factory=list)
 
     def add(self, mesh: Mesh, rotation: np.ndarray, scale: np.ndarray, centre: np.ndarray, look: Material) -> None:
         """Place a mesh: scaled along its own axes, turned, moved."""
@@ -168,8 +182,9 @@ class Assembly:
         self.faces.append(mesh.faces)
         self.materials.append(look)
         self.frames.append((rotation, centre))
+        self.uvs.append(mesh.uv if look.texture is not None else None)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """The geometry and material fields of a ``Scene``."""
         starts = np.cumsum([0] + [len(v) for v in self.vertices[:-1]])
         vertices, normals = np.concatenate(self.vertices), np.concatenate(self.normals)
@@ -189,10 +204,44 @@ class Assembly:
             "face_chart": (3 * owner + axis).astype(np.int32),
             "charts": np.concatenate([_charts(*f, m) for f, m in zip(self.frames, self.materials, strict=True)]),
             "entries": np.array([m.entries for m in self.materials], np.int32),
-            "texels_per_m": np.array([[TILE_PX / t for t in m.tile_m] for m in self.materials], np.float32),
+            "texels_per_m": np.array([self._texels(number) for number in range(len(self.faces))], np.float32),
             "looks": np.array(looks, np.float32),
             "bodies": self._bodies(),
+            **self._images(),
         }
+
+    def _images(self) -> dict[str, Any]:
+        """The images of a ``Scene``, nothing without any."""
+        owners = [number for number, uv in enumerate(self.uvs) if uv is not None]
+        if not owners:
+            return {}
+        places: dict[int, int] = {}
+        images = list[np.ndarray]()
+        own = np.full(len(self.faces), -1, np.int32)
+        corners = [np.zeros((len(faces), 3, 2), np.float32) for faces in self.faces]
+        for number in owners:
+            texture, uv = self.materials[number].texture, self.uvs[number]
+            assert texture is not None, "a mesh has its place on a texture"
+            assert uv is not None, "it is an owner"
+            if id(texture) not in places:
+                places[id(texture)] = len(images)
+                images.append(texture)
+            own[number] = places[id(texture)]
+            corners[number] = uv[self.faces[number]]
+        return {"images": image_bank(images), "own": own, "uv": np.concatenate(corners)}
+
+    def _texels(self, number: int) -> tuple[float, float]:
+        """Texels a metre of both layers of an object; of its own image, on the middle one of its faces."""
+        uv, tiles_m = self.uvs[number], self.materials[number].tile_m
+        if uv is None:
+            return TILE_PX / tiles_m[0], TILE_PX / tiles_m[1]
+        faces = self.faces[number]
+        a, b, c = (self.vertices[number][faces[:, k]] for k in range(3))
+        area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+        p, q = (uv[faces[:, k]] - uv[faces[:, 0]] for k in (1, 2))
+        covered = np.abs(p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0])
+        density = TILE_PX * float(np.sqrt(np.median(covered / np.maximum(area, 1e-12))))
+        return density, density
 
     def _bodies(self) -> Int32[np.ndarray, " n"]:
         """Objects placed one after the other in the same frame are parts of one body."""

@@ -19,11 +19,13 @@ class Mesh:
         vertices: Corner positions.
         faces: Corner indices, three a triangle.
         normals: Unit vertex normals; a zero row asks for the flat normal of the face.
+        uv: Place of each vertex on a texture of its own, (0, 0) at its top left; None without one.
     """
 
     vertices: Float32[np.ndarray, "v 3"]
     faces: Int32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"]
+    uv: Float32[np.ndarray, "v 2"] | None = None
 
 
 def flat_mesh(vertices: Float[np.ndarray, "v 3"], faces: np.ndarray) -> Mesh:

@@ -1,17 +1,21 @@
 """Layout of a world for one camera: the floor plan, what stands where, and the light."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from leadline.data.synthetic import tabletop
 from leadline.data.synthetic.scene import Air, Assembly, Light, Material, Scene, rotation_matrix
 from leadline.data.synthetic.shapes import Mesh
+from leadline.data.synthetic.shelf import Place, Shelf
 from leadline.data.synthetic.solids import Real
 from leadline.data.synthetic.surfaces import surface
 from leadline.data.synthetic.textures import TextureBank
-from leadline.data.synthetic.things import Thing, pick
+from leadline.data.synthetic.things import Maker, Thing, pick
+
+_REAL_SHARE = 0.75
+"""Of things that are real models where there are any."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class MonoStage:
         view: The camera; the scene is moved so that it stands at the origin.
         parts: The objects so far.
         taken: Footprints (x, z, half width, half depth) that are occupied.
+        shelf: Real models, which then take the place of most made-up things.
+        models: Package and name of those in the scene.
     """
 
     rng: np.random.Generator
@@ -54,6 +60,8 @@ class MonoStage:
     view: Viewpoint
     parts: Assembly = field(default_factory=Assembly)
     taken: list[tuple[Real, Real, Real, Real]] = field(default_factory=list)
+    shelf: Shelf | None = None
+    models: set[str] = field(default_factory=set)
 
     def material(self, name: str) -> Material:
         """A surface of a kind."""
@@ -67,9 +75,22 @@ class MonoStage:
     def put(self, thing: Thing, x: Real, z: Real, yaw_rad: Real, up: Real = 0.0) -> None:
         """Place a thing; parts that name the same surface share one material."""
         looks: dict[str, Material] = {}
+        if thing.source:
+            self.models.add(thing.source)
         for mesh, name in thing.parts:
+            if isinstance(name, Material):
+                self.add(mesh, name, x, up, z, yaw_rad)
+                continue
             look = looks.setdefault(name, self.material(name)) if name not in looks else looks[name]
             self.add(mesh, look, x, up, z, yaw_rad)
+
+    def draw(self, makers: tuple[tuple[Maker, float], ...], place: Place) -> Thing:
+        """A thing of a kind drawn by weight, or a real model for the place where there are any."""
+        if self.shelf is not None and self.rng.random() < _REAL_SHARE:
+            found = self.shelf.draw(self.rng, place)
+            if found is not None:
+                return found
+        return pick(self.rng, makers)
 
     def reserve(self, x: Real, z: Real, half_w: Real, half_d: Real) -> bool:
         """Take a place on the floor, unless something is there."""
@@ -83,7 +104,7 @@ class MonoStage:
         """Put small things on a thing's top, without overlap."""
         rng, spots = self.rng, list[tuple[float, float, float]]()
         for _ in range(int(rng.integers(0, most + 1))):
-            small = pick(rng, tabletop.ON_TABLES)
+            small = self.draw(tabletop.ON_TABLES, "top")
             radius = 0.5 * float(np.hypot(small.width_m, small.depth_m))
             room = thing.width_m / 2 - small.width_m / 2, thing.depth_m / 2 - small.depth_m / 2
             if min(room) <= 0:
@@ -97,6 +118,8 @@ class MonoStage:
 
     def scene(self, name: str, lights: tuple[Light, ...], air: Air) -> Scene:
         """The finished scene."""
+        if self.shelf is not None and (sky := self.shelf.sky(self.rng)) is not None:
+            air = replace(air, sky=sky)
         turn = rotation_matrix(self.view.yaw_rad, self.view.pitch_rad, self.view.roll_rad)
         return Scene(
             **self.parts.arrays(),
@@ -106,6 +129,7 @@ class MonoStage:
             hfov_rad=float(self.view.hfov_rad),
             largest_disparity_px=0.0,
             name=name,
+            models=tuple(sorted(self.models)),
         )
 
     def lamp(self, x: Real, up: Real, z: Real, strength: Real, reach_m: Real) -> Light:

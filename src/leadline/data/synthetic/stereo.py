@@ -1,6 +1,7 @@
 """Stereo pairs of rendered scenes, with exact disparity and occlusion in both views."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,14 +10,16 @@ from jaxtyping import Bool, Float32
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
 from leadline.data.synthetic.sensor import apply_sensor, encode, exposure_gain, random_sensor_pair
+from leadline.data.synthetic.shelf import installed_shelf
 from leadline.data.synthetic.stereo_worlds import further_scene
 from leadline.data.synthetic.textures import TextureBank, household_bank, texture_bank
 from leadline.data.synthetic.worlds import random_scene
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
-#: Sets of worlds: the first ones, and further ones with furnished rooms, boards and thin parts.
-Worlds = Literal["first", "further"]
+#: Sets of worlds: the first ones; further ones with furnished rooms, boards and thin parts; and these with real models
+#: of installed packages of assets.
+Worlds = Literal["first", "further", "assets"]
 
 _ATTEMPTS = 12
 _CODED_LIMIT_PX = 255.0
@@ -35,6 +38,7 @@ class RenderedRig:
         attempt: Which try of the seed was usable.
         left_sensor: Parameters of the left camera, empty for a perfect one.
         right_sensor: Parameters of the right camera, empty for a perfect one.
+        models: Packages and names of real models in the scene.
     """
 
     seed: int
@@ -45,6 +49,12 @@ class RenderedRig:
     attempt: int
     left_sensor: dict[str, object]
     right_sensor: dict[str, object]
+    models: tuple[str, ...] = ()
+
+    def notes(self) -> dict[str, object]:
+        """What is written beside a pair; models only where there are any."""
+        values = asdict(self)
+        return values if self.models else {name: value for name, value in values.items() if name != "models"}
 
 
 def render_stereo(
@@ -68,6 +78,8 @@ def render_stereo(
     if bank is None:
         bank = texture_bank() if worlds == "first" else household_bank()
     layout = random_scene if worlds == "first" else further_scene
+    if worlds == "assets":
+        layout = partial(further_scene, shelf=installed_shelf())
     for attempt in range(_ATTEMPTS):
         scene = layout(seed, bank, size[0] / size[1], attempt)
         renderer = Renderer(scene, bank, highlights=highlights)
@@ -99,6 +111,7 @@ def render_stereo(
         left.centre_px,
         attempt,
         *([asdict(s) for s in sensors] if sensors else ({}, {})),
+        models=scene.models,
     )
     return _sample(f"{seed:08d}", coded, disparities), rig
 

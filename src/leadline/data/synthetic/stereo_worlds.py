@@ -8,11 +8,15 @@ import numpy as np
 
 from leadline.data.synthetic import outdoors, rooms, shapes, worlds
 from leadline.data.synthetic.scene import Material, Scene, random_material, random_rotation, rotation_matrix
+from leadline.data.synthetic.shelf import Shelf
 from leadline.data.synthetic.stage import MonoStage
 from leadline.data.synthetic.textures import TextureBank
+from leadline.data.synthetic.things import Thing
 from leadline.data.synthetic.worlds import DISPARITY_RANGE_PX, Stage, scene_around
 
 _BLANK_SHARE: Final = 0.45
+_REAL_FLOATERS: Final = 0.6
+"""Share of floating objects that are real models where there are any."""
 #: Meshes that are thin somewhere, with how often each is drawn.
 _THIN: Final = (
     (shapes.pole, 3.0),
@@ -52,10 +56,28 @@ def _floaters(stage: MonoStage, low: int, high: int, nearest_m: float, farthest_
         mesh = _thin_mesh(rng) if rng.random() < thin_share else shapes.random_mesh(rng)
         size = 2 * half * z * float(np.exp(rng.uniform(np.log(0.04), np.log(0.35))))
         scale = size * np.exp(rng.normal(0, 0.25, 3))
+        found = stage.shelf.draw(rng, "air") if stage.shelf is not None and rng.random() < _REAL_FLOATERS else None
         z = max(z, 0.7 * nearest_m + 0.5 * float(scale.max()))
         centre = turn @ np.array([z * half * rng.uniform(-1.15, 1.15), z * half * rng.uniform(-0.6, 0.6), z])
+        if found is not None:
+            _float(stage, found, size, centre, _look(rng, stage.bank, z * 2 * half / 640, 0.12))
+            continue
         look = _look(rng, stage.bank, z * 2 * half / 640, 0.12)
         stage.parts.add(mesh, random_rotation(rng), scale, centre, look)
+
+
+def _float(stage: MonoStage, thing: Thing, size_m: float, centre: np.ndarray, look: Material) -> None:
+    """Put a real model into the air, its longest side of a size, turned by chance about its middle.
+
+    A bare shape gets the look; the others have their own.
+    """
+    rotation = random_rotation(stage.rng)
+    scale = size_m / max(float(thing.width_m), float(thing.height_m), float(thing.depth_m))
+    middle = centre + rotation @ np.array([0.0, 0.5 * scale * float(thing.height_m), 0.0])
+    stage.models.add(thing.source)
+    for mesh, own in thing.parts:
+        assert isinstance(own, Material), "a model brings its materials"
+        stage.parts.add(mesh, rotation, np.full(3, scale), middle, look if thing.bare else own)
 
 
 def _room_floaters(stage: MonoStage) -> None:
@@ -126,18 +148,21 @@ def swarm(stage: Stage) -> None:
 
 
 #: Worlds that are laid out in real sizes, with what is added to them and how often each is drawn.
-_REAL: Final = (
+_REAL: Final[tuple[tuple[Callable[..., Scene], Callable[[MonoStage], None], float], ...]] = (
     (rooms.room, _room_floaters, 0.34),
     (rooms.desk, _room_floaters, 0.14),
     (rooms.corridor, _room_floaters, 0.1),
     (outdoors.street, _street_floaters, 0.08),
     (outdoors.landscape, _street_floaters, 0.04),
 )
+_ROOMS: Final = (rooms.room, rooms.desk, rooms.corridor)
 #: Worlds around a camera at the origin.
 _AROUND: Final[tuple[tuple[Callable[[Stage], None], float], ...]] = ((boards, 0.14), (thickets, 0.1), (swarm, 0.06))
 
 
-def further_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: int = 0) -> Scene:
+def further_scene(
+    seed: int, bank: TextureBank, aspect: float = 0.5, attempt: int = 0, shelf: Shelf | None = None
+) -> Scene:
     """The scene of a seed, out of the further worlds.
 
     Args:
@@ -145,9 +170,10 @@ def further_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: in
         bank: A bank with the household groups.
         aspect: Height of the image over its width.
         attempt: Another scene of the same seed, for when one turned out unusable.
+        shelf: Real models, which then furnish the rooms.
     """
     # The last number sets these scenes apart from those of the first worlds and of single images.
-    rng = np.random.Generator(np.random.PCG64([seed, attempt, 4]))
+    rng = np.random.Generator(np.random.PCG64([seed, attempt, 4 if shelf is None else 5]))
     weights = np.array([entry[-1] for entry in (*_REAL, *_AROUND)])
     choice = int(rng.choice(len(weights), p=weights / weights.sum()))
     if choice >= len(_REAL):
@@ -155,5 +181,6 @@ def further_scene(seed: int, bank: TextureBank, aspect: float = 0.5, attempt: in
     layout, extra, _ = _REAL[choice]
     low, high = np.log(DISPARITY_RANGE_PX)
     largest = float(np.exp(rng.uniform(low, high)))
-    scene = layout(rng, bank, extra)
+    furnished = {} if shelf is None or layout not in _ROOMS else {"shelf": shelf}
+    scene = layout(rng, bank, extra, **furnished)
     return replace(scene, largest_disparity_px=largest, name=f"furnished {scene.name}")

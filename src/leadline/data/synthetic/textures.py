@@ -1,6 +1,7 @@
 """A bank of tileable images, held as a mip-mapped atlas and sampled per ray."""
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -117,6 +118,16 @@ def household_bank() -> TextureBank:
         entries += [(name, False, _grey(maker(rng))) for _ in range(count)]
     entries += [("windows", False, _facade(rng, (4, 4))) for _ in range(10)]
     return _pack(entries, missing)
+
+
+def image_bank(images: Sequence[UInt8[np.ndarray, "t t 3"]], mirrored: bool = False) -> TextureBank:
+    """A bank of some images of ``TILE_PX`` squared.
+
+    Args:
+        images: At least one.
+        mirrored: Whether an image is mirrored where it repeats.
+    """
+    return _pack([("image", mirrored, image) for image in images], 0)
 
 
 def _common_entries(rng: np.random.Generator) -> tuple[list[tuple[str, bool, np.ndarray]], int]:
