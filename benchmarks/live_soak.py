@@ -156,6 +156,8 @@ def live_round(method: Any, camera: SimulatedCamera, frames: int) -> dict[str, f
                 latencies.append(result.latency_s)
             if count % max(1, frames // 20) == 0:
                 memory.append(round(resident_mb(), 1))
+                if frames >= 200:
+                    print(f"{count} results, {memory[-1]} MB", flush=True)
             if count == frames + 2:
                 break
     return {
