@@ -1,6 +1,7 @@
 """Frames of films, folders and patterns: order, times, rotation, damage; a film's levels tell its frames apart."""
 
 import builtins
+import re
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -268,6 +269,25 @@ def test_a_cut_matroska_film_keeps_what_is_there(tmp_path):
     frames = open_frames(path)
     assert 2 <= len(frames) < 10
     assert len(frames.load(0, 1)) == 2
+    (note,) = frames.notes
+    assert re.search(r"a.mkv: it breaks off after 0\.\d\d s of 0\.40 s that its head states", note)
+
+
+def test_a_cut_mp4_says_where_it_ends(tmp_path):
+    """An MP4 with its table of frames in front, of which the last half of the data is gone."""
+    path = tmp_path / "a.mp4"
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            noise = rng.integers(0, 256, (48, 64, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
+        container.mux(stream.encode())
+    assert open_frames(path).notes == ()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames = open_frames(path)
+    assert frames.notes == (f"{path}: it breaks off after {len(frames)} frames of 10 that its head states",)
 
 
 def test_without_pyav_the_extra_is_named(film, monkeypatch):

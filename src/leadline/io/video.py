@@ -35,6 +35,8 @@ _PROTECTED: Final = ("encv", "drmi")
 
 Source: ISO/IEC 14496-12, 8.12 (encv); drmi is that of Apple's FairPlay.
 """
+_WHOLE: Final = 0.9
+"""Share of what a film states below which it is said to break off: rates and last frames are stated loosely."""
 _CLOCK: Final = 1000
 """Ticks a second of films that are written."""
 _SEEK_FROM: Final = 32
@@ -235,12 +237,13 @@ class FilmFrames:
         self._max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
         if not self.path.is_file():
             raise InputError(f"expected a film at {path}, got no such file; check the name")
-        stamps, unit, rate = self._stamps()
+        stamps, unit, rate, cut = self._stamps()
         self._stamped = stamps if rate is None else []
         self._order = {stamp: index for index, stamp in enumerate(self._stamped)}
         self.names = tuple(f"{index:06d}" for index in range(len(stamps)))
         self.times_s = tuple(float(stamp * unit) for stamp in stamps)
-        self.notes = () if rate is None else (f"{path}: it states no times; {float(rate):g} frames a second are taken",)
+        untimed = () if rate is None else (f"{path}: it states no times; {float(rate):g} frames a second are taken",)
+        self.notes = (*untimed, *cut)
         self._kept: dict[int, Frame] = {}
         self._running: Iterator[tuple[int, Any]] = iter(())
         self._at = len(stamps)
@@ -338,17 +341,21 @@ class FilmFrames:
     def _undecodable(self, found: str) -> InputError:
         return InputError(f"expected a film that FFmpeg decodes at {self.path}, got {found}; convert it to MP4 (H.264)")
 
-    def _stamps(self) -> tuple[list[int], Fraction, Fraction | None]:
-        """Time stamps in rising order, their unit in seconds, and the frames a second if the film has no stamps."""
+    def _stamps(self) -> tuple[list[int], Fraction, Fraction | None, tuple[str, ...]]:
+        """Time stamps in rising order, their unit in seconds, the frames a second if there are no stamps, and notes."""
         container, stream = self.opened()
         with container:
-            stamps = _shown(container, stream)
+            stamps, read = _shown(container, stream)
             unit: Fraction = stream.time_base or Fraction(1)
             rate: Fraction = stream.average_rate or stream.guessed_rate or Fraction(25)
-        if not stamps:
-            raise self._undecodable("no frame in it")
-        known = sorted({stamp for stamp in stamps if stamp is not None})
-        return (known, unit, None) if len(known) == len(stamps) else (list(range(len(stamps))), 1 / rate, rate)
+            if not stamps:
+                raise self._undecodable("no frame in it")
+            known = sorted({stamp for stamp in stamps if stamp is not None})
+            timed = len(known) == len(stamps)
+            end_s = float((known[-1] - known[0]) * unit + 1 / rate) if timed else float(len(stamps) / rate)
+            cut = _breaks_off(container, stream, read, end_s)
+        notes = () if cut is None else (f"{self.path}: it breaks off after {cut} that its head states",)
+        return (known, unit, None, notes) if timed else (list(range(len(stamps))), 1 / rate, rate, notes)
 
     def _decoded(self, index: int) -> Frame:
         if not 0 <= index < len(self):
@@ -411,16 +418,34 @@ def _is_cover(av: Any, stream: Any) -> bool:  # noqa: ANN401 - PyAV's
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _shown(container: Any, stream: Any) -> list[int | None]:  # noqa: ANN401 - PyAV's
-    """Time stamp of each packet that is shown; of a file that is cut off, of those before."""
+def _shown(container: Any, stream: Any) -> tuple[list[int | None], int]:  # noqa: ANN401 - PyAV's
+    """Time stamp of each packet that is shown, and the number of all; of a file that is cut off, of those before."""
     found: list[int | None] = []
+    read = 0
     try:
         for packet in container.demux(stream):
+            read += bool(packet.size)
             if packet.size and not packet.is_discard:
                 found.append(packet.dts if packet.pts is None else packet.pts)
     except (OSError, ValueError):  # PyAV's errors are both
-        return found
-    return found
+        return found, read
+    return found, read
+
+
+def _breaks_off(container: Any, stream: Any, read: int, end_s: float) -> str | None:  # noqa: ANN401 - PyAV's
+    """How a file ends before its head says that it does; None if it does not, or its head says nothing certain.
+
+    Args:
+        container: Of the file.
+        stream: Its moving images.
+        read: Their packets that were found.
+        end_s: How long those last.
+    """
+    if "matroska" in container.format.name:
+        # The container's figure is that of its longest stream.
+        stated_s = container.duration / 1e6 if container.duration and len(container.streams) == 1 else 0.0
+        return f"{end_s:.2f} s of {stated_s:.2f} s" if end_s < _WHOLE * stated_s else None
+    return f"{read} frames of {stream.frames}" if read < _WHOLE * stream.frames else None
 
 
 def _pixels(frame: Any) -> UInt8[np.ndarray, "h w 3"]:  # noqa: ANN401 - PyAV's

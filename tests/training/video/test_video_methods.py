@@ -10,7 +10,7 @@ from torch import Tensor
 
 from leadline.data.datasets.files import find_files
 from leadline.errors import InputError
-from leadline.io.images import read_image
+from leadline.io.images import read_image, write_image
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.mono.monodepth import MonoDepth
 from leadline.models.pose import PosePrediction
@@ -229,3 +229,16 @@ def test_what_cannot_be_trained_is_refused(name, street: Street):
         recipe = toy_recipe(name, street, **changes)
         with pytest.raises(InputError, match=message):
             learner_type(recipe)(recipe)
+
+
+def test_a_camera_that_rests_is_said_to_teach_nothing(street: Street, tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    still = rng.integers(0, 255, (64, 96, 3), np.uint8)
+    for number in range(4):
+        write_image(tmp_path / f"{number}.png", still + rng.integers(0, 2, still.shape, np.uint8))
+    (tmp_path / "K.txt").write_text("70 0 47.5 0 70 31.5 0 0 1")
+    for data, said in ((tmp_path, True), (street.frames, False)):
+        recipe = toy_recipe("video-monodepth2", street, data=str(data))
+        caplog.clear()
+        learner_type(recipe)(recipe).samples(0, 1)
+        assert ("a camera that rests tells neither depth nor its scale" in caplog.text) == said

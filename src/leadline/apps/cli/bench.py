@@ -346,6 +346,11 @@ def peak_mb(stored: str, candidate: str) -> float:
     method = Candidate(**json_module.loads(candidate)).load()
     for _ in range(2):
         method(*images)
+    return largest_memory_mb()
+
+
+def largest_memory_mb() -> float:
+    """Largest resident memory of this process so far, in 1e6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():
         # Linux's ru_maxrss would start from the size of the process that started this one.

@@ -1,13 +1,16 @@
 """The core of methods that learn from frames: a depth network, a pose network beside it, and the frames."""
 
+import logging
 from abc import ABC
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, TypeVar, cast
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from leadline.data.source import Source
 from leadline.data.stream import Stream
 from leadline.data.video.stream import VideoBatch, video_stream
 from leadline.errors import InputError
@@ -23,6 +26,10 @@ from leadline.training.video.recipe import VideoRecipe
 
 V = TypeVar("V", bound=VideoRecipe)
 
+_LOG = logging.getLogger(__name__)
+_LOOKED_AT: Final = 8
+_RESTS: Final = 1.5
+"""Mean difference of two frames, of 255, that is noise."""
 _INVERSE_DEPTH: Final = 10.0 / 0.3
 """Inverse depth of a disparity of the whole width; a network of one view then says 0.01 to 10, as is published."""
 
@@ -72,6 +79,8 @@ class VideoLearner(MonoLearner[V], ABC):
         recipe = self.recipe
         places, method = (recipe.data, *(share.data for share in recipe.mix)), method_of(recipe)
         sources = [frame_source(place, method, recipe.frame_stride, self._right) for place in places]
+        if start == 0:
+            _warn_of_rest(sources)
         shares = [1.0, *(share.weight for share in recipe.mix)]
         return video_stream(sources, shares, recipe.augmentation, recipe.seed, start, count)
 
@@ -84,3 +93,17 @@ class VideoLearner(MonoLearner[V], ABC):
 def frames_of(batch: VideoBatch) -> Sequence[Float[Tensor, "b 3 h w"]]:
     """The target, previous and following frame of a batch, as networks take them."""
     return [images_of(batch[name]) for name in ("target", "previous", "following")]
+
+
+def _warn_of_rest(sources: Sequence[Source[VideoSample]]) -> None:
+    """Says where frames show a camera that rests: nothing tells depth there, and no scale."""
+    for source in sources:
+        numbers = sorted({round(place) for place in np.linspace(0, len(source) - 1, _LOOKED_AT)})
+        samples = [source[number] for number in numbers]
+        changes = [np.abs(each.target.astype(np.int16) - each.previous.astype(np.int16)).mean() for each in samples]
+        if max(changes) < _RESTS:
+            _LOG.warning(
+                "the frames around %s hardly differ from each other: a camera that rests tells neither depth nor its "
+                "scale; raise frame_stride, or take another film",
+                source.key(numbers[0]),
+            )
