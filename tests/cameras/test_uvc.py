@@ -90,7 +90,7 @@ def test_latency_counts_from_the_drivers_time_stamp(pair):
     capture.stamp_ms = 1000.0 * (time.monotonic() - 0.25)
     frame = device.grab()
     assert 0.24 < time.monotonic() - frame.meta.arrived_s < 5.0
-    assert time.time() - frame.time_s == pytest.approx(time.monotonic() - frame.meta.arrived_s, abs=0.02)
+    assert time.time() - frame.time_s == pytest.approx(time.monotonic() - frame.meta.arrived_s, abs=0.2)
     capture.stamp_ms = 5000.0  # a film's position, or another clock
     assert time.monotonic() - device.grab().meta.arrived_s < 0.24
 

@@ -89,10 +89,10 @@ def test_nothing_older_than_allowed_is_handed_over(source, method):
 
 
 def test_a_method_too_slow_for_the_age_is_an_error(source, method):
-    options = StreamOptions(max_age_s=0.02)
+    options = StreamOptions(max_age_s=0.06)
     with (
-        LiveStream(source(200, step_s=0.01), method(0.05), options=options) as stream,
-        pytest.raises(InputError, match="expected results at most 20 ms after their frames, got"),
+        LiveStream(source(10_000, step_s=0.01), method(0.1), options=options) as stream,
+        pytest.raises(InputError, match="expected results at most 60 ms after their frames, got"),
     ):
         numbers(stream)
 
@@ -103,7 +103,7 @@ def test_leaving_the_loop_gives_the_camera_back(source, method):
     for _ in LiveStream(opened, method()):
         break
     # The loop's end is the iterator's: it closes the stream.
-    end = time.monotonic() + 5.0
+    end = time.monotonic() + 20.0
     while not device.closed and time.monotonic() < end:
         time.sleep(0.01)
     assert device.closed
@@ -269,7 +269,8 @@ def test_no_thread_is_left_behind(source, method):
     for _ in range(3):
         with LiveStream(source(1000, step_s=0.01), method()) as stream:
             stream.next()
-    assert threading.active_count() == before
+    # Those of earlier tests may end meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_a_stream_that_nobody_closes_ends_with_python(tmp_path):
