@@ -42,6 +42,8 @@ NOTHING_TO_SHOW = {
                 "kitti_depth",
                 "kitti_frames",
                 "megadepth",
+                "middlebury",
+                "mined_films",
                 "nyu_v2",
                 "redweb",
                 "scannet",

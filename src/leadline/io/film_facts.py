@@ -56,6 +56,15 @@ def film_facts(path: Path | str) -> FilmFacts:
     Raises:
         InputError: If it is no film.
         MissingExtraError: If PyAV is not installed.
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from leadline.io.video import write_film
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_film(f"{folder}/a.mp4", [np.full((32, 96, 3), 99, np.uint8)])
+        ...     facts = film_facts(f"{folder}/a.mp4")
+        >>> facts.height, facts.width, facts.streams, facts.dynamic_range
+        (32, 96, 1, '')
     """
     container, stream = FilmFrames(path).opened()
     with container:

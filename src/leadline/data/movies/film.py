@@ -100,6 +100,10 @@ def open_film(
     Raises:
         InputError: If it is no film, has no frame, is encrypted, of high dynamic range, an anaglyph or not stereo.
         MissingExtraError: If PyAV is not installed.
+    Example:
+        >>> open_film("missing.mp4", "missing")
+        Traceback (most recent call last):
+        leadline.errors.InputError: expected a film at missing.mp4, got no such file; check the name
     """
     left, _, right = place.partition(TWO_FILES)
     facts = film_facts(left)

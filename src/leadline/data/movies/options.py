@@ -56,6 +56,10 @@ class MineOptions:
         least_confidence: Least confidence of a pixel, where the method tells it.
     Raises:
         InputError: If a number is out of range.
+    Example:
+        >>> MineOptions(width=8)
+        Traceback (most recent call last):
+        leadline.errors.InputError: expected width from 64 to 8192, got 8
     """
 
     model: str = "leadline-accurate"

@@ -79,6 +79,12 @@ def disparity_statistics(histogram: np.ndarray) -> dict[str, float]:
         histogram: Pixels in each bin of `HISTOGRAM`.
     Returns:
         Nothing where there is no pixel.
+    Example:
+        >>> histogram = np.zeros(400, np.int64)
+        >>> histogram[190:230] = 5  # evenly from -1 % to 3 % of the width
+        >>> told = disparity_statistics(histogram)
+        >>> told["0.5"], told["behind_screen"]
+        (0.01, 0.25)
     """
     total = float(np.sum(histogram))
     if not total:

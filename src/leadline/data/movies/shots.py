@@ -22,6 +22,10 @@ class Shot(NamedTuple):
     Attributes:
         first: Number of the first frame.
         last: Number behind the last one.
+    Example:
+        >>> shot = Shot(120, 144)
+        >>> shot.last - shot.first
+        24
     """
 
     first: int

@@ -100,6 +100,12 @@ def write_record(path: Path, values: Mapping[str, Any]) -> None:
 
     Raises:
         OutputError: If it cannot be written.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_record(Path(folder, "a.json"), {"frames": 3})
+        ...     read_record(Path(folder, "a.json")), read_record(Path(folder, "b.json"))
+        ({'frames': 3}, None)
     """
     make_output_folder(path.parent)
     with atomic_write(path) as stream:

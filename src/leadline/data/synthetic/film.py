@@ -55,6 +55,10 @@ class RenderedShot:
         pair: The pair behind its window.
         size: Height and width of the window.
         shift_px: Pixels by which the right view was moved: disparities are those of the pair less this.
+    Example:
+        >>> shot = RenderedShot(FilmShot(kind="black", frames=8), 20, None, (40, 60), 0)
+        >>> shot.last, [int(view.max()) for view in shot.views(21)]
+        (28, [4, 4])
     """
 
     def __init__(
