@@ -58,6 +58,7 @@ _COMMANDS: Final = {
     ("render", "mono"): ("render:mono_render", "Single images with exact metric depth."),
     ("render", "flow"): ("render:flow_render", "Pairs of frames with exact motion and occlusion."),
     ("render", "video"): ("render:video_render", "Sequences of frames with exact depth, poses and motion."),
+    ("restyle",): ("restyle:restyle", "New appearance for rendered pairs, by a depth-steered diffusion network."),
     ("mine",): ("mine:mine", "Training data from 3D films."),
     ("train",): ("train:train", "Train a network from a recipe."),
     ("finetune",): ("finetune:finetune", "Fine-tune a network of the zoo on images with depth."),
