@@ -328,7 +328,7 @@ BUNDLINGS = {
         (
             "Trained on rendered scenes only: water, smoke, people and heavy motion blur are not in its data.",
             "What both classical flow and its own matching miss, such as fast and small things, stays wrong.",
-            "Frames of more than two megapixels are matched at that size.",
+            "Frames of more than 1.2 megapixels are matched at that size.",
         ),
         _flow_scores,
         ", choosing between them and DIS-medium, DIS at half size and the flow of a scene that stands still",

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from leadline.classical.flow import ClassicalFlow, filled
+from leadline.classical.flow_confidence import flow_confidence
 from leadline.classical.rigid_flow import rigid_flow
 from leadline.geometry.flow import agreeing, landing, round_trip
 
@@ -29,7 +30,8 @@ EVIDENCE: Final = (
 )
 """Names of the layers after the hypotheses; each of them lies between about -1 and 2."""
 
-PRIOR_LAYERS: Final = 2 * len(HYPOTHESES) + len(EVIDENCE)
+PRIOR_LAYERS: Final = 2 * len(HYPOTHESES) + len(EVIDENCE) + 1
+"""The last one is the logit of the confidence that DIS has by itself."""
 
 _METHOD: Final = "dis-medium"
 _SURE_PX: Final = 0.5
@@ -37,6 +39,7 @@ _SURE_SHARE: Final = 0.02
 _BORDER_PX: Final = 11
 _LEAST_PX: Final = 0.05
 _SMOOTH_PX: Final = 2.0
+_LEAST_DOUBT: Final = 1e-4
 _LEAST_SIDE: Final = 48
 """Below this side nothing coarser than the frames is tried."""
 
@@ -47,7 +50,7 @@ _Flow = Float32[np.ndarray, "h w 2"]
 def flow_prior(
     first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]
 ) -> Float32[np.ndarray, "h layers w"]:
-    """Classical flow of a pair as a network takes it: three flows in px, then `EVIDENCE`.
+    """Classical flow of a pair as a network takes it: three flows in px, `EVIDENCE`, the logit of DIS's confidence.
 
     Args:
         first: RGB, at least 16 px a side.
@@ -58,7 +61,7 @@ def flow_prior(
     >>> texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (80, 103, 3), np.uint8), (0, 0), 2)
     >>> found = flow_prior(texture[:, 3:], texture[:, :100])
     >>> found.shape, round(float(found[40, 0, 50]), 1), float(found[40, 7, 50])
-    ((80, 15, 100), 3.0, 1.0)
+    ((80, 16, 100), 3.0, 1.0)
     """
     grey, next_grey = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in (first, second))
     method = ClassicalFlow(_METHOD)
@@ -79,9 +82,12 @@ def flow_prior(
         np.log1p(texture) / 2.0,
         support,
     )
+    belief = np.clip(flow_confidence(_METHOD, grey, next_grey, forward, backward), _LEAST_DOUBT, 1.0 - _LEAST_DOUBT)
     layers = [layer for flow in flows for layer in (flow[..., 0], flow[..., 1])]
     # Row by row: to interleave pixel by pixel takes longer than to match the frames.
-    return np.stack([np.asarray(layer, np.float32) for layer in (*layers, *evidence)], axis=1)
+    return np.stack(
+        [np.asarray(layer, np.float32) for layer in (*layers, *evidence, np.log(belief / (1.0 - belief)))], axis=1
+    )
 
 
 def _sure(forward: _Flow, trip: Float32[np.ndarray, "h w"], agrees: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

@@ -1,4 +1,4 @@
-"""Optical flow: a network of ours in an exported file."""
+"""Optical flow: a bundled network, or one of ours in an exported file."""
 
 from pathlib import Path
 from typing import Any, Final, Protocol, final, runtime_checkable
@@ -15,9 +15,8 @@ from leadline.runtime.graph import OnnxGraph
 from leadline.runtime.images import as_rgb, require_8bit, require_sides
 from leadline.runtime.onnx_session import Provider
 
-DEFAULT_FLOW_MODEL: Final = "dis"
-"""No network for flow is bundled yet."""
-_LARGEST_PIXELS: Final = 1920 * 1088
+DEFAULT_FLOW_MODEL: Final = "leadline-flow"
+_LARGEST_PIXELS: Final = 1440 * 810
 """What a network sees at once: it compares all pairs of coarse pixels, and their number grows with the square."""
 
 
@@ -35,7 +34,7 @@ class FlowSession:
     """A learned optical-flow network, loaded once and called often.
 
     Args:
-        model: The path of an ONNX file that `leadline export` wrote.
+        model: A bundled network's name, or the path of an ONNX file that `leadline export` wrote.
         threads: Threads to use, for a guided network of OpenCV for the whole process too; all processors if absent.
         provider: cpu, cuda, coreml or directml; never another one than asked for.
     Raises:
@@ -43,7 +42,7 @@ class FlowSession:
 
     >>> FlowSession("flow.onnx")
     Traceback (most recent call last):
-    leadline.errors.InputError: expected the path of an ONNX file of ours, as the model; got 'flow.onnx'
+    leadline.errors.InputError: expected one of leadline-flow, or the path of an ONNX file of ours, as the model; ...
     """
 
     def __init__(self, model: str | Path, threads: int | None = None, provider: Provider = "cpu") -> None:
@@ -62,7 +61,7 @@ class FlowSession:
     def __call__(self, first: UInt8[np.ndarray, "h w *c"], second: UInt8[np.ndarray, "h2 w2 *d"]) -> FlowMap:
         """Flow, and its confidence if the network has one.
 
-        Frames of more than two megapixels are matched at that size, and their flow is enlarged.
+        Frames of more than 1.2 megapixels are matched at that size, and their flow is enlarged.
 
         Args:
             first: RGB or grey, 8 bit, of any size from 16 px a side.

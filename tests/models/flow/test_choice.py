@@ -11,7 +11,7 @@ def test_hypotheses_are_read_where_coarse_features_lie():
     found = Hypotheses.of(prior, 4)
     # Flow in pixels of a quarter: every fourth value, divided by 4.
     torch.testing.assert_close(found.flows[1][0, 0], prior[0, 2, ::4, ::4] / 4)
-    torch.testing.assert_close(found.evidence[0, -1], prior[0, -1, ::4, ::4])
+    torch.testing.assert_close(found.evidence[0, -1], prior[0, -2, ::4, ::4])
     assert found.evidence.shape[1] == len(EVIDENCE)
     guide = found.guide(found.flows[0])
     assert guide.shape[1] == Hypotheses.GUIDES == 6 + len(EVIDENCE)

@@ -102,3 +102,19 @@ def test_a_method_in_torch_finds_the_prior_itself():
     frames = (255 * texture[0]).permute(1, 2, 0).to(torch.uint8).numpy()
     found = TorchMethod("guided", TASKS["flow"], guided)(frames[:70, 3:103], frames[:70, :100])
     assert abs(float(np.median(found.flow[..., 0])) - 3.0) < 0.5
+
+
+def test_the_confidence_is_weighed_against_that_of_dis():
+    guided, prior = guided_pair()
+    prior[:, -1] = 0.7
+    frame = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        own = guided(frame, frame, prior)
+        guided.belief.copy_(torch.tensor([0.0, 1.0, 0.0, 0.1]))
+        classical = guided(frame, frame, prior)
+        guided.belief.copy_(torch.tensor([0.0, 0.0, 1.0, 0.0]))
+        apart = guided(frame, frame, prior)
+    assert not torch.allclose(own.confidence_logit, classical.confidence_logit)
+    torch.testing.assert_close(classical.confidence_logit, torch.full((1, 1, 64, 96), 0.8))
+    away = (own.flow - torch.tensor([5.0, -3.0]).view(1, 2, 1, 1)).norm(dim=1, keepdim=True)
+    torch.testing.assert_close(apart.confidence_logit, (0.05 + away).log())

@@ -38,7 +38,7 @@ def flow_eval(
     /,
     *,
     data: Annotated[DatasetSpec | None, Parameter(name="*")] = None,
-    models: str = f"{DEFAULT_FLOW_MODEL},farneback",
+    models: str = f"{DEFAULT_FLOW_MODEL},dis",
     protocol: str = "middlebury",
     threads: int | None = None,
     output: Path | None = None,
@@ -58,8 +58,8 @@ def flow_eval(
             and invalid.png); Middlebury's other-data; MPI Sintel's training/clean or training/final; or a folder in the
             layout of KITTI's development kits.
         data: A data set instead of a folder of pairs; `leadline data list` names them.
-        models: dis, dis-fast, dis-ultrafast, farneback, ONNX files of ours, your own class or function as
-            package.module:attribute, folders of predictions; separated by commas.
+        models: leadline-flow, dis, dis-fast, dis-ultrafast, farneback, ONNX files of ours, your own class or function
+            as package.module:attribute, folders of predictions; separated by commas.
         protocol: middlebury, sintel, kitti2012 or kitti2015.
         threads: Threads to use; all processors if absent.
         output: Folder for a sheet per pair and report.json.

@@ -15,8 +15,7 @@ from leadline.protocols.report import Score, unscored_regions
 from leadline.protocols.scene_flow.kitti2015 import SCENE_FLOW
 from leadline.protocols.scene_flow.scenes import find_scene_flow_scenes
 from leadline.protocols.scoring import evaluate_samples
-from leadline.runtime.flow import DEFAULT_FLOW_MODEL
-from leadline.runtime.scene_flow import SceneFlowMethod
+from leadline.runtime.scene_flow import FLOW_OF_SCENE_FLOW, SceneFlowMethod
 from leadline.runtime.stereo import DEFAULT_MODEL
 from leadline.samples import SceneFlowSample
 
@@ -29,7 +28,7 @@ def scene_flow_eval(
     scenes: Path,
     /,
     *,
-    models: str = f"{DEFAULT_MODEL}+{DEFAULT_FLOW_MODEL},sgbm-3way+dis{_PLAIN}",
+    models: str = f"{DEFAULT_MODEL}+{FLOW_OF_SCENE_FLOW},sgbm-3way+dis{_PLAIN}",
     max_disparity: int | None = None,
     threads: int | None = None,
     json: Annotated[Path | None, Parameter(name="--json")] = None,

@@ -43,7 +43,7 @@ def flow(
     Args:
         first: First frame; or a film (leadline[video]), a folder or a quoted pattern of frames.
         second: The next frame. Not for films, folders and patterns.
-        model: ONNX file of ours, or dis (which is dis-medium), dis-fast, dis-ultrafast, farneback.
+        model: leadline-flow, an ONNX file of ours, or dis (which is dis-medium), dis-fast, dis-ultrafast, farneback.
         threads: Threads to use; all processors if absent.
         provider: Where a network runs; never anywhere else than asked for.
         max_pixels: Largest frame that is read.

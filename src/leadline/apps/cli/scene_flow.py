@@ -25,9 +25,8 @@ from leadline.results.request import describe_request, unfinished
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit, search_range
 from leadline.results.scene_flow import SCENE_FLOW_FILES, Motions, write_scene_flow_result
 from leadline.results.stereo import describe_method, refuse_existing, versions
-from leadline.runtime.flow import DEFAULT_FLOW_MODEL
 from leadline.runtime.onnx_session import Provider
-from leadline.runtime.scene_flow import SceneFlowMethod
+from leadline.runtime.scene_flow import FLOW_OF_SCENE_FLOW, SceneFlowMethod
 from leadline.runtime.stereo import DEFAULT_MODEL
 
 _LEAST_SHARE, _LEAST_VALID = 0.5, 0.1
@@ -49,7 +48,7 @@ def scene_flow(
     fov: float | None = None,
     baseline_m: float | None = None,
     model: str = DEFAULT_MODEL,
-    flow_model: str = DEFAULT_FLOW_MODEL,
+    flow_model: str = FLOW_OF_SCENE_FLOW,
     max_disparity: int | None = None,
     fps: float | None = None,
     threads: int | None = None,

@@ -26,7 +26,6 @@ from leadline.results.monocular import CameraSource
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.rigs import ReadyPair, RigGiven, RigMaker, length_unit
 from leadline.results.stereo import refuse_existing, versions, whole_result, write_json
-from leadline.runtime.flow import DEFAULT_FLOW_MODEL
 from leadline.runtime.scene_flow import SceneFlowMethod
 from leadline.runtime.stereo import DEFAULT_MODEL
 
@@ -49,7 +48,7 @@ def track_camera(
     fov: float | None = None,
     baseline_m: float | None = None,
     model: str | None = None,
-    flow_model: str = DEFAULT_FLOW_MODEL,
+    flow_model: str = "dis",
     fps: float | None = None,
     threads: int | None = None,
     max_pixels: int | None = None,

@@ -43,7 +43,7 @@ class Hypotheses:
         layers = prior[:, :, ::stride, ::stride]
         count = 2 * len(HYPOTHESES)
         flows = (layers[:, :count] / stride).split(2, dim=1)
-        return cls(tuple(flows), layers[:, count:])
+        return cls(tuple(flows), layers[:, count : count + len(EVIDENCE)])
 
     def guide(self, flow: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b guides h w"]:
         """How far each hypothesis is from a flow, up to some pixels, and the evidence."""

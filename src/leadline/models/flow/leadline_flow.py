@@ -1,5 +1,7 @@
 """leadline-flow: a small optical-flow network for two laptop cores."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,6 +18,9 @@ from leadline.ops.upsample import convex_upsample_flow
 #: Its unit lets the optimiser move it as fast as the other weights.
 _SHARPNESS_UNIT = 15.0
 _MOST_SHARPNESS = 55.0
+_OWN_BELIEF = (1.0, 0.0, 0.0, 0.0)
+"""Weights of the network's own logit, DIS's, the logarithm of the distance between them, and an offset."""
+_LEAST_PX = 0.05
 
 
 class FlowPyramid(nn.Module):
@@ -183,6 +188,9 @@ class LeadlineFlow(nn.Module):
         self.confidence = nn.Sequential(conv_relu(fine + 4, 16, kernel=1), nn.Conv2d(16, 1, 1))
         self.start = Choice(eighth, 32) if guided else None
         self.finish = Choice(fine, 24, judges=True) if guided else None
+        if guided:
+            # No weight that is learned here: `benchmarks/fit_flow_belief.py` fits it to a trained network.
+            self.register_buffer("belief", torch.tensor(_OWN_BELIEF))
 
     def forward(
         self,
@@ -230,8 +238,31 @@ class LeadlineFlow(nn.Module):
         if self.finish is not None and (known := _at(prior, 4)) is not None and prior is not None:
             coarse.append(fine)
             chosen = self.finish(flow, hidden, known, pair)
-            fine, logit = chosen.mixed([fine, *Hypotheses.of(prior, 1).flows]), logit + chosen.doubt
+            fine = chosen.mixed([fine, *Hypotheses.of(prior, 1).flows])
+            return FlowPrediction(
+                fine, self._believed(logit + chosen.doubt, fine, prior), match.scores, 16, tuple(coarse)
+            )
         return FlowPrediction(fine, enlarge(logit, 4), match.scores, 16, tuple(coarse))
+
+    def _believed(
+        self,
+        logit: Float[Tensor, "b 1 h4 w4"],
+        flow: Float[Tensor, "b 2 h w"],
+        prior: Float[Tensor, "b layers h w"],
+    ) -> Float[Tensor, "b 1 h w"]:
+        """The network's own judgement, DIS's confidence and how far the two flows are apart, weighted."""
+        own, classical, apart, offset = cast(Tensor, self.belief).unbind()
+        return own * enlarge(logit, 4) + classical * prior[:, -1:] + apart * log_distance(flow.detach(), prior) + offset
+
+
+def log_distance(flow: Float[Tensor, "b 2 h w"], prior: Float[Tensor, "b layers h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Logarithm of how far a flow is from that of DIS.
+
+    Args:
+        flow: Pixels.
+        prior: As `leadline.classical.flow_prior` makes it.
+    """
+    return (_LEAST_PX + (flow - prior[:, :2]).square().sum(dim=1, keepdim=True).sqrt()).log()
 
 
 def _silent(inputs: int, outputs: int) -> nn.Conv2d | None:
