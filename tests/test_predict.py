@@ -150,5 +150,5 @@ def test_flow_takes_files_and_arrays(files):
     assert not leadline.flow(LEFT, LEFT).flow.any()
     with pytest.raises(InputError, match="as the second frame, got None"):
         leadline.flow(LEFT, None)
-    with pytest.raises(InputError, match="expected one of dis, "):
+    with pytest.raises(InputError, match="expected one of leadline-flow, dis, "):
         leadline.flow(LEFT, RIGHT, model="nothing")

@@ -60,7 +60,7 @@ def test_what_cannot_be_scored_is_one_line(leadline, scenes, tmp_path):
     for words, said in (
         ((tmp_path / "none",), "which is no folder"),
         ((tmp_path,), "expected folders with frame10.png"),
-        ((scenes, "--models", "raft"), "expected dis, dis-ultrafast"),
+        ((scenes, "--models", "raft"), "expected leadline-flow, dis, dis-ultrafast"),
         ((scenes, "--models", "sgbm"), "use it with `leadline stereo`"),
         ((scenes, "--models", scenes), "expected a prediction b.flo or b.png"),
         ((scenes, "--protocol", "eth3d"), "expected a protocol out of middlebury, sintel, kitti2012, kitti2015"),

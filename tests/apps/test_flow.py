@@ -153,9 +153,9 @@ def test_what_cannot_be_used_is_one_line(leadline, frames, texture, tmp_path, wr
         ((tmp_path / "text.mp4",), "expected a film that FFmpeg decodes"),
         ((tmp_path / "none.mp4",), "got no such file"),
         ((alone.parent,), "expected at least two frames"),
-        ((*frames[:2], "--model", "raft"), "expected one of dis, dis-ultrafast"),
+        ((*frames[:2], "--model", "raft"), "expected one of leadline-flow, dis, dis-ultrafast"),
         ((*frames[:2], "--model", "sgbm"), "use it with `leadline stereo`"),
-        ((*frames[:2], "--provider", "cuda"), "expected provider cpu for dis"),
+        ((*frames[:2], "--model", "dis", "--provider", "cuda"), "expected provider cpu for dis"),
     ):
         done = leadline("flow", *words, "--output", tmp_path / "out")
         assert done.code == 2, words
