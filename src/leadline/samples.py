@@ -240,7 +240,7 @@ class SceneFlowSample:
 
 @dataclass(frozen=True, eq=False)
 class VideoSample:
-    """Three frames of one camera in the order of time, and the right view of the middle one if there is one.
+    """Three frames of one camera in the order of time, and the right views that there are.
 
     Args:
         key: The sample's name within its source.
@@ -250,6 +250,7 @@ class VideoSample:
         camera: The camera of all frames.
         right: What the other camera of a rectified pair sees at the target's time; None if there is none.
         baseline_m: How far it stands to the right of the camera; below 0 where it stands to the left, as in a mirror.
+        following_right: What it sees at the following frame's time; None if there is none, or it was not asked for.
     Raises:
         InputError: If the frames or the camera differ in size, or there is a right view without a baseline.
     Example:
@@ -265,6 +266,7 @@ class VideoSample:
     camera: Pinhole
     right: UInt8[np.ndarray, "h4 w4 3"] | None = None
     baseline_m: float | None = None
+    following_right: UInt8[np.ndarray, "h5 w5 3"] | None = None
 
     def __post_init__(self) -> None:
         """Checks that everything has the target's size."""
@@ -274,9 +276,11 @@ class VideoSample:
             "following frame": self.following,
             "camera": camera,
             "right view": self.right,
+            "following right view": self.following_right,
         }
         _require_size(self.key, self.target.shape[:2], layers, "target frame")
-        if (self.right is None) != (self.baseline_m is None):
+        alone = self.right is None and self.following_right is not None
+        if alone or (self.right is None) != (self.baseline_m is None):
             raise InputError(
                 f"expected a right view and its baseline, or neither, for {self.key}, got one of them; leave both out"
             )

@@ -130,7 +130,7 @@ _STEREO: Final = Task(
     prior="leadline.models.method:stereo_prior",
     export="leadline.export.stereo:PART",
     parity=Parity(tolerance=0.02),
-    methods=("stereo", "self-supervised", "semi-supervised", "distillation"),
+    methods=("stereo", "self-supervised", "semi-supervised", "distillation", "loop-net"),
 )
 _MONO: Final = Task(
     name="mono",
@@ -146,7 +146,16 @@ _MONO: Final = Task(
     to_map="leadline.models.method:depth_map",
     export="leadline.export.mono:PART",
     parity=Parity(tolerance=1e-3, relative=True),
-    methods=("mono", "metric-mono", "monodepth", "sfmlearner", "monodepth2"),
+    methods=(
+        "mono",
+        "metric-mono",
+        "monodepth",
+        "sfmlearner",
+        "monodepth2",
+        "geonet",
+        "df-net",
+        "competitive-collaboration",
+    ),
 )
 _REFINE: Final = Task(
     name="refine",

@@ -1,7 +1,16 @@
 """Losses: plain functions, summed in plain Python by the training step."""
 
 from leadline.losses.adaptive import AdaptiveRobust, adaptive_nll, log_partition
-from leadline.losses.consistency import forward_backward_consistency, left_right_consistency
+from leadline.losses.consensus import consensus, consensus_mask, moving_pixels
+from leadline.losses.consistency import (
+    cross_task_consistency,
+    forward_backward_consistency,
+    forward_backward_depth,
+    geometric_consistency,
+    left_right_consistency,
+    loop_consistency,
+    loop_error,
+)
 from leadline.losses.edges import balanced_cross_entropy, disparity_edges
 from leadline.losses.epipolar import fundamental_from_flow, low_rank, sampson, squared_sampson_distance, subspace
 from leadline.losses.photometric import (
@@ -45,6 +54,9 @@ __all__ = [
     "census_difference",
     "charbonnier",
     "confidence_cross_entropy",
+    "consensus",
+    "consensus_mask",
+    "cross_task_consistency",
     "disparity_cross_entropy",
     "disparity_edges",
     "explainability_regularisation",
@@ -52,9 +64,11 @@ __all__ = [
     "first_order_smoothness",
     "fitted_scale_and_shift",
     "forward_backward_consistency",
+    "forward_backward_depth",
     "fundamental_from_flow",
     "gaussian_nll",
     "general_robust",
+    "geometric_consistency",
     "gradient_difference",
     "gradient_matching",
     "image_means",
@@ -65,10 +79,13 @@ __all__ = [
     "least_reprojection",
     "left_right_consistency",
     "log_partition",
+    "loop_consistency",
+    "loop_error",
     "low_rank",
     "masked_mean",
     "mean_normalised",
     "minimum_reprojection",
+    "moving_pixels",
     "multi_scale_sum",
     "ordinal_ranking",
     "root_scale_invariant_log",

@@ -38,7 +38,10 @@ MONO_BUILDERS: Mapping[str, str] = {
 }
 
 #: Optical-flow networks, in the same form.
-FLOW_BUILDERS: Mapping[str, str] = {"leadline-flow": "leadline.models.flow.leadline_flow:LeadlineFlow"}
+FLOW_BUILDERS: Mapping[str, str] = {
+    "leadline-flow": "leadline.models.flow.leadline_flow:LeadlineFlow",
+    "plain-flow": "leadline.models.flow.plain_flow:PlainFlow",
+}
 
 #: Networks that learn depth by or from diffusion, in the same form; a builder may be a function.
 DIFFUSION_BUILDERS: Mapping[str, str] = {

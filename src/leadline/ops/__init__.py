@@ -2,7 +2,7 @@
 
 from leadline.ops.census import census_transform, hamming_distance, soft_census_transform, soft_hamming_distance
 from leadline.ops.cost_volume import correlation_volume, sampled_correlation
-from leadline.ops.flow_warp import rigid_flow, warp_by_depth, warp_by_flow
+from leadline.ops.flow_warp import moved_depth, rigid_flow, warp_by_depth, warp_by_flow
 from leadline.ops.gradients import forward_differences, laplacian, sobel
 from leadline.ops.matching_scores import (
     cross_correlation_volume,
@@ -12,7 +12,12 @@ from leadline.ops.matching_scores import (
     ssd_volume,
     zncc_volume,
 )
-from leadline.ops.occlusion import forward_backward_occluded, left_right_occluded
+from leadline.ops.occlusion import (
+    flow_disagreement,
+    forward_backward_occluded,
+    geometrically_consistent,
+    left_right_occluded,
+)
 from leadline.ops.regression import windowed_soft_argmax
 from leadline.ops.rigid_motion import inverse_motion, se3_exponential
 from leadline.ops.soft_argmin import soft_argmin, top_k_soft_argmin
@@ -35,13 +40,16 @@ __all__ = [
     "cross_correlation_volume",
     "difference_volume",
     "displacement_correlation_volume",
+    "flow_disagreement",
     "forward_backward_occluded",
     "forward_differences",
+    "geometrically_consistent",
     "groupwise_correlation_volume",
     "hamming_distance",
     "inverse_motion",
     "laplacian",
     "left_right_occluded",
+    "moved_depth",
     "ncc_volume",
     "normalised_ssd_volume",
     "rigid_flow",

@@ -16,6 +16,16 @@ def box_mean(image: Float[Tensor, "b c h w"], radius: int) -> Float[Tensor, "b c
     return functional.avg_pool2d(image, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
 
 
+def every(layer: Float[Tensor, "b c h w"], stride: int) -> Float[Tensor, "b c hs ws"]:
+    """Every stride-th pixel: coarse pixel i lies on pixel stride * i, where convolutions with a stride leave it."""
+    return layer[..., ::stride, ::stride]
+
+
+def shrunk(image: Float[Tensor, "b c h w"], stride: int) -> Float[Tensor, "b c hs ws"]:
+    """Every stride-th pixel of the image, as the mean of a window about as large as the stride."""
+    return image if stride == 1 else every(box_mean(image, stride // 2), stride)
+
+
 def gaussian_mean(image: Float[Tensor, "b c h w"], radius: int, sigma: float) -> Float[Tensor, "b c h w"]:
     """Gaussian-weighted mean over a square window of side 2 radius + 1, which is cut at the image's border.
 

@@ -52,11 +52,29 @@ def rigid_flow(
     # Autocast would round the products: at 640 px, bfloat16 knows a position to 4 px.
     with torch.autocast(depth.device.type, enabled=False):
         camera, motion = intrinsics.to(depth.dtype), source_from_target.to(depth.dtype)
-        rays = camera.inverse() @ torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1)
+        rays = _rays(depth, intrinsics)
         projected = camera @ (motion[:, :3, :3] @ rays * flat + motion[:, :3, 3:])
     in_front = projected[:, 2:] > _NEAREST_SHARE * flat
     flow = projected[:, :2] / torch.where(in_front, projected[:, 2:], flat) - pixels
     return flow.reshape(pixels.shape[0], 2, *depth.shape[2:]), in_front.reshape(depth.shape)
+
+
+def moved_depth(
+    depth: Float[Tensor, "b 1 h w"], intrinsics: Float[Tensor, "b 3 3"], source_from_target: Float[Tensor, "b 4 4"]
+) -> Float[Tensor, "b 1 h w"]:
+    """Depth that the points of the target view have in the source camera; below 0 behind it.
+
+    Args:
+        depth: Depth of the target view, > 0, in the unit of the translation.
+        intrinsics: Camera matrix of both views, pixels at this resolution.
+        source_from_target: Takes a point of the target camera's frame into the source camera's.
+    Source: Zou et al. 2018 (DF-Net), section 3.4: the depth that is compared with the source view's own.
+    """
+    depth = at_least_float32(depth)
+    with torch.autocast(depth.device.type, enabled=False):
+        turn, shift = source_from_target[:, 2:3, :3].to(depth.dtype), source_from_target[:, 2, 3].to(depth.dtype)
+        forward = (turn @ _rays(depth, intrinsics)).reshape(depth.shape)
+    return forward * depth + shift.view(-1, 1, 1, 1)
 
 
 def warp_by_depth(
@@ -79,6 +97,12 @@ def warp_by_depth(
     flow, in_front = rigid_flow(depth, intrinsics, source_from_target)
     warped, inside = warp_by_flow(source, flow)
     return warped, inside & in_front
+
+
+def _rays(map_: Float[Tensor, "b 1 h w"], intrinsics: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 3 n"]:
+    """Point of depth 1 behind each pixel of a map, row by row."""
+    pixels = _pixel_centres(map_).flatten(2)
+    return intrinsics.to(map_.dtype).inverse() @ torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1)
 
 
 def _pixel_centres(map_: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 2 h w"]:

@@ -1,4 +1,4 @@
-"""Occlusion from the two views' own predictions."""
+"""Occlusion from the two views' own predictions, and where predictions of both directions agree."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -42,3 +42,38 @@ def forward_backward_occluded(
     astray = (forward + back).square().sum(dim=1, keepdim=True)
     motion = (forward.square() + back.square()).sum(dim=1, keepdim=True)
     return (astray >= share * motion + offset_px2) | ~inside
+
+
+def flow_disagreement(
+    forward: Float[Tensor, "b 2 h w"], backward: Float[Tensor, "b 2 h w"]
+) -> Float[Tensor, "b 2 h w"]:
+    """How far going there and back ends from where it began: delta = f + b', b' being read where f ends.
+
+    Args:
+        forward: Flow from the first image to the second, pixels.
+        backward: Flow from the second to the first, pixels; beyond the border its last value counts.
+    """
+    forward = at_least_float32(forward)
+    return forward + warp_by_flow(at_least_float32(backward), forward)[0]
+
+
+def geometrically_consistent(
+    forward: Float[Tensor, "b 2 h w"],
+    backward: Float[Tensor, "b 2 h w"],
+    absolute_px: float = 3.0,
+    share: float = 0.05,
+) -> Bool[Tensor, "b 1 h w"]:
+    """GeoNet's mask: |delta| < max(absolute, share |f|), and the flow ends inside the second image.
+
+    Args:
+        forward: Flow from the first image to the second, pixels.
+        backward: Flow from the second to the first, pixels.
+        absolute_px: Disagreement that is always allowed.
+        share: Disagreement that is allowed relative to the motion.
+    Source: Yin and Shi 2018 (GeoNet), section 3.4, equation 6.
+    """
+    forward = at_least_float32(forward)
+    back, inside = warp_by_flow(at_least_float32(backward), forward)
+    astray = torch.linalg.vector_norm(forward + back, dim=1, keepdim=True)
+    allowed = (share * torch.linalg.vector_norm(forward, dim=1, keepdim=True)).clamp_min(absolute_px)
+    return (astray < allowed) & inside

@@ -164,6 +164,13 @@ METHODS: Mapping[str, tuple[str, str]] = {
         "leadline.training.video.monodepth2:Monodepth2Recipe",
         "leadline.training.video.monodepth2:Monodepth2",
     ),
+    "geonet": ("leadline.training.video.geonet:GeoNetRecipe", "leadline.training.video.geonet:GeoNet"),
+    "df-net": ("leadline.training.video.df_net:DfNetRecipe", "leadline.training.video.df_net:DfNet"),
+    "competitive-collaboration": (
+        "leadline.training.video.competitive_collaboration:CompetitiveCollaborationRecipe",
+        "leadline.training.video.competitive_collaboration:CompetitiveCollaboration",
+    ),
+    "loop-net": ("leadline.training.video.loop_net:LoopNetRecipe", "leadline.training.video.loop_net:LoopNet"),
     "diffusion": (
         "leadline.training.mono.diffusion:DiffusionRecipe",
         "leadline.training.mono.diffusion:DiffusionLearner",
@@ -312,14 +319,18 @@ def _exists(path: Path) -> bool:
 
 
 def _bundled_names(kind: str) -> list[str]:
-    entries = files(_FOLDERS[kind]).iterdir()
-    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+    """Names of bundled files; those of a folder as FOLDER/NAME."""
+    names: list[str] = []
+    for entry in files(_FOLDERS[kind]).iterdir():
+        inside = [f"{entry.name}/{each.name}" for each in entry.iterdir()] if entry.is_dir() else [entry.name]
+        names += [name.removesuffix(".yaml") for name in inside if name.endswith(".yaml")]
+    return sorted(names)
 
 
 def _bundled(name: str, kind: str) -> str:
     if name not in (names := _bundled_names(kind)):
         raise InputError(f"expected a {kind} file or one of {', '.join(names)}; got {name!r}")
-    return (files(_FOLDERS[kind]) / f"{name}.yaml").read_text()
+    return files(_FOLDERS[kind]).joinpath(*f"{name}.yaml".split("/")).read_text()
 
 
 def _build(kind: type, values: Mapping[str, object], where: str) -> Any:  # noqa: ANN401 - any dataclass

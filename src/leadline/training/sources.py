@@ -23,7 +23,7 @@ LEARNED_FROM: Final[Mapping[Annotation, tuple[str, ...]]] = {
     "affine_depth": ("mixed-mono",),
     "ordinal": ("mixed-mono",),
     "flow": ("flow", "self-supervised-flow"),
-    "none": ("sfmlearner", "monodepth2"),
+    "none": ("sfmlearner", "monodepth2", "geonet", "df-net", "competitive-collaboration", "loop-net"),
 }
 
 
@@ -86,14 +86,14 @@ def depth_source(place: str | DatasetSpec, method: str) -> Source[DepthSample]:
     return shards
 
 
-def frame_source(place: str | DatasetSpec, method: str, stride: int, right: bool) -> Source[VideoSample]:
+def frame_source(place: str | DatasetSpec, method: str, stride: int, right: int) -> Source[VideoSample]:
     """The frames of shards of sequences, of a folder of frames with a calibration, or of a data set, three by three.
 
     Args:
         place: Which.
         method: Name in `METHODS`.
         stride: Frames between two frames of a sample.
-        right: Whether to read the right views.
+        right: How many right views to read: of no frame, of the target, or of the following frame as well.
     Raises:
         InputError: If there are none, they have no right views, or the method cannot learn from them.
     """

@@ -21,7 +21,8 @@ from leadline.training.recipe import learner_type, load_recipe
 from leadline.training.run import train, validate
 from leadline.training.video.learner import VideoLearner
 from leadline.training.video.monodepth2 import Monodepth2Recipe, monodepth2_terms, right_from_left
-from leadline.training.video.sfmlearner import SfmLearnerRecipe, scaled_intrinsics, sfmlearner_terms
+from leadline.training.video.scales import scaled_intrinsics
+from leadline.training.video.sfmlearner import SfmLearnerRecipe, sfmlearner_terms
 
 from .conftest import BASELINE_M, CAMERA, STEP_M, Street
 
@@ -72,9 +73,9 @@ def loss_of(learner: VideoLearner, monkeypatch: pytest.MonkeyPatch) -> float:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("video-monodepth2", {"smoothness_weight": 0.05}),
-        ("video-monodepth2", {"smoothness_weight": 0.05, "sources": "stereo"}),
-        ("video-sfmlearner", {}),
+        ("video/monodepth2", {"smoothness_weight": 0.05}),
+        ("video/monodepth2", {"smoothness_weight": 0.05, "sources": "stereo"}),
+        ("video/sfmlearner", {}),
     ],
 )
 def test_a_tiny_sequence_teaches_its_depth(name, changes, street: Street, tmp_path: Path, monkeypatch):
@@ -91,7 +92,7 @@ def test_a_tiny_sequence_teaches_its_depth(name, changes, street: Street, tmp_pa
     if learner.pose is not None:
         # The next camera sees points moved by the opposite of its step, in an unknown unit.
         views = frames(street)[5:8]
-        views = [views[1], views[0], views[2]] if name == "video-sfmlearner" else views[1:]
+        views = [views[1], views[0], views[2]] if name == "video/sfmlearner" else views[1:]
         with torch.inference_mode():
             moved = learner.pose.eval()(*views).twist[0, -1, :3].numpy()
         assert moved @ -STEP_M > 0.9 * np.linalg.norm(moved) * np.linalg.norm(STEP_M)
@@ -178,7 +179,7 @@ def test_the_right_camera_sees_points_further_left():
     assert moved[:, :3].tolist() == [[0.5, 2.0, 3.0], [1.5, 2.0, 3.0]]
 
 
-@pytest.mark.parametrize("name", ["video-monodepth2", "video-sfmlearner"])
+@pytest.mark.parametrize("name", ["video/monodepth2", "video/sfmlearner"])
 def test_a_bundled_recipe_is_trained_validated_and_exported_as_mono(name, street: Street, tmp_path: Path):
     recipe = toy_recipe(name, street, steps=2, decay_steps=1, epoch_steps=1, validate_epochs=100)
     checkpoint = train(recipe, tmp_path)
@@ -191,7 +192,7 @@ def test_a_bundled_recipe_is_trained_validated_and_exported_as_mono(name, street
 
 
 def test_both_sources_are_learned_from_together(street: Street):
-    recipe = toy_recipe("video-monodepth2", street, sources="mono+stereo")
+    recipe = toy_recipe("video/monodepth2", street, sources="mono+stereo")
     learner = learner_type(recipe)(recipe)
     batch = next(iter(learner.train_dataloader()))
     terms = learner.terms(batch, torch.Generator().manual_seed(0))
@@ -201,7 +202,7 @@ def test_both_sources_are_learned_from_together(street: Street):
 
 
 def test_a_pose_network_with_a_gradient_that_is_not_finite_ends_the_run(street: Street):
-    recipe = toy_recipe("video-monodepth2", street)
+    recipe = toy_recipe("video/monodepth2", street)
     learner = learner_type(recipe)(recipe)
     optimizer = torch.optim.SGD(learner.pose.parameters(), 1.0)
     for weight in learner.pose.parameters():
@@ -212,7 +213,7 @@ def test_a_pose_network_with_a_gradient_that_is_not_finite_ends_the_run(street: 
         learner.on_before_optimizer_step(optimizer)
 
 
-@pytest.mark.parametrize("name", ["video-monodepth2", "video-sfmlearner"])
+@pytest.mark.parametrize("name", ["video/monodepth2", "video/sfmlearner"])
 def test_what_cannot_be_trained_is_refused(name, street: Street):
     with pytest.raises(InputError, match="multiples of 32"):
         toy_recipe(name, street, augmentation={"crop": [50, 96]})

@@ -30,12 +30,12 @@ class KittiRaw:
         split: A split list of target frames, as for `read_kitti_frames`: Zhou's for training leaves out what hardly
             moves. A line of the right camera has the left camera as its other view.
         stride: Frames between two frames of a sample.
-        right: Whether to read the other view.
+        right: How many other views to read: of no frame, of the target, or of the following frame as well.
     Raises:
         InputError: If the list is missing, a line has another form, or no frame has neighbours.
     """
 
-    def __init__(self, root: Path, split: Path, stride: int = 1, right: bool = False) -> None:
+    def __init__(self, root: Path, split: Path, stride: int = 1, right: int = 0) -> None:
         self._root, self._stride, self._right = root, stride, right
         listed = read_kitti_frames(split)
         self._frames = [frame for frame in listed if self._has_neighbours(frame)]
@@ -57,7 +57,7 @@ class KittiRaw:
         return self._frames[index].key
 
     def __getitem__(self, index: int, /) -> VideoSample:
-        """Reads three frames, and the other view of the middle one if it is wanted.
+        """Reads three frames, and the other views that are wanted.
 
         Raises:
             InputError: If a file is missing or damaged, or its size is not the calibration's.
@@ -66,15 +66,18 @@ class KittiRaw:
         frame = self._frames[index]
         around = [self._moved(frame, -self._stride), frame, self._moved(frame, self._stride)]
         files = [each.image(self._root) for each in around]
-        if self._right:
-            files.append(KittiFrame(frame.date, frame.drive, 5 - frame.camera, frame.number).image(self._root))
-        previous, target, following, *rest = (each.pixels for each in ImageFrames(files).load(*range(len(files))))
+        files += [
+            KittiFrame(each.date, each.drive, 5 - each.camera, each.number).image(self._root)
+            for each in around[1 : 1 + self._right]
+        ]
+        previous, target, following, *others = (each.pixels for each in ImageFrames(files).load(*range(len(files))))
         camera = self._camera(frame)
         require_size(files[1], target.shape[:2], (camera.height, camera.width))
         baseline_m = None
-        if rest:
+        if others:
             baseline_m = read_kitti_baseline_m(self._root / frame.date, frame.camera, 5 - frame.camera)
-        return VideoSample(frame.key, previous, target, following, camera, rest[0] if rest else None, baseline_m)
+        other, later, *_ = (*others, None, None)
+        return VideoSample(frame.key, previous, target, following, camera, other, baseline_m, later)
 
     def _camera(self, frame: KittiFrame) -> Pinhole:
         place = (frame.date, frame.camera)

@@ -50,7 +50,9 @@ def augment_video(sample: VideoSample, options: VideoAugmentation, rng: np.rando
     if rng.random() < options.flip_columns:
         sample = mirrored(sample)
     if rng.random() < options.reverse:
-        sample = replace(sample, previous=sample.following, following=sample.previous)
+        # The right view of the frame that comes after now is not there.
+        swapped = {"previous": sample.following, "following": sample.previous, "following_right": None}
+        sample = replace(sample, **swapped)
     if rng.random() < options.photometric:
         table = random_tone(rng, 0.5)
         sample = _with_frames(sample, [apply_tone(frame, table) for frame in _frames(sample)], sample.camera)
@@ -96,12 +98,12 @@ def _scale_crop(sample: VideoSample, options: VideoAugmentation, rng: np.random.
 
 
 def _frames(sample: VideoSample) -> list[UInt8[np.ndarray, "h w 3"]]:
-    frames = [sample.previous, sample.target, sample.following]
-    return frames if sample.right is None else [*frames, sample.right]
+    rights = (sample.right, sample.following_right)
+    return [sample.previous, sample.target, sample.following, *(right for right in rights if right is not None)]
 
 
 def _with_frames(sample: VideoSample, frames: list[UInt8[np.ndarray, "h w 3"]], camera: Pinhole) -> VideoSample:
-    previous, target, following, *rest = frames
-    return VideoSample(
-        sample.key, previous, target, following, camera, rest[0] if rest else None, sample.baseline_m if rest else None
-    )
+    previous, target, following, *rights = frames
+    right, following_right, *_ = (*rights, None, None)
+    baseline_m = None if right is None else sample.baseline_m
+    return VideoSample(sample.key, previous, target, following, camera, right, baseline_m, following_right)

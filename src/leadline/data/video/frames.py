@@ -90,12 +90,12 @@ class FrameTriplets:
     Args:
         sequences: Where the frames are; the three frames of a sample are of one sequence.
         stride: Frames between two frames of a sample; more than 1 for a slow camera.
-        right: Whether to read the right views.
+        right: How many right views to read: of no frame, of the target, or of the following frame as well.
     Raises:
         InputError: If no sequence has enough frames, or one has no right views to read.
     """
 
-    def __init__(self, sequences: Sequence[FrameFolder], stride: int = 1, right: bool = False) -> None:
+    def __init__(self, sequences: Sequence[FrameFolder], stride: int = 1, right: int = 0) -> None:
         self._stride, self._right = stride, right
         self._places = [(each, n) for each in sequences for n in range(stride, len(each.frames) - stride)]
         if not self._places:
@@ -106,7 +106,8 @@ class FrameTriplets:
         for each in sequences:
             if right and not each.rights:
                 raise InputError(
-                    f"expected right views beside the frames of {each.folder}, got none; learn with sources: mono"
+                    f"expected right views beside the frames of {each.folder}, got none; add them, or "
+                    "learn from one view"
                 )
 
     def __len__(self) -> int:
@@ -119,7 +120,7 @@ class FrameTriplets:
         return str(sequence.frames[number])
 
     def __getitem__(self, index: int, /) -> VideoSample:
-        """Reads three frames, and the right view of the middle one if it is wanted.
+        """Reads three frames, and the right views that are wanted.
 
         Raises:
             InputError: If an image cannot be read, or has another size than the sequence's first one.
@@ -127,11 +128,13 @@ class FrameTriplets:
         sequence, number = self._places[index]
         around = (number - self._stride, number, number + self._stride)
         files = [sequence.frames[each] for each in around]
-        if self._right:
-            files.append(sequence.rights[number])
-        previous, target, following, *rest = (each.pixels for each in ImageFrames(files).load(*range(len(files))))
-        right, baseline_m = (rest[0], sequence.baseline_m) if rest else (None, None)
-        return VideoSample(self.key(index), previous, target, following, sequence.camera, right, baseline_m)
+        files += [sequence.rights[each] for each in around[1 : 1 + self._right]]
+        previous, target, following, *rights = (each.pixels for each in ImageFrames(files).load(*range(len(files))))
+        right, following_right, *_ = (*rights, None, None)
+        baseline_m = sequence.baseline_m if rights else None
+        return VideoSample(
+            self.key(index), previous, target, following, sequence.camera, right, baseline_m, following_right
+        )
 
 
 def _calibration(folder: Path) -> Path | None:

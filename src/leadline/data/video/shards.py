@@ -135,12 +135,12 @@ class ShardTriplets:
     Args:
         source: As for `Shards`.
         stride: Frames between two frames of a sample.
-        right: Whether to read the right views.
+        right: How many right views to read: of no frame, of the target, or of the following frame as well.
     Raises:
         InputError: If no sequence has enough frames, one has no right views to read, or a shard is damaged.
     """
 
-    def __init__(self, source: Path | str | Iterable[Path], stride: int = 1, right: bool = False) -> None:
+    def __init__(self, source: Path | str | Iterable[Path], stride: int = 1, right: int = 0) -> None:
         self._reader, self._stride, self._right = ShardReader(source), stride, right
         counts = [_count(self._reader.names(index)) for index in range(len(self._reader))]
         self._places = [(index, n) for index, count in enumerate(counts) for n in range(stride, count - stride)]
@@ -152,7 +152,7 @@ class ShardTriplets:
         if right and not all(_name("right", n) in self._reader.names(index) for index, n in self._places):
             raise InputError(
                 f"expected right views in the shards of {source}, got none; render them with `leadline render video "
-                "--views stereo`, or learn with sources: mono"
+                "--views stereo`, or learn from one view"
             )
 
     def __len__(self) -> int:
@@ -165,20 +165,21 @@ class ShardTriplets:
         return f"{self._reader.key(sequence)}-{number:03d}"
 
     def __getitem__(self, index: int, /) -> VideoSample:
-        """Reads three frames, and the right view of the middle one if it is wanted.
+        """Reads three frames, and the right views that are wanted.
 
         Raises:
             InputError: If a file is missing or damaged, or frames differ in size.
         """
         sequence, number = self._places[index]
-        names = [_name("frame", n) for n in (number - self._stride, number, number + self._stride)]
-        names += [_name("right", number)] if self._right else []
+        around = (number - self._stride, number, number + self._stride)
+        names = [_name("frame", n) for n in around] + [_name("right", n) for n in around[1 : 1 + self._right]]
         with NamedSample(self._reader, sequence):
             found = self._reader.read(sequence, [*names, "json"])
             camera, baseline_m = _rig(decode_json(found["json"]))
-            previous, target, following, *rest = (decode_rgb(found[name]) for name in names)
-            right, baseline_m = (rest[0], baseline_m) if rest else (None, None)
-            return VideoSample(self.key(index), previous, target, following, camera, right, baseline_m)
+            previous, target, following, *rights = (decode_rgb(found[name]) for name in names)
+            right, later, *_ = (*rights, None, None)
+            baseline_m = baseline_m if rights else None
+            return VideoSample(self.key(index), previous, target, following, camera, right, baseline_m, later)
 
 
 @final

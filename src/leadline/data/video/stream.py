@@ -15,7 +15,7 @@ from leadline.samples import VideoSample
 
 
 class VideoBatch(TypedDict):
-    """A collated batch of three frames each; the right view and its baseline where all samples have them."""
+    """A collated batch of three frames each; the right views and their baseline where all samples have them."""
 
     previous: UInt8[Tensor, "b h w 3"]
     target: UInt8[Tensor, "b h w 3"]
@@ -23,6 +23,7 @@ class VideoBatch(TypedDict):
     intrinsics: Float[Tensor, "b 3 3"]
     right: NotRequired[UInt8[Tensor, "b h w 3"]]
     baseline_m: NotRequired[Float[Tensor, " b"]]
+    following_right: NotRequired[UInt8[Tensor, "b h w 3"]]
 
 
 def to_tensors(sample: VideoSample) -> dict[str, Tensor]:
@@ -36,8 +37,9 @@ def to_tensors(sample: VideoSample) -> dict[str, Tensor]:
         >>> tuple(to_tensors(sample)["intrinsics"].shape)
         (3, 3)
     """
-    layers = {name: getattr(sample, name) for name in ("previous", "target", "following")}
-    tensors = as_tensors(layers if sample.right is None else {**layers, "right": sample.right})
+    names = ("previous", "target", "following", "right", "following_right")
+    layers = {name: getattr(sample, name) for name in names}
+    tensors = as_tensors({name: layer for name, layer in layers.items() if layer is not None})
     tensors["intrinsics"] = torch.from_numpy(sample.camera.matrix).float()
     if sample.baseline_m is not None:
         tensors["baseline_m"] = torch.tensor(sample.baseline_m, dtype=torch.float32)

@@ -8,6 +8,7 @@ from leadline.models.blocks.encoder import Encoder, batch_stage, plain_stage
 from leadline.models.blocks.fusion import Fusion
 from leadline.models.blocks.hourglass import Hourglass3d
 from leadline.models.blocks.images import centred, six_channels
+from leadline.models.blocks.map_pyramid import MapPyramid
 from leadline.models.blocks.matcher import Matcher, unit
 from leadline.models.blocks.pyramid_pooling import SpatialPyramidPooling
 from leadline.models.blocks.residual import ResidualBlock
@@ -23,6 +24,7 @@ __all__ = [
     "Encoder",
     "Fusion",
     "Hourglass3d",
+    "MapPyramid",
     "Matcher",
     "ResidualBlock",
     "SpatialPyramidPooling",

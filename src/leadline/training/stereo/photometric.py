@@ -20,7 +20,7 @@ from leadline.losses import (
 )
 from leadline.models.stereo import StereoPrediction
 from leadline.ops import left_right_occluded, soft_census_transform, soft_hamming_distance, warp_by_disparity
-from leadline.ops.filters import box_mean
+from leadline.ops.filters import box_mean, every, shrunk
 
 _CENSUS_RADIUS: Final = 2
 _EDGE_BETA: Final = 10.0
@@ -120,7 +120,7 @@ def photometric_terms(
     other = other_view(disparity)
     warmth = options.warmth(step)
     seen = weight * seen_by_both(disparity, other, options.tolerance_px if warmth == 1.0 else torch.inf)
-    maps = [_at(disparity, 2**level) for level in range(options.scales)]
+    maps = [every(disparity, 2**level) for level in range(options.scales)]
     levels = [_difference(each, target, source, seen, options) for each in (*maps, *prediction.coarse)]
     roughness = weight.mean() * first_order_smoothness(mean_normalised(disparity), target, _EDGE_BETA)
     # Where the volume shows the way, a photometric loss of the young disparity would only lead into false minima.
@@ -176,11 +176,11 @@ def _difference(
 ) -> Float[Tensor, ""]:
     """Difference between a view and the other one warped into it, at the disparity's own resolution."""
     stride = target.shape[3] // disparity.shape[3]
-    near, far = _shrunk(target, stride), _shrunk(source, stride)
+    near, far = shrunk(target, stride), shrunk(source, stride)
     warped = warp_by_disparity(far, disparity.float() / stride)
     values = options.census * census_difference(warped, near, _CENSUS_RADIUS)
     values = values + options.appearance * l1_ssim_difference(warped, near)
-    return masked_mean(values, _at(seen, stride))
+    return masked_mean(values, every(seen, stride))
 
 
 def _volume_term(scores: Tensor, target: Tensor, source: Tensor, seen: Tensor) -> Float[Tensor, ""]:
@@ -190,10 +190,10 @@ def _volume_term(scores: Tensor, target: Tensor, source: Tensor, seen: Tensor) -
     """
     stride = target.shape[3] // scores.shape[3]
     with torch.no_grad():
-        cost = matching_cost(_shrunk(target, stride), _shrunk(source, stride), scores.shape[1])
+        cost = matching_cost(shrunk(target, stride), shrunk(source, stride), scores.shape[1])
         penalty = (cost - cost.amin(dim=1, keepdim=True)) / _VOLUME_TEMPERATURE
     surprise = -(scores.log_softmax(dim=1) - penalty).logsumexp(dim=1, keepdim=True)
-    return masked_mean(surprise, _at(seen, stride))
+    return masked_mean(surprise, every(seen, stride))
 
 
 def matching_cost(
@@ -215,12 +215,3 @@ def matching_cost(
         distance = soft_hamming_distance(near[..., shift:], far[..., : width - shift]) / neighbours
         cost[:, shift : shift + 1, :, shift:] = box_mean(distance, _AGGREGATED_PX)
     return torch.where(cost.isnan(), cost.nanmean(dim=1, keepdim=True), cost)
-
-
-def _shrunk(image: Float[Tensor, "b c h w"], stride: int) -> Float[Tensor, "b c hs ws"]:
-    return image if stride == 1 else _at(box_mean(image, stride // 2), stride)
-
-
-def _at(layer: Float[Tensor, "b c h w"], stride: int) -> Float[Tensor, "b c hs ws"]:
-    """Coarse pixel i lies on pixel stride * i, where convolutions with a stride leave it."""
-    return layer[..., ::stride, ::stride]

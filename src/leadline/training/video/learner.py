@@ -22,8 +22,10 @@ from leadline.training.mono.learner import Estimate, MonoLearner, images_of
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem
 from leadline.training.recipe import method_of
 from leadline.training.sources import frame_source
+from leadline.training.video.phases import Phase, Schedule
 from leadline.training.video.recipe import VideoRecipe
 
+_LOG = logging.getLogger(__name__)
 V = TypeVar("V", bound=VideoRecipe)
 
 _LOG = logging.getLogger(__name__)
@@ -43,10 +45,11 @@ class VideoLearner(MonoLearner[V], ABC):
     Args:
         recipe: What to learn.
         pose: The pose network; None where all motions are known.
-        right: Whether samples need the right view.
+        right: How many right views samples need, as of `frame_source`.
+        others: Further networks that learn; the subclass keeps them.
     """
 
-    def __init__(self, recipe: V, pose: nn.Module | None, right: bool = False) -> None:
+    def __init__(self, recipe: V, pose: nn.Module | None, right: int = 0, others: Sequence[nn.Module] = ()) -> None:
         model = build_model(recipe.model, recipe.model_options)
         if not isinstance(model, MonoDepth):
             raise InputError(
@@ -54,11 +57,12 @@ class VideoLearner(MonoLearner[V], ABC):
             )
         if model.views != 1:
             raise InputError("expected a network of 1 view to learn from frames, got 2; add model_options: {views: 1}")
-        others = [] if pose is None else list(pose.parameters())
+        beside = [weight for each in (pose, *others) if each is not None for weight in each.parameters()]
         super().__init__(
-            recipe, model, partial(MonoValidation, recipe), lambda net: [{"params": [*net.parameters(), *others]}]
+            recipe, model, partial(MonoValidation, recipe), lambda net: [{"params": [*net.parameters(), *beside]}]
         )
         self.pose, self._right = pose, right
+        self._phase = ""
 
     @property
     def inference(self) -> MonoInference:
@@ -73,6 +77,21 @@ class VideoLearner(MonoLearner[V], ABC):
         """
         shares = cast(MonoDepth, self.model).disparities(image)
         return [_INVERSE_DEPTH * share.float() for share in shares]
+
+    def entered(self, schedule: Schedule) -> Phase:
+        """The phase of this step; its number is logged as train/phase, and its beginning told.
+
+        Args:
+            schedule: Of the run.
+        """
+        phase = schedule.at(self.global_step)
+        if phase.name != self._phase:
+            learners = ", ".join(sorted(phase.learns))
+            _LOG.warning("step %d: phase %s, in which %s learn", self.global_step, phase.name, learners)
+            self._phase = phase.name
+        if self._trainer is not None:
+            self.log("train/phase", float(schedule.phases.index(phase.name)), on_step=True)
+        return phase
 
     def samples(self, start: int, count: int) -> Stream[VideoSample]:
         """The frames of one epoch."""

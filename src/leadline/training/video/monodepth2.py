@@ -59,7 +59,7 @@ class Monodepth2(VideoLearner[Monodepth2Recipe]):
 
     def __init__(self, recipe: Monodepth2Recipe) -> None:
         pose = None if recipe.sources == "stereo" else PoseNet()
-        super().__init__(recipe, pose, right=recipe.sources != "mono")
+        super().__init__(recipe, pose, right=0 if recipe.sources == "mono" else 1)
 
     def training_step(self, batch: VideoBatch, batch_index: int) -> Float[Tensor, ""]:
         """The loss of one batch."""

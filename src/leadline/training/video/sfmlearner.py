@@ -7,7 +7,6 @@ from typing import cast, final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from leadline.data.video.stream import VideoBatch
 from leadline.losses import explainability_regularisation, explained_reprojection, second_order_smoothness
@@ -16,6 +15,7 @@ from leadline.ops import se3_exponential, warp_by_depth
 from leadline.training.recipe import require_range
 from leadline.training.video.learner import VideoLearner, frames_of
 from leadline.training.video.recipe import VideoRecipe
+from leadline.training.video.scales import at_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +86,7 @@ def sfmlearner_terms(
     scales = zip(reversed(inverse_depths), reversed(said.explainability_logits), strict=True)
     for level, (inverse, logit) in enumerate(scales):
         size = inverse.shape[2:]
-        target, *sources = (functional.interpolate(frame, size=size, mode="area") for frame in frames)
-        camera = scaled_intrinsics(intrinsics, size[0] / frames[0].shape[2], size[1] / frames[0].shape[3])
+        (target, *sources), camera = at_size(frames, intrinsics, size)
         pairs = zip(sources, motions, strict=True)
         warped = [warp_by_depth(source, 1.0 / inverse, camera, motion) for source, motion in pairs]
         differences = torch.cat([(image - target).abs().mean(dim=1, keepdim=True) for image, _ in warped], dim=1)
@@ -98,17 +97,3 @@ def sfmlearner_terms(
         trusted = explainability_regularisation(logit)
         terms["explainability"] = terms["explainability"] + recipe.explainability_weight * trusted
     return terms
-
-
-def scaled_intrinsics(intrinsics: Float[Tensor, "b 3 3"], scale_y: float, scale_x: float) -> Float[Tensor, "b 3 3"]:
-    """Camera matrices of frames that were resized; pixel centres shift, c' = (c + 0.5) s - 0.5.
-
-    Args:
-        intrinsics: Camera matrices.
-        scale_y: Height afterwards over height before.
-        scale_x: Width, likewise.
-    """
-    scale = intrinsics.new_tensor([[scale_x], [scale_y], [1.0]])
-    shift = intrinsics.new_zeros(3, 3)
-    shift[:2, 2] = 0.5
-    return (intrinsics + shift) * scale - shift
