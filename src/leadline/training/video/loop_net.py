@@ -137,7 +137,7 @@ def stereo_frames(batch: VideoBatch) -> list[Float[Tensor, "b 3 h w"]]:
 def loop_net_terms(
     stereo: StereoPrediction,
     flow: FlowPrediction,
-    frames: tuple[Float[Tensor, "4*b 3 h w"], Float[Tensor, "4*b 3 h w"]],
+    frames: tuple[Float[Tensor, "n 3 h w"], Float[Tensor, "n 3 h w"]],
     recipe: LoopNetRecipe,
     warm: bool,
 ) -> dict[str, Tensor]:
