@@ -139,20 +139,20 @@ def _trained(
 
 #: Steps of each method, and how its recipe differs.
 _PLANS: Final[Mapping[str, Mapping[str, float]]] = {
-    "sfmlearner": {"steps": 160},
-    "monodepth2": {"steps": 160, "smoothness_weight": 0.02},
-    "geonet": {"steps": 260, "rigid_steps": 160},
-    "df-net": {"steps": 160, "separate_steps": 100},
+    "sfmlearner": {"steps": 100},
+    "monodepth2": {"steps": 100, "smoothness_weight": 0.02},
+    "geonet": {"steps": 130, "rigid_steps": 80},
+    "df-net": {"steps": 90, "separate_steps": 60},
     "competitive-collaboration": {
-        "steps": 320,
-        "rigid_steps": 80,
-        "flow_steps": 80,
-        "mask_steps": 20,
-        "competition_steps": 20,
-        "collaboration_steps": 15,
+        "steps": 190,
+        "rigid_steps": 50,
+        "flow_steps": 50,
+        "mask_steps": 15,
+        "competition_steps": 15,
+        "collaboration_steps": 10,
         "consensus_px": 0.7,
     },
-    "loop-net": {"steps": 120},
+    "loop-net": {"steps": 60},
 }
 
 

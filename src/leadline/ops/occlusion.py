@@ -74,6 +74,6 @@ def geometrically_consistent(
     """
     forward = at_least_float32(forward)
     back, inside = warp_by_flow(at_least_float32(backward), forward)
-    astray = torch.linalg.vector_norm(forward + back, dim=1, keepdim=True)
-    allowed = (share * torch.linalg.vector_norm(forward, dim=1, keepdim=True)).clamp_min(absolute_px)
+    astray = (forward + back).square().sum(dim=1, keepdim=True)
+    allowed = (share**2 * forward.square().sum(dim=1, keepdim=True)).clamp_min(absolute_px**2)
     return (astray < allowed) & inside
