@@ -238,11 +238,19 @@ def dataset_card(name: str, task: Task | None = None) -> DatasetCard:
         raise InputError(f"expected a data set out of {SHARDS}, {', '.join(DATASETS)}, got {name!r}; check the name")
     card = DATASETS[name]
     if task is not None and card.task != task:
-        known = [known for known, other in DATASETS.items() if other.task == task]
-        raise InputError(
-            f"expected a data set for {task}, got {name}, which is for {card.task}; take {', '.join(known)}"
-        )
+        known = ", ".join(datasets_for(task))
+        raise InputError(f"expected a data set for {task}, got {name}, which is for {card.task}; take {known}")
     return card
+
+
+def datasets_for(task: Task) -> list[str]:
+    """Names of the data sets whose samples are for a task.
+
+    Example:
+        >>> datasets_for("video")
+        ['kitti-raw']
+    """
+    return [name for name, card in DATASETS.items() if card.task == task]
 
 
 def options_of(card: DatasetCard) -> dict[str, bool]:

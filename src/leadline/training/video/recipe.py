@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from leadline.data.catalog import DATASETS, SHARDS
+from leadline.data.catalog import SHARDS, datasets_for
 from leadline.data.video.augment import VideoAugmentation
 from leadline.errors import InputError
 from leadline.training.mono.recipe import ENCODER_STRIDE
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
 
-_FRAMES: Final = tuple(name for name, card in DATASETS.items() if card.task == "video")
+_FRAMES: Final = tuple(datasets_for("video"))
 
 
 def _working_size() -> VideoAugmentation:
