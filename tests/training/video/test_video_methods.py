@@ -239,7 +239,7 @@ def test_a_camera_that_rests_is_said_to_teach_nothing(street: Street, tmp_path, 
         write_image(tmp_path / f"{number}.png", still + rng.integers(0, 2, still.shape, np.uint8))
     (tmp_path / "K.txt").write_text("70 0 47.5 0 70 31.5 0 0 1")
     for data, said in ((tmp_path, True), (street.frames, False)):
-        recipe = toy_recipe("video-monodepth2", street, data=str(data))
+        recipe = toy_recipe("video/monodepth2", street, data=str(data))
         caplog.clear()
         learner_type(recipe)(recipe).samples(0, 1)
         assert ("a camera that rests tells neither depth nor its scale" in caplog.text) == said
