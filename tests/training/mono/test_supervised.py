@@ -70,7 +70,9 @@ def test_a_recipe_trains_validates_and_shows(recipe: Path, folder: Path, tmp_pat
     cv2.imwrite(str(scene / "color" / "1.png"), sample("s").image)
     cv2.imwrite(str(scene / "depth" / "1.png"), (1000 * sample("s").depth).astype(np.uint16))
     run = tmp_path / "run"
-    assert main(["train", str(recipe), "--output", str(run), "--scenes", str(scene)]) == 0, capsys.readouterr().err
+    assert main(["train", str(recipe), "--output", str(run), "--scenes", str(scene), "--depth-unit", "mm"]) == 0, (
+        capsys.readouterr().err
+    )
     kept, weights = averaged_weights(run / "last.ckpt")
     assert (kept["method"], kept["mix"][0]["weight"]) == ("mono", 3.0)
     assert all(value.isfinite().all() for value in weights.values())

@@ -17,6 +17,7 @@ def train(
     data: str | None = None,
     validation: str | None = None,
     scenes: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    depth_unit: str | None = None,
     steps: int | None = None,
     fresh: bool = False,
     minutes: float | None = None,
@@ -35,6 +36,7 @@ def train(
         data: Folder or address (s3://, https:// ...) of training shards, instead of the recipe's.
         validation: Folder or address of validation shards, instead of the recipe's.
         scenes: Folders of real scenes with truth to validate on as well.
+        depth_unit: Of the scenes' depth images, for methods of single images: as for `leadline eval mono`.
         steps: Optimiser steps in all, instead of the recipe's.
         fresh: Learn from worlds that the recipe's workers render while the network trains, each seen once, instead of
             from a folder; the recipe's key `fresh` says which.
@@ -58,6 +60,7 @@ def train(
         "data": data,
         "validation": validation,
         "scenes": None if scenes is None else [str(folder) for folder in scenes],
+        "depth_unit": depth_unit,
         "steps": steps,
     }
     resolved = load_recipe(recipe, {key: value for key, value in overrides.items() if value is not None})

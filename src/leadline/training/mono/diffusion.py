@@ -23,14 +23,15 @@ from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo.estimate import DiffusionOptions
 from leadline.samples import DepthSample
 from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.recipe import DepthNetworkRecipe
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem
 from leadline.training.processes import process_rank
-from leadline.training.recipe import NetworkRecipe, require_crop, require_range
+from leadline.training.recipe import require_crop, require_range
 from leadline.training.sources import depth_sources, require_no_sky
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionRecipe(NetworkRecipe):
+class DiffusionRecipe(DepthNetworkRecipe):
     """Training of a network that draws metric depth.
 
     Args:

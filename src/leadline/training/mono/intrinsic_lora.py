@@ -23,8 +23,9 @@ from leadline.models.mono.intrinsic_lora import IntrinsicLora, write_adapters
 from leadline.models.mono.intrinsic_lora_base import GENERATOR
 from leadline.samples import DepthSample
 from leadline.training.mono.learner import Estimate, MonoLearner, images_of
+from leadline.training.mono.recipe import DepthNetworkRecipe
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem
-from leadline.training.recipe import NetworkRecipe, require_crop, require_range
+from leadline.training.recipe import require_crop, require_range
 from leadline.training.sources import depth_sources, require_no_sky
 
 ADAPTERS_NAME: Final = "adapters.safetensors"
@@ -34,7 +35,7 @@ _NEARLY_ALL: Final = (0.02, 0.98)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntrinsicLoraRecipe(NetworkRecipe):
+class IntrinsicLoraRecipe(DepthNetworkRecipe):
     """Training of low-rank adapters on an image generator; model_options say which and of what rank.
 
     Args:

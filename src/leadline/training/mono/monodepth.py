@@ -20,9 +20,9 @@ from leadline.models.mono import MonoInference
 from leadline.models.mono.monodepth import MonoDepth
 from leadline.ops import warp_by_disparity
 from leadline.training.mono.learner import Estimate, MonoLearner
-from leadline.training.mono.recipe import ENCODER_STRIDE
+from leadline.training.mono.recipe import ENCODER_STRIDE, DepthNetworkRecipe
 from leadline.training.mono.validation import MonoValidation, MonoValidationItem
-from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
+from leadline.training.recipe import DataShare, require_crop, require_range
 from leadline.training.stereo.learner import training_stream, views_of
 from leadline.training.stereo.photometric import both_ways, other_view
 
@@ -33,7 +33,7 @@ def _alike() -> StereoAugmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonoDepthRecipe(NetworkRecipe):
+class MonoDepthRecipe(DepthNetworkRecipe):
     """Training from pairs; truth is read only by the validation, whose shards are of single images.
 
     Args:

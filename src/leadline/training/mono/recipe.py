@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from leadline.data.mono.augment import MonoAugmentation
 from leadline.data.synthetic.fresh import FreshWorlds
+from leadline.protocols.mono.scenes import samples_for_a_metre
 from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
 
 ENCODER_STRIDE = 32
@@ -11,7 +12,25 @@ ENCODER_STRIDE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthData(NetworkRecipe):
+class DepthNetworkRecipe(NetworkRecipe):
+    """Options of every method that is validated on the depth of single images.
+
+    Args:
+        depth_unit: What a sample of the scenes' depth images stands for: mm, cm or 1/N of a metre; as the folder tells
+            if absent.
+    """
+
+    depth_unit: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a unit that is none."""
+        super().__post_init__()
+        if self.depth_unit is not None:
+            samples_for_a_metre(self.depth_unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthData(DepthNetworkRecipe):
     """Options of every method that learns from single images with depth, with an encoder that may be pretrained.
 
     Args:

@@ -20,7 +20,7 @@ from leadline.protocols.mono.generic import GENERIC
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
 from leadline.training.learner import Learner
-from leadline.training.recipe import NetworkRecipe
+from leadline.training.mono.recipe import DepthNetworkRecipe
 from leadline.training.sources import validation_source
 from leadline.visual.colormap import confidence_grey, plasma
 
@@ -54,7 +54,7 @@ class MonoValidationItem(TypedDict):
 class MonoValidation(Dataset[MonoValidationItem]):
     """Rendered images, and the real scenes of the recipe's folders that are present: evenly spaced ones if many."""
 
-    def __init__(self, recipe: NetworkRecipe) -> None:
+    def __init__(self, recipe: DepthNetworkRecipe) -> None:
         self.shards = validation_source(recipe.validation)
         self.rendered = min(recipe.validation_pairs, len(self.shards))
         self.scenes: list[tuple[str, bool, DepthFiles]] = []
@@ -62,7 +62,7 @@ class MonoValidation(Dataset[MonoValidationItem]):
             if not folder.is_dir():
                 _LOG.warning("no real scenes at %s: they are left out of the validation", folder)
                 continue
-            settled, notes = with_units(find_depth_scenes(folder), None)
+            settled, notes = with_units(find_depth_scenes(folder), recipe.depth_unit)
             for note in notes:
                 _LOG.info("%s: %s", folder, note)
             found = [files for files in settled if files.depth or files.image.suffix == ".npz"]

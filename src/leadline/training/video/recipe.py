@@ -6,8 +6,8 @@ from typing import Final
 from leadline.data.catalog import SHARDS, datasets_for
 from leadline.data.video.augment import VideoAugmentation
 from leadline.errors import InputError
-from leadline.training.mono.recipe import ENCODER_STRIDE
-from leadline.training.recipe import DataShare, NetworkRecipe, require_crop, require_range
+from leadline.training.mono.recipe import ENCODER_STRIDE, DepthNetworkRecipe
+from leadline.training.recipe import DataShare, require_crop, require_range
 
 _FRAMES: Final = tuple(datasets_for("video"))
 
@@ -18,7 +18,7 @@ def _working_size() -> VideoAugmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoRecipe(NetworkRecipe):
+class VideoRecipe(DepthNetworkRecipe):
     """Training from frames of a moving camera; truth is read only by the validation.
 
     Args:
