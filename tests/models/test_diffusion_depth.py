@@ -10,7 +10,8 @@ from leadline.errors import InputError, MissingExtraError
 from leadline.geometry.camera import Pinhole
 from leadline.models import extras
 from leadline.models.catalog import build_model
-from leadline.models.mono.diffusion_depth import DiffusionDepth, clean_from_velocity, draw, noise_schedule
+from leadline.models.blocks.diffusion import clean_from_velocity, noise_schedule
+from leadline.models.mono.diffusion_depth import DiffusionDepth, draw
 from leadline.models.mono.diffusion_sampler import DiffusionSampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo import DiffusionOptions

@@ -43,10 +43,12 @@ FLOW_BUILDERS: Mapping[str, str] = {
     "plain-flow": "leadline.models.flow.plain_flow:PlainFlow",
 }
 
-#: Networks that learn depth by or from diffusion, in the same form; a builder may be a function.
+#: Networks that learn by or from diffusion, in the same form; a builder may be a function.
 DIFFUSION_BUILDERS: Mapping[str, str] = {
     "diffusion-depth": "leadline.models.mono.diffusion_depth:DiffusionDepth",
     "intrinsic-lora": "leadline.models.mono.intrinsic_lora_base:intrinsic_lora",
+    "class-components": "leadline.models.classes.component_diffusion:ComponentDiffusion",
+    "class-diffusion": "leadline.models.classes.class_diffusion:ClassDiffusion",
 }
 
 

@@ -184,6 +184,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraRecipe",
         "leadline.training.mono.intrinsic_lora:IntrinsicLoraLearner",
     ),
+    "classes": (
+        "leadline.training.classes.generator:ClassRecipe",
+        "leadline.training.classes.generator:ClassGenerator",
+    ),
     "finetune": (
         "leadline.training.finetune.learner:FinetuneRecipe",
         "leadline.training.finetune.learner:FinetunedZoo",

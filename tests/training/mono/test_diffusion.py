@@ -16,7 +16,7 @@ from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
-from leadline.models.mono.diffusion_depth import clean_from_velocity, noise_schedule
+from leadline.models.blocks.diffusion import clean_from_velocity, noise_schedule
 from leadline.models.mono.diffusion_sampler import DiffusionSampler, load_diffusion_sampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo import DiffusionOptions

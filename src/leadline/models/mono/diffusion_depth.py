@@ -1,16 +1,15 @@
 """A small network that draws metric depth by diffusion, told the image and its vertical field of view."""
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from leadline.errors import InputError
+from leadline.models.blocks.diffusion import denoised
 from leadline.models.extras import from_zoo_extra
 
-DIFFUSION_STEPS: Final = 1000
-"""Steps from depth to pure noise."""
 _GROUPS: Final = 8
 _FIELD_SCALE: Final = 100.0
 """Fields of view from 10 to 110 degrees then cover the range that the embedding, made for steps, tells apart well."""
@@ -67,45 +66,6 @@ class DiffusionDepth(nn.Module):
         return self.unet(seen, step, class_labels=_FIELD_SCALE * tan_half_fov).sample.float()
 
 
-def noise_schedule() -> Any:  # noqa: ANN401 - diffusers' DDIMScheduler
-    """The scheduler for training and for drawing: cosine, velocity, and nothing but noise at the last step.
-
-    Without that, or without trailing steps, a drawing would start from noise that training never saw.
-
-    Raises:
-        MissingExtraError: If diffusers is not installed.
-    Source: Nichol and Dhariwal 2021 (cosine); Salimans and Ho 2022 (velocity); Lin et al. 2024, "Common Diffusion Noise
-        Schedules and Sample Steps are Flawed" (the last step).
-    """
-    return from_zoo_extra("diffusers").DDIMScheduler(
-        num_train_timesteps=DIFFUSION_STEPS,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        clip_sample=True,
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-    )
-
-
-def clean_from_velocity(
-    schedule: Any,  # noqa: ANN401 - diffusers' DDIMScheduler
-    noisy: Float[Tensor, "b 1 h w"],
-    velocity: Float[Tensor, "b 1 h w"],
-    step: Int[Tensor, " b"],
-) -> Float[Tensor, "b 1 h w"]:
-    """Clean signal from a noisy one and its velocity: alpha z - sigma v.
-
-    Args:
-        schedule: As `noise_schedule` gives it.
-        noisy: z = alpha x + sigma noise.
-        velocity: v = alpha noise - sigma x.
-        step: Of each image.
-    Source: Salimans and Ho 2022, "Progressive Distillation for Fast Sampling of Diffusion Models", appendix D.
-    """
-    signal = schedule.alphas_cumprod.to(noisy)[step].reshape(-1, 1, 1, 1)
-    return signal.sqrt() * noisy - (1.0 - signal).sqrt() * velocity
-
-
 def draw(
     network: nn.Module,
     image: Float[Tensor, "b 3 h w"],
@@ -123,11 +83,6 @@ def draw(
         generator: Of the start, on the CPU, so that all devices start alike.
     Source: Song et al. 2021 (DDIM).
     """
-    schedule = noise_schedule()
-    schedule.set_timesteps(steps)
     count, _, height, width = image.shape
-    code = torch.randn((count, 1, height, width), generator=generator).to(image)
-    for step in schedule.timesteps:
-        velocity = cast(Tensor, network(image, code, step.to(image.device).expand(count), tan_half_fov))
-        code = schedule.step(velocity, step, code, use_clipped_model_output=True).prev_sample
-    return code.clamp(-1.0, 1.0)
+    start = torch.randn((count, 1, height, width), generator=generator).to(image)
+    return denoised(lambda code, step: cast(Tensor, network(image, code, step, tan_half_fov)), start, steps)

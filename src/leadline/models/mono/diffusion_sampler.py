@@ -14,9 +14,10 @@ from leadline.data.mono.augment_fov import tan_half_fov
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.maps import DepthMap
+from leadline.models.blocks.diffusion import DIFFUSION_STEPS
 from leadline.models.catalog import DIFFUSION_BUILDERS, build_model
 from leadline.models.checkpoint import averaged_weights
-from leadline.models.mono.diffusion_depth import DIFFUSION_STEPS, draw
+from leadline.models.mono.diffusion_depth import draw
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo.estimate import DiffusionOptions
 from leadline.runtime.images import as_rgb, require_8bit

@@ -16,8 +16,9 @@ from leadline.data.stream import Stream
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.losses import l1
+from leadline.models.blocks.diffusion import DIFFUSION_STEPS, clean_from_velocity, noise_schedule
 from leadline.models.catalog import build_model
-from leadline.models.mono.diffusion_depth import DIFFUSION_STEPS, DiffusionDepth, clean_from_velocity, noise_schedule
+from leadline.models.mono.diffusion_depth import DiffusionDepth
 from leadline.models.mono.diffusion_sampler import DiffusionSampler
 from leadline.models.mono.log_depth import LogDepthRange
 from leadline.models.zoo.estimate import DiffusionOptions

@@ -1,0 +1,1 @@
+"""Images of classes: what a classifier learns from."""

@@ -1,0 +1,1 @@
+"""Networks for images of classes: a generator and a classifier."""

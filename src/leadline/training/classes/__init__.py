@@ -1,0 +1,1 @@
+"""Training of generators of classes, and of classifiers that judge them."""
