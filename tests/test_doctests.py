@@ -20,6 +20,8 @@ NOTHING_TO_SHOW = {
     "leadline.data.synthetic.motion_truth": "needs a traced scene; leadline.data.synthetic.flow gives one",
     "leadline.io.hdf5": "reads a form that nothing here writes; h5py is no requirement",
     "leadline.data.workers": "ends processes, of which an example starts none",
+    "leadline.data.audit.page": "needs an audit's measurements; leadline.data.audit.run makes them",
+    "leadline.data.audit.parts": "opens what is to be audited, which the example would have to make first",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
         (f"leadline.cameras.{name}" for name in ("oak", "realsense", "uvc", "zed")),
@@ -41,6 +43,7 @@ NOTHING_TO_SHOW = {
                 "flying_things_flow",
                 "kitti_depth",
                 "kitti_frames",
+                "kitti_raw",
                 "megadepth",
                 "middlebury",
                 "mined_films",
@@ -58,12 +61,16 @@ NOTHING_TO_SHOW = {
         (
             f"leadline.data.synthetic.{name}"
             for name in (
+                "contact_sheets",
+                "footage",
                 "generate",
                 "mono_worlds",
                 "moving_worlds",
                 "scene_flow",
+                "shelf",
                 "stereo_worlds",
                 "textures",
+                "video",
                 "worlds",
             )
         ),

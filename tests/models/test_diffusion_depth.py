@@ -9,8 +9,8 @@ import torch
 from leadline.errors import InputError, MissingExtraError
 from leadline.geometry.camera import Pinhole
 from leadline.models import extras
-from leadline.models.catalog import build_model
 from leadline.models.blocks.diffusion import clean_from_velocity, noise_schedule
+from leadline.models.catalog import build_model
 from leadline.models.mono.diffusion_depth import DiffusionDepth, draw
 from leadline.models.mono.diffusion_sampler import DiffusionSampler
 from leadline.models.mono.log_depth import LogDepthRange

@@ -74,6 +74,9 @@ def run_tasks(
         InputError: If there cannot be so many workers, or the cluster has another version of leadline.
         LeadlineError: If a task costs one worker after the other, or the cluster is not there.
         MissingExtraError: If the engine's package is not installed.
+    Example:
+        >>> list(run_tasks(abs, [-3, 2], workers=0))
+        [3, 2]
     """
     require_engine(engine, workers)
     if not tasks:

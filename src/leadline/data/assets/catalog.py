@@ -119,6 +119,9 @@ def asset_pack(name: str) -> AssetPack:
 
     Raises:
         InputError: If there is none.
+    Example:
+        >>> asset_pack("pmndrs-skies").kind
+        'skies'
     """
     if name not in ASSET_PACKS:
         raise InputError(f"expected a package of assets, one of {', '.join(ASSET_PACKS)}; got {name!r}")

@@ -83,6 +83,9 @@ def list_models(pack: str, files: Sequence[Path]) -> list[ModelEntry]:
         files: What is installed of it.
     Raises:
         InputError: If an archive cannot be read.
+    Example:
+        >>> [entry.key for entry in list_models("pybullet", [Path("b/1.obj"), Path("a/0.obj")])]
+        ['0', '1']
     """
     entries = list[ModelEntry]()
     for file in files:

@@ -17,7 +17,13 @@ _MOST_IN_BUCKET: Final = 400
 
 
 def exact_copies(samples: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, bool]]:
-    """Pairs of places whose first images are the same, each later one with the earliest; whether all images are."""
+    """Pairs of places whose first images are the same, each later one with the earliest; whether all images are.
+
+    Example:
+        >>> digests = (("a", "1"), ("b", "2"), ("a", "3"), ("b", "2"))
+        >>> exact_copies([{"first_pixels": left, "pixels": both} for left, both in digests])
+        [(0, 2, False), (1, 3, True)]
+    """
     first: dict[str, int] = {}
     found = list[tuple[int, int, bool]]()
     for place, sample in enumerate(samples):

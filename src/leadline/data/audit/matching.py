@@ -203,11 +203,11 @@ def edge_alignment(
         5 % to 50 % of the width, and moves in all directions by 3 % to 10 % of it; and the number of jumps. None if
         there are too few.
     Example:
-        >>> depth = np.where(np.indices((90, 120)).sum(0) // 23 % 2 == 0, 1.0, 2.0)
-        >>> noise = 0.1 * np.random.default_rng(0).random((90, 120))
-        >>> everywhere = np.ones((90, 120), bool)
-        >>> right = edge_alignment((depth / 3.0 + noise).astype(np.float32), depth, everywhere)
-        >>> wrong = edge_alignment((depth[::-1] / 3.0 + noise).astype(np.float32), depth, everywhere)
+        >>> rng = np.random.default_rng(0)
+        >>> depth = np.kron(rng.integers(1, 5, (9, 12)), np.ones((10, 10)))
+        >>> grey, everywhere = (depth / 6.0 + 0.1 * rng.random((90, 120))).astype(np.float32), np.ones((90, 120), bool)
+        >>> right = edge_alignment(grey, depth, everywhere)
+        >>> wrong = edge_alignment(grey, np.roll(depth, 7, 1), everywhere)
         >>> right[0] > 4.0, wrong[0] < 1.0
         (True, True)
     """

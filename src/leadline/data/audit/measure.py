@@ -66,7 +66,13 @@ def measured(read: Callable[[], Sample], camera_of: Callable[[Sample], Camera | 
 
 
 def views_of(sample: Sample) -> tuple[UInt8[np.ndarray, "h w 3"], ...]:
-    """The images of a sample: left and right, first and second, the target frame and its partner, or the one."""
+    """The images of a sample: left and right, first and second, the target frame and its partner, or the one.
+
+    Example:
+        >>> from leadline.protocols.stereo.motorcycle import motorcycle
+        >>> [view.shape for view in views_of(motorcycle()[0])]
+        [(500, 741, 3), (500, 741, 3)]
+    """
     if isinstance(sample, StereoSample):
         return sample.left, sample.right
     if isinstance(sample, VideoSample):

@@ -29,6 +29,9 @@ class Audit:
         parts: Name of each part, what it is, and its number of samples.
         samples: Measurements of all samples, in order.
         findings: What is wrong, errors first.
+    Example:
+        >>> Audit((("train", "stereo shards", 0),), (), ()).broken
+        False
     """
 
     parts: tuple[tuple[str, str, int], ...]
