@@ -140,7 +140,7 @@ def test_a_turn_carries_texture_and_normals(bank):
 def test_the_cameras_own_motion_is_that_without_the_bodies(bank):
     frames = pair(bank, path=motion((0.1, 0.0, 0.0)), bodies={0: motion((0.1, 0.0, 0.0))})
     np.testing.assert_allclose(frames.truth().forward.flow, 0.0, atol=1e-3)
-    own = motion_between(frames.moving, (0.0, 1.0), frames.hits[0], frames.renderers[1], carried=False)
+    own = motion_between(frames.moving, (0.0, 1.0), frames.footage.hits[0], frames.footage.renderers[1], carried=False)
     np.testing.assert_allclose(own.flow[..., 0], -5.0, atol=1e-3)
 
 

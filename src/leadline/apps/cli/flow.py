@@ -17,8 +17,9 @@ from leadline.results.stereo import refuse_existing
 from leadline.runtime.flow import DEFAULT_FLOW_MODEL, FlowMethod
 from leadline.runtime.onnx_session import Provider
 
-_LEAST_SURE: Final = 0.2
-"""Share of pixels with a likely flow below which two frames hardly show the same: of real pairs 0.26 and more."""
+_LEAST_SURE: Final = 0.23
+"""Share of pixels with a likely flow below which two frames hardly show the same: of real pairs 0.26 and more, of unrelated
+textures 0.21 and less."""
 
 
 def flow(
