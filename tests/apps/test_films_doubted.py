@@ -63,8 +63,13 @@ def test_a_motion_that_most_of_the_scene_contradicts(leadline, places):
     assert "the motion is a guess" in done.err if done.code == 0 else "THE VIEWS SEEM SWAPPED" in done.err
 
 
-def test_flow_of_two_scenes(leadline, places):
-    done = leadline("flow", places / "l" / "0.png", places / "other.png", "--output", places / "out")
+def test_flow_of_two_scenes(leadline, write_image, tmp_path):
+    noise = [cv2.GaussianBlur(np.random.default_rng(n).normal(size=(250, 330, 3)), (0, 0), 2) for n in (0, 1)]
+    one, other = ((255 * (each - each.min()) / np.ptp(each)).astype(np.uint8) for each in noise)
+    write_image(tmp_path / "first.png", one[:240, :320])
+    write_image(tmp_path / "second.png", one[2:242, 3:323])
+    write_image(tmp_path / "other.png", other[:240, :320])
+    done = leadline("flow", tmp_path / "first.png", tmp_path / "other.png", "--output", tmp_path / "out")
     assert any("are these frames of one scene?" in line for line in warned(done))
-    done = leadline("flow", places / "l" / "0.png", places / "l" / "1.png", "--output", places / "fine")
+    done = leadline("flow", tmp_path / "first.png", tmp_path / "second.png", "--output", tmp_path / "fine")
     assert (done.code, warned(done)) == (0, [])
