@@ -92,10 +92,10 @@ def error_bound_px(confidence: Float[np.ndarray, "*shape"], share: float = 0.8) 
 def _check_types(values: object, valid: object, confidence: object | None, name: str) -> None:
     """Refuses what is no array, and validity that is no truth value: ~255 is no False."""
     for layer, label in ((values, name), (valid, "valid"), (confidence, "confidence")):
-        kind = np.bool_ if label == "valid" else np.floating
+        kind, came = np.bool_ if label == "valid" else np.floating, type(layer).__name__
         dtype = cast("np.ndarray[Any, np.dtype[Any]]", layer).dtype if isinstance(layer, np.ndarray) else None  # pyright: ignore[reportUnknownArgumentType]
         if layer is not None and (dtype is None or not np.issubdtype(dtype, kind)):
-            got = type(layer).__name__ if dtype is None else f"an array of {dtype}"
+            got = came if dtype is None else f"an array of {dtype}"
             wanted = "bool" if label == "valid" else "float32"
             raise InputError(f"expected an array of {wanted} as {label}, got {got}; convert it")
 
