@@ -45,8 +45,13 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 
-html_theme = "furo"
-html_title = "leadline"
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Learned depth that people can trust",
+    "fixed_sidebar": True,
+    "page_width": "1100px",
+    "body_max_width": "820px",
+}
 html_static_path = ["_static"]
 html_css_files = ["leadline.css"]
 
