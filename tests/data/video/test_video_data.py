@@ -92,12 +92,21 @@ def test_kittis_grey_frames_have_the_grey_cameras_baseline(tmp_path: Path):
         assert sequence.baseline_m == pytest.approx(baseline_m)
 
 
+@pytest.mark.parametrize("name", [".", "drive/left"])
+def test_the_camera_of_frames_without_a_calibration_is_guessed_and_said(tmp_path: Path, caplog, name: str):
+    write_frames(tmp_path / name, 3)  # 32 columns
+    (sequence,) = find_frame_folders(tmp_path)
+    assert sequence.camera.focal_x_px == pytest.approx(16.0 / np.tan(np.radians(30.0)))
+    assert sequence.baseline_m is None
+    assert "a field of view of 60 degrees across the width: where that is wrong" in caplog.text
+
+
 def test_a_folder_that_cannot_be_learned_from_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="expected a folder of frames at"):
         find_frame_folders(tmp_path / "nowhere")
-    write_frames(tmp_path, 5)
-    with pytest.raises(InputError, match="found no calib"):
+    with pytest.raises(InputError, match="found no images"):
         find_frame_folders(tmp_path)
+    write_frames(tmp_path, 5)
     (tmp_path / "K.txt").write_text("no numbers")
     with pytest.raises(CalibrationError):
         find_frame_folders(tmp_path)

@@ -12,10 +12,13 @@ from leadline.io.images import image_size
 from leadline.io.pair_files import IMAGE_SUFFIXES, list_images, match_files
 from leadline.io.rigs import rectified_rig, single_camera
 from leadline.io.video import ImageFrames
+from leadline.results.monocular import CameraSource
 from leadline.samples import VideoSample
 
 _LOG = logging.getLogger(__name__)
 _CALIBRATIONS: Final = ("calib.txt", "calibration.*", "camera.*", "K.txt", "intrinsics.*")
+#: Across the width: between a telephone's main camera (about 65) and a drone's or film camera's normal lens.
+_GUESSED_FOV_DEG: Final = 60.0
 _LEFT_FOLDERS: Final = (".", "left", "frames", "rgb", "images", "image_2", "image_02/data", "image_0", "image_l")
 _RIGHT_FOLDERS: Final = {
     "left": "right",
@@ -48,6 +51,9 @@ class FrameFolder:
 def find_frame_folders(folder: Path | str) -> list[FrameFolder]:
     """The sequences of a folder: of itself if it holds a calibration, else of its folders that hold one.
 
+    Where nothing is calibrated, the folder or its folders with images are taken as the frames of one camera each. Its
+    focal length comes from the first frame's EXIF data, or is guessed, and a warning says so.
+
     A sequence is a folder with a calibration (calib.txt, calibration.*, camera.*, K.txt or intrinsics.*, in any form
     that `read_one_camera` reads) and at least three images: beside the calibration, or in left, frames, rgb, images,
     image_2, image_02/data, image_0 or image_l. A folder of as many right views beside left, image_2, image_02/data,
@@ -73,13 +79,13 @@ def find_frame_folders(folder: Path | str) -> list[FrameFolder]:
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"expected a folder of frames at {path}, got no folder; check the path")
-    places = [path] if _calibration(path) else sorted(each for each in path.iterdir() if each.is_dir())
+    inner = sorted(each for each in path.iterdir() if each.is_dir())
+    places = [path] if _calibration(path) else inner
     found = [_frame_folder(place, calibration) for place in places if (calibration := _calibration(place))]
     if not found:
-        raise InputError(
-            f"expected frames with a calibration in {path} or its folders, found no {', '.join(_CALIBRATIONS)}; write "
-            "the camera's focal length and principal point to K.txt, nine numbers of its matrix"
-        )
+        found = [_uncalibrated(place) for place in ([path] if _views(path) else inner) if _views(place)]
+    if not found:
+        raise InputError(f"expected frames in {path} or its folders, found no images; check the path")
     return found
 
 
@@ -143,11 +149,39 @@ def _calibration(folder: Path) -> Path | None:
     return next((path for path in found if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES), None)
 
 
-def _frame_folder(folder: Path, calibration: Path) -> FrameFolder:
-    name = next((name for name in _LEFT_FOLDERS if _has_images(folder / name)), ".")
+def _uncalibrated(folder: Path) -> FrameFolder:
+    """One camera's frames, with the focal length of the first one's EXIF data or a guess."""
+    frames = _frames(folder, _views(folder) or ".")
+    height, width = image_size(frames[0])
+    found = CameraSource().camera(frames[0], height, width)
+    if found.camera is None:
+        found = CameraSource(fov_deg=_GUESSED_FOV_DEG).camera(frames[0], height, width)
+        assert found.camera is not None, "a field of view gives a camera"
+    _tell(
+        (
+            *found.notes,
+            f"{folder}: no {', '.join(_CALIBRATIONS)}; its camera is taken to have {found.source}: where that is "
+            "wrong, motion and depth are bent; write the camera's matrix to K.txt, nine numbers",
+        )
+    )
+    return FrameFolder(folder, tuple(frames), found.camera)
+
+
+def _views(folder: Path) -> str | None:
+    """Name of the folder of one camera's images, None where there is none."""
+    return next((name for name in _LEFT_FOLDERS if _has_images(folder / name)), None)
+
+
+def _frames(folder: Path, name: str) -> list[Path]:
     frames = list_images(folder / name)
     if len(frames) < 3:
         raise InputError(f"expected at least 3 frames in {folder / name}, got {len(frames)}; leave the folder out")
+    return frames
+
+
+def _frame_folder(folder: Path, calibration: Path) -> FrameFolder:
+    name = _views(folder) or "."
+    frames = _frames(folder, name)
     size = image_size(frames[0])
     right = folder / _RIGHT_FOLDERS[name] if name in _RIGHT_FOLDERS else None
     if right is None or not _has_images(right):
