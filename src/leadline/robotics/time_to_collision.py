@@ -11,7 +11,7 @@ from leadline.errors import InputError
 from leadline.robotics.tof_frame import TofFrame
 
 WINDOW_S: Final = 0.5
-"""Past over which the closing speed is fitted: 8 frames at 15 Hz. Longer is steadier, and later where a robot brakes."""
+"""Past over which the closing speed is fitted: 8 frames at 15 Hz. Longer is steadier but later."""
 
 LATENCY_S: Final = 0.08
 """Age of a frame when it is read: half of the exposure, processing, and the bus; as a recorded flight towards a panel
