@@ -1,0 +1,259 @@
+"""Logs of time-of-flight sensors: frames in the order of the file, and what is wrong with it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+
+from leadline.errors import InputError
+from leadline.io.files import read_bytes
+from leadline.io.known_depths import ZONES, LengthUnit, read_tof_zones
+from leadline.io.npz import read_npz
+from leadline.io.text import read_lines
+from leadline.robotics.tof_frame import STATUS_WORDS, TofFrame
+from leadline.robotics.tof_lines import RawFrame, TofLines, seconds_of
+
+RATE_HZ: Final = 15.0
+"""Rate of an 8x8 sensor, which a log without times is taken to have."""
+_EXPECTED: Final = "a log of 8x8 or 4x4 time-of-flight frames"
+_SHOWN: Final = 3
+_LEFT_OUT: Final = 0.5
+_MOST_SECONDS: Final = 5.0
+_MOST_MS: Final = 5000.0
+
+
+@dataclass(frozen=True, eq=False)
+class TofLog:
+    """Frames of a recording.
+
+    Args:
+        frames: In the order of the file, all of one size; at least one.
+        notes: What a user must know: left-out lines, assumed units, faults of the clock, unknown statuses.
+        timed: Whether the file has times; else they follow from 15 Hz.
+        grid: Whether it is a bare grid of 8x8 numbers without anything else.
+        stated: Whether the unit of the distances was said.
+    """
+
+    frames: Sequence[TofFrame]
+    notes: tuple[str, ...] = ()
+    timed: bool = True
+    grid: bool = False
+    stated: bool = True
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second from the median step of the clock; 0 for a single frame."""
+        steps = np.diff([frame.time_s for frame in self.frames])
+        steps = steps[steps > 0]
+        return float(1.0 / np.median(steps)) if len(steps) else 0.0
+
+    def turned(self, quarter_turns: int = 0, flip: bool = False) -> "TofLog":
+        """The log of a sensor that is mounted otherwise, see `TofFrame.turned`."""
+        if quarter_turns % 4 == 0 and not flip:
+            return self
+        return replace(self, frames=[frame.turned(quarter_turns, flip) for frame in self.frames])
+
+    def around(self, time_s: float, span_s: float) -> list[TofFrame]:
+        """Frames within half of a span of a time, the nearest one at least.
+
+        Args:
+            time_s: By the log's clock.
+            span_s: Seconds.
+        """
+        near = [frame for frame in self.frames if abs(frame.time_s - time_s) <= span_s / 2.0]
+        return near or [min(self.frames, key=lambda frame: abs(frame.time_s - time_s))]
+
+
+def read_tof_log(path: Path | str, unit: LengthUnit | None = None) -> TofLog:
+    r"""Frames of a log, by what is in the file: see `TofLines` for lines; also JSON arrays and .npz archives.
+
+    An .npz archive has t_ms, mm, targets and status, each with the frames as its first axis. Millimetres are assumed
+    where nothing says the unit and the median number is above 10; a bare grid of 8x8 numbers is in metres unless the
+    caller says otherwise.
+
+    Args:
+        path: The file.
+        unit: Of the distances, where the caller knows it.
+    Raises:
+        InputError: If it is missing, holds no frame, most of its lines are unusable, the frames' sizes differ, or a
+            stated unit contradicts the file's.
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     lines = [f"{i / 10}," + ",".join(["1500"] * 64) for i in range(3)]
+        ...     written = Path(folder, "log.csv").write_text("\n".join(lines))
+        ...     log = read_tof_log(f"{folder}/log.csv")
+        >>> len(log.frames), round(log.rate_hz, 3), float(log.frames[0].distances_m[0, 0])
+        (3, 10.0, 1.5)
+    """
+    if Path(path).suffix.lower() == ".npz":
+        return _from_archive(path)
+    raws, faults, bare = _read(path)
+    if bare:
+        metres = read_tof_zones(path, unit or "m")
+        frame = TofFrame.from_status(np.nan_to_num(metres), np.where(np.isnan(metres), 255, 5))
+        return TofLog([frame], (), timed=False, grid=True, stated=unit is not None)
+    if not raws:
+        shown = "; ".join(f"line {number}: {words}" for number, words in faults[:_SHOWN]) or "no numbers"
+        raise InputError(
+            f"expected {_EXPECTED}, got none in {path} ({shown}); see docs/tof.md for the forms that are read"
+        )
+    if len(faults) > len(raws) and len(faults) > _LEFT_OUT * (len(raws) + len(faults)):
+        number, words = faults[0]
+        raise InputError(
+            f"expected {_EXPECTED}, got {len(faults)} unusable lines and {len(raws)} frames in {path} (line {number}: "
+            f"{words}); record it again"
+        )
+    return _log(path, raws, faults, unit)
+
+
+def _read(path: Path | str) -> tuple[list[RawFrame], list[tuple[int, str]], bool]:
+    """Raw frames, faults, and whether the file is a bare grid of 8x8 numbers, which has its own reader."""
+    lines = TofLines()
+    text = read_bytes(path, _EXPECTED)[:4096].lstrip()
+    if text.startswith(b"["):
+        return _from_json(path, lines)
+    rows = read_lines(path, _EXPECTED)
+    raws: list[RawFrame] = []
+    for row in rows:
+        raws += lines.feed(row)
+    raws += lines.close()
+    used = [row for row in rows if row.strip() and not row.lstrip().startswith("#")]
+    plain = all(_is_plain(row) for row in used)
+    bare = (
+        len(used) == ZONES
+        and len(raws) == 1
+        and plain
+        and len(raws[0].distances) == ZONES * ZONES
+        and not raws[0].layers
+    )
+    torn = not raws and plain and 1 < len(used) <= ZONES + 1
+    return raws, lines.faults, bare or torn
+
+
+def _is_plain(row: str) -> bool:
+    return all(letter in '0123456789.,;+-eE \t"naifNAIF\r' for letter in row)
+
+
+def _from_json(path: Path | str, lines: TofLines) -> tuple[list[RawFrame], list[tuple[int, str]], bool]:
+    try:
+        records = json.loads(read_bytes(path, _EXPECTED))
+    except ValueError as error:
+        raise InputError(f"expected {_EXPECTED}, got damaged JSON in {path}: {error}; record it again") from None
+    raws: list[RawFrame] = []
+    for record in cast("list[Any]", records):
+        raws += lines.take(record)
+    return raws, lines.faults, False
+
+
+def _log(
+    path: Path | str, raws: Sequence[RawFrame], faults: Sequence[tuple[int, str]], unit: LengthUnit | None
+) -> TofLog:
+    sizes = Counter(len(raw.distances) for raw in raws)
+    if len(sizes) > 1:
+        counts = " and ".join(f"{count} of {size} zones" for size, count in sizes.items())
+        raise InputError(f"expected frames of one size, got {counts} in {path}; split the log")
+    said = next((raw.unit for raw in raws if raw.unit is not None), None)
+    if unit is not None and said is not None and unit != said:
+        raise InputError(f"expected distances in {unit} as asked for, got {said} in {path}; correct one")
+    guesses = [raw.guessed_unit() for raw in raws]
+    chosen = unit or said or ("mm" if 2 * guesses.count("mm") >= len(guesses) else "m")
+    times, timed, notes = _times(path, raws)
+    frames = [raw.frame(chosen, time) for raw, time in zip(raws, times, strict=True)]
+    notes = [*_left_out(path, faults), *notes, *_odd_states(path, frames)]
+    if unit is None and said is None:
+        notes.append(f"{path}: no unit is stated, its distances are taken for {_NAMES[chosen]}")
+    if all(frame.blind for frame in frames):
+        notes.append(f"warning: {path}: no zone of any frame has a distance: the sensor is blind")
+    return TofLog(frames, tuple(notes), timed, stated=unit is not None or said is not None)
+
+
+_NAMES: Final[Mapping[LengthUnit, str]] = {"m": "metres", "cm": "centimetres", "mm": "millimetres"}
+
+
+def _left_out(path: Path | str, faults: Sequence[tuple[int, str]]) -> list[str]:
+    if not faults:
+        return []
+    shown = "; ".join(f"line {number}: {words}" for number, words in faults[:_SHOWN])
+    more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return [f"warning: {path}: left out {len(faults)} unusable line{'s' * (len(faults) > 1)} ({shown}{more})"]
+
+
+def _odd_states(path: Path | str, frames: Sequence[TofFrame]) -> list[str]:
+    states = Counter(int(state) for frame in frames for state in frame.status.ravel())
+    odd = {state: count for state, count in sorted(states.items()) if state not in STATUS_WORDS}
+    if not odd:
+        return []
+    listed = ", ".join(f"{state} ({count} zones)" for state, count in odd.items())
+    return [f"warning: {path}: statuses that the manual does not know count as invalid: {listed}"]
+
+
+def _times(path: Path | str, raws: Sequence[RawFrame]) -> tuple[list[float], bool, list[str]]:
+    """Seconds of each frame, whether the file has them, and faults of its clock."""
+    if any(raw.time is None for raw in raws):
+        notes = [] if len(raws) == 1 else [f"{path}: no times: {RATE_HZ:g} frames per second are assumed"]
+        return [i / RATE_HZ for i in range(len(raws))], False, notes
+    written = np.array([raw.time for raw in raws], np.float64)
+    unit = next((raw.time_unit for raw in raws if raw.time_unit is not None), None)
+    notes: list[str] = []
+    if unit is None and len(written) > 1:
+        step = float(np.median(np.abs(np.diff(written))))
+        unit = "s" if step <= _MOST_SECONDS else "ms" if step <= _MOST_MS else "us"
+        if unit != "s":
+            notes.append(f"{path}: no unit of the times is stated, they are taken for {unit}")
+    seconds = written * seconds_of(unit or "s")
+    return seconds.tolist(), True, [*notes, *clock_faults(path, seconds.tolist())]
+
+
+def clock_faults(path: Path | str, times_s: Sequence[float]) -> list[str]:
+    """What is wrong with a clock, in words: it goes backwards, stands, or misses frames.
+
+    Args:
+        path: Of the log, for the words.
+        times_s: Of each frame.
+    """
+    steps = np.diff(np.asarray(times_s, np.float64))
+    if len(steps) == 0:
+        return []
+    found: list[str] = []
+    back, still = np.flatnonzero(steps < 0), int((steps == 0).sum())
+    if len(back):
+        first = int(back[0])
+        found.append(
+            f"warning: {path}: the clock goes backwards {len(back)} time{'s' * (len(back) > 1)}, first by "
+            f"{-steps[first]:.3g} s at frame {first + 1}; was the board reset?"
+        )
+    if still:
+        found.append(f"{path}: {still} frames have the time of the frame before")
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    gaps = int((steps > 3.5 * usual).sum()) if usual > 0 else 0
+    if gaps:
+        found.append(f"{path}: {gaps} gaps of more than three frames, the longest {float(steps.max()):.3g} s")
+    return found
+
+
+def _from_archive(path: Path | str) -> TofLog:
+    found = read_npz(path, ("t_ms", "mm", "targets", "status"), "an .npz archive with t_ms, mm, targets and status")
+    times, mm, targets, status = (np.asarray(found[name]) for name in ("t_ms", "mm", "targets", "status"))
+    whole = mm.ndim == 3 and mm.shape[1] == mm.shape[2] and len(mm) > 0
+    if not whole or times.shape != mm.shape[:1] or not targets.shape == status.shape == mm.shape:
+        shapes = ", ".join(f"{name} {np.shape(found[name])}" for name in ("t_ms", "mm", "targets", "status"))
+        raise InputError(f"expected t_ms of n and mm, targets and status of n x 8 x 8 in {path}, got {shapes}")
+    raws = [
+        RawFrame(
+            mm[i].ravel().astype(np.float64).tolist(),
+            {
+                "status": status[i].ravel().astype(np.float64).tolist(),
+                "targets": targets[i].ravel().astype(np.float64).tolist(),
+            },
+            "mm",
+            float(times[i]),
+            "ms",
+        )
+        for i in range(len(mm))
+    ]
+    return _log(path, raws, (), None)
