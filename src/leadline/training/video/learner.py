@@ -85,6 +85,7 @@ class VideoLearner(MonoLearner[V], ABC):
             schedule: Of the run.
         """
         phase = schedule.at(self.global_step)
+        self.teach(schedule, phase)
         if phase.name != self._phase:
             learners = ", ".join(sorted(phase.learns))
             _LOG.warning("step %d: phase %s, in which %s learn", self.global_step, phase.name, learners)
@@ -92,6 +93,17 @@ class VideoLearner(MonoLearner[V], ABC):
         if self._trainer is not None:
             self.log("train/phase", float(schedule.phases.index(phase.name)), on_step=True)
         return phase
+
+    def teach(self, schedule: Schedule, phase: Phase) -> None:
+        """Lets the networks of a phase learn, and the others rest: their batch norm keeps its statistics.
+
+        Args:
+            schedule: Of the run; its phases name all networks.
+            phase: The phase of this step.
+        """
+        for name in frozenset[str]().union(*(each.learns for each in (*schedule.opening, *schedule.cycle))):
+            network = self.model if name == "depth" else getattr(self, name)
+            network.train(name in phase.learns)
 
     def samples(self, start: int, count: int) -> Stream[VideoSample]:
         """The frames of one epoch."""
