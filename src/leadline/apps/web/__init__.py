@@ -1,0 +1,1 @@
+"""What a browser or another program reaches over HTTP; needs leadline[web]."""

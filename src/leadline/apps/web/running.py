@@ -1,0 +1,136 @@
+"""A web application while it runs: its address, its port, and its end."""
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from leadline.errors import InputError, MissingExtraError, Terminated
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+LOOPBACK: Final = "127.0.0.1"
+"""Where a server listens unless it is told otherwise: programs of this machine alone reach it."""
+_WS_BYTES: Final = 256 * 1024 * 1024
+"""Largest message of a WebSocket; applications have their own, lower limits."""
+_GRACE_S: Final = 30
+"""How long requests that are being answered may take after the end was asked for."""
+_MOST_PORT: Final = 65535
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "192.168.1.7")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run_app(
+    app: "ASGIApp",
+    host: str = LOOPBACK,
+    port: int = 0,
+    ready: Callable[[str], None] = print,
+    on_stop: Callable[[], None] | None = None,
+) -> None:
+    """Serves an application until Ctrl-C or SIGTERM; requests that are being answered are answered to their end.
+
+    Args:
+        app: The application.
+        host: Address to listen at.
+        port: Port; 0 takes a free one.
+        ready: Called with the URL as soon as requests are taken.
+        on_stop: Called when the end is asked for, while the last requests are still answered.
+    Raises:
+        MissingExtraError: If leadline[web] is not installed.
+        InputError: If the address or port cannot be had.
+        KeyboardInterrupt: After Ctrl-C.
+        Terminated: After SIGTERM.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtraError(
+            'expected uvicorn for a server, found none; install it with pip install "leadline[web]"'
+        ) from error
+    listening = _listening(host, port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, ws_max_size=_WS_BYTES
+        )
+    )
+    given = f"[{host}]" if ":" in host else host
+    url = f"http://{given}:{listening.getsockname()[1]}"
+    with listening, _sigterm_raises(), _watched(server, lambda: ready(url), on_stop):
+        server.run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _MOST_PORT:
+        raise InputError(f"expected a port from 0 to {_MOST_PORT}, got {port}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InputError(f"expected an address of this machine, got {host!r}; leave --host out") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"expected a free port, got {host}:{port}: {reason}; give another --port") from error
+    return listening
+
+
+@contextmanager
+def _sigterm_raises() -> Generator[None]:
+    """Turns SIGTERM into `Terminated`; in another thread than the main one it does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _watched(server: object, ready: Callable[[], None], on_stop: Callable[[], None] | None) -> Generator[None]:
+    """Calls back when the server takes requests, and when it is asked to end."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        told = False
+        while not ended.wait(0.02):
+            if not told and getattr(server, "started", False):
+                ready()
+                sys.stdout.flush()
+                told = True
+            if getattr(server, "should_exit", False):
+                if on_stop is not None:
+                    on_stop()
+                return
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
