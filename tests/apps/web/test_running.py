@@ -53,7 +53,7 @@ def test_a_port_that_is_taken_is_one_line():
 
 
 def test_an_address_elsewhere_is_refused():
-    with pytest.raises(InputError, match="expected a free port|expected an address of this machine"):
+    with pytest.raises(InputError, match=r"expected a free port|expected an address of this machine"):
         run_app(lambda *_: None, host="192.0.2.1")  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="expected a port from 0 to 65535, got 70000"):
         run_app(lambda *_: None, port=70000)  # pyright: ignore[reportArgumentType]

@@ -9,6 +9,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from leadline.apps.cli.main import is_out_of_memory
 from leadline.apps.cli.words import with_options
 from leadline.errors import CalibrationError, LeadlineError
+from leadline.results.job import Report
 
 Run = Callable[[str], tuple[str, tuple[str, ...]]]
 """Does the work of one name; returns a line about the result, and what the user must know."""
@@ -46,6 +47,12 @@ def run_batch(names: Sequence[str], run: Run, label: str, noun: str) -> int:
             progress.advance(task)
     say((f"{len(names) - len(failures)} of {len(names)} {noun} done, {len(failures)} failed", *failures))
     return 2 if failures else 0
+
+
+def told(report: Report) -> tuple[str, tuple[str, ...]]:
+    """A report as the command line says it: its line, and its notes and warnings with the options that they mean."""
+    lines = *(f"note: {note}" for note in report.notes), *report.warnings
+    return report.line, tuple(with_options(line) for line in lines)
 
 
 def say(lines: Iterable[str]) -> None:

@@ -1,33 +1,30 @@
 """`leadline mono`: depth of one image or of many."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from leadline.apps.cli.batch import run_batch, say
+from leadline.apps.cli.batch import run_batch, say, told
 from leadline.apps.cli.sources import zoo_options
 from leadline.apps.cli.video import video
-from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
-from leadline.io.images import read_image
 from leadline.io.known_depths import LengthUnit
 from leadline.io.pair_files import is_many, list_images, short_names
 from leadline.io.ply import Axes
 from leadline.io.video import is_film
 from leadline.loading import load_model
 from leadline.models.zoo import DiffusionOptions
-from leadline.results.mono import MONO_FILES, write_mono_result
-from leadline.results.monocular import CameraSource, estimate_depth, summarize_mono
+from leadline.results.mono import MONO_FILES
+from leadline.results.mono_job import MonoJob
+from leadline.results.monocular import CameraSource
 from leadline.results.request import describe_request, unfinished
 from leadline.results.sizes import require_fitting_sizes
 from leadline.results.stereo import CloudLimits, refuse_existing
 from leadline.runtime.mono import DEFAULT_MONO_MODEL, MonoMethod
 from leadline.runtime.onnx_session import Provider
-from leadline.scale.sources import ScaleSource, parse_scale_source
+from leadline.scale.sources import parse_scale_source
 
 
 def mono(
@@ -133,8 +130,8 @@ def mono(
     if len(images) == 1 and not is_many(images[0]):
         refuse_existing(output, MONO_FILES, overwrite)
         path = Path(images[0])
-        job = _Job(load(), model, camera, scale, axes, mesh, limits, max_pixels)
-        report, lines = job.run(path, path.stem, output, describe_request([path], options))
+        job = MonoJob(load(), model, camera, scale, axes, mesh, limits, max_pixels)
+        report, lines = told(job.run(path, path.stem, output, describe_request([path], options)))
         say(lines)
         print(report)
         return 0
@@ -146,37 +143,8 @@ def mono(
     say(notes)
     if not todo:
         return 0
-    job = _Job(load(), model, camera, scale, axes, mesh, limits, max_pixels)
+    job = MonoJob(load(), model, camera, scale, axes, mesh, limits, max_pixels)
     make_output_folder(output)
     return run_batch(
-        todo, lambda name: job.run(found[name], name, output / name, requests[name]), "estimating", "images"
+        todo, lambda name: told(job.run(found[name], name, output / name, requests[name])), "estimating", "images"
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """Work on each image of a command."""
-
-    method: MonoMethod
-    model: str
-    camera: CameraSource
-    scale: ScaleSource | None
-    axes: Axes
-    mesh: bool
-    limits: CloudLimits
-    max_pixels: int | None
-
-    def run(self, path: Path, name: str, folder: Path, request: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-        """Reads, estimates and writes one image; returns a line about the result, and what the user must know."""
-        image = read_image(path, self.max_pixels)
-        height, width = image.pixels.shape[:2]
-        found = self.camera.camera(path, height, width)
-        result = estimate_depth(self.method, image.pixels, found, self.scale, name)
-        summary = summarize_mono(result, self.method, self.model, self.scale, self.limits)
-        notes = (*image.notes, *result.notes)
-        told = {"image": str(path), **summary, "notes": list(notes), **request}
-        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh, self.limits)
-        report = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
-        if result.depth.confidence is None:
-            report += "; no confidence from this model"
-        return report, tuple(f"note: {with_options(note)}" for note in notes)

@@ -1,24 +1,21 @@
 """`leadline stereo`: disparity, depth and confidence of one pair or of many."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from leadline.apps.cli.batch import run_batch, say
+from leadline.apps.cli.batch import run_batch, say, told
 from leadline.apps.cli.words import with_options
 from leadline.errors import InputError
-from leadline.geometry.check import PairCheck
 from leadline.io.atomic import make_output_folder
-from leadline.io.pair_files import FoundPairs, PairFiles, is_many, search_pairs
-from leadline.io.pairs import ImagePair, Layout, read_pair
+from leadline.io.pair_files import FoundPairs, is_many, search_pairs
+from leadline.io.pairs import Layout
 from leadline.loading import load_model
-from leadline.results.matching import match_pair, summarize, warnings
 from leadline.results.methods import MethodsByRange
-from leadline.results.request import describe_request, unfinished
+from leadline.results.request import unfinished
 from leadline.results.rigs import RigGiven, RigMaker, length_unit
 from leadline.results.sizes import require_fitting_sizes
-from leadline.results.stereo import RESULT_FILES, CloudLimits, refuse_existing, write_result
+from leadline.results.stereo import RESULT_FILES, CloudLimits, refuse_existing
+from leadline.results.stereo_job import StereoJob
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL, StereoMethod
 
@@ -94,12 +91,12 @@ def stereo(
         "min_disparity": min_disparity, "min_confidence": min_confidence, "max_depth": max_depth, "swap": swap,
         "layout": layout,
     }  # fmt: skip
-    job = _Job(model, methods, rigs, limits, swap, layout, max_pixels, asked)
+    job = StereoJob(model, methods, rigs, limits, swap, layout, max_pixels, asked)
     found = search_pairs(left, right)
     if is_many(left):
         return _batch(job, found, output, overwrite)
     refuse_existing(output, RESULT_FILES, overwrite)
-    report, lines = job.run(found.pairs[0], output)
+    report, lines = told(job.run(found.pairs[0], output))
     say(lines)
     print(report)
     return 0
@@ -134,7 +131,7 @@ def ranged_methods(
     return methods
 
 
-def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int:
+def _batch(job: StereoJob, found: FoundPairs, output: Path, overwrite: bool) -> int:
     pairs, given = found.pairs, job.rigs.given
     require_fitting_sizes([pair.left for pair in pairs], given.focal_px, given.fov_deg, given.calibration)
     by_name = {pair.name: pair for pair in pairs}
@@ -145,59 +142,4 @@ def _batch(job: "_Job", found: FoundPairs, output: Path, overwrite: bool) -> int
         return 0
     job.methods.prepare()
     make_output_folder(output)
-    return run_batch(todo, lambda name: job.run(by_name[name], output / name), "matching", "pairs")
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """Work on each pair of a command."""
-
-    model: str
-    methods: MethodsByRange
-    rigs: RigMaker
-    limits: CloudLimits
-    swap: bool
-    layout: Layout | None
-    max_pixels: int | None
-    asked: Mapping[str, object]
-    said: set[str] = field(default_factory=set)
-    checked: dict[tuple[int, ...], tuple[str, PairCheck]] = field(default_factory=dict)
-
-    def request(self, files: PairFiles) -> dict[str, Any]:
-        """Request that decides the result of a pair."""
-        return describe_request([files.left, files.right], self.asked)
-
-    def read(self, files: PairFiles) -> ImagePair:
-        return read_pair(files.left, files.right, self.swap, self.layout, self.max_pixels)
-
-    def run(self, files: PairFiles, folder: Path) -> tuple[str, tuple[str, ...]]:
-        """Reads, matches and writes one pair; returns a line about the result, and what the user must know."""
-        ready = self.rigs.ready(self.read(files))
-        height, width = ready.left.shape[:2]
-        method, range_notes = self.methods.fitting(ready)
-        name, notes = self.model, (*ready.notes, *range_notes)
-        check_of, check = self.checked.get(ready.left.shape, (files.name, None))
-        matched = match_pair(method, ready.left, ready.right, ready.seen, ready.far_px, check)
-        calibration, given = self.rigs.given.calibration, self.rigs.given
-        if matched.check.fine and (calibration is not None or given.baseline_m is not None):
-            # One camera took all pairs: what is fine in one is so in all.
-            self.checked.setdefault(ready.left.shape, (files.name, matched.check))
-        origin = {
-            "left": str(files.left),
-            "right": None if files.right is None else str(files.right),
-            "swapped_as_asked": self.swap,
-            "calibration": None if calibration is None else str(calibration),
-            "rectified_here": ready.seen is not None,
-            "check_of": check_of,
-            **self.request(files),
-        }
-        summary = summarize(matched, method, name, ready.rig, notes, self.limits)
-        write_result(folder, ready.left, matched.disparity, ready.rig, {**origin, **summary}, self.limits)
-        report = f"{folder}: {name} on {width}x{height} in {matched.seconds:.2f} s"
-        if matched.disparity.confidence is None:
-            report += "; no confidence from this method"
-        # Of many pairs, what holds for all is said with the first.
-        fresh = tuple(note for note in notes if note not in self.said)
-        self.said.update(notes)
-        lines = *(f"note: {note}" for note in fresh), *warnings(matched.check)
-        return report, tuple(with_options(line) for line in lines)
+    return run_batch(todo, lambda name: told(job.run(by_name[name], output / name)), "matching", "pairs")
