@@ -24,6 +24,10 @@ class InputError(LeadlineError):
     """A file, image or array is not what the call needs."""
 
 
+class TooLargeError(InputError):
+    """An image has more pixels than are allowed."""
+
+
 class CalibrationError(LeadlineError):
     """A calibration is missing, contradictory or physically impossible."""
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from leadline.errors import InputError
+from leadline.errors import InputError, TooLargeError
 from leadline.io.jpeg import scan_jpeg
 
 MAX_PIXELS = 2**27
@@ -74,6 +74,7 @@ def inspect_image(data: bytes, name: str, max_pixels: int | None = None) -> Imag
     Raises:
         InputError: If it is not a PNG, JPEG, TIFF, BMP, WebP, AVIF or binary PPM/PGM, is cut off, is a camera's raw
             file, has a size of zero or an absurd one, or has samples that cannot be shown in 8 bits (float, signed).
+        TooLargeError: If it has more pixels than are allowed.
     Example:
         >>> import cv2
         >>> png = cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()
@@ -84,7 +85,7 @@ def inspect_image(data: bytes, name: str, max_pixels: int | None = None) -> Imag
     header = _inspect(data, name)
     allowed = MAX_PIXELS if max_pixels is None else max_pixels
     if header.height * header.width > allowed:
-        raise InputError(
+        raise TooLargeError(
             f"expected at most {allowed} pixels, got {header.width}x{header.height} in {name}; make it smaller first, "
             f"or "
             "allow more pixels"

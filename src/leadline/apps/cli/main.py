@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     ),
     ("video",): ("video:video", "Steady depth for every frame of a film."),
     ("live",): ("live:live", "Depth of a stereo camera while it runs, or of a recording."),
+    ("serve",): ("serve:serve", "Depth over HTTP: pairs and images in, files out."),
     ("cameras",): ("cameras:cameras", "Cameras that are plugged in, and presets of well-known ones."),
     ("track-camera",): ("track_camera:track_camera", "The path of a moving camera, from one view or two."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),

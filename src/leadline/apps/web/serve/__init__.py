@@ -1,0 +1,1 @@
+"""Depth over HTTP: pairs and images in, what the command line writes out."""
