@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     ("serve",): ("serve:serve", "Depth over HTTP: pairs and images in, files out."),
     ("cameras",): ("cameras:cameras", "Cameras that are plugged in, and presets of well-known ones."),
     ("track-camera",): ("track_camera:track_camera", "The path of a moving camera, from one view or two."),
+    ("simulate",): ("simulate:simulate", "Robots in simulated worlds: collisions by sensor and policy."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),
     ("calibrate",): ("calibrate:calibrate", "Calibrate a stereo camera from images of a board."),
