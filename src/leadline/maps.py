@@ -238,6 +238,23 @@ class DepthMap:
         np.divide(rig.left.focal_x_px * rig.baseline_m, self.depth, out=disparity, where=valid)
         return DisparityMap((disparity - rig.doffs_px).astype(np.float32), valid, self.confidence)
 
+    def cloud_mask(
+        self,
+        min_confidence: float = CONFIDENT,
+        max_edge_ratio: float = 0.04,
+        max_depth: float | None = None,
+        max_relative_error: float = MAX_RELATIVE_ERROR,
+    ) -> Bool[np.ndarray, "h w"]:
+        """Pixels that `to_cloud` makes points of, by the same limits."""
+        keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
+        if self.confidence is not None:
+            keep &= self.confidence >= min_confidence
+        if max_depth is not None:
+            keep &= self.depth <= max_depth
+        if self.expected_error_m is not None:
+            keep &= self.expected_error_m <= max_relative_error * self.depth
+        return keep
+
     def to_cloud(
         self,
         image: UInt8[np.ndarray, "h w 3"],
@@ -266,13 +283,7 @@ class DepthMap:
             )
         if image.shape[:2] != self.depth.shape:
             raise InputError(f"expected an image of {self.depth.shape} (height, width), got {image.shape[:2]}")
-        keep = self.valid & ~_flying(self.depth, self.valid, max_edge_ratio)
-        if self.confidence is not None:
-            keep &= self.confidence >= min_confidence
-        if max_depth is not None:
-            keep &= self.depth <= max_depth
-        if self.expected_error_m is not None:
-            keep &= self.expected_error_m <= max_relative_error * self.depth
+        keep = self.cloud_mask(min_confidence, max_edge_ratio, max_depth, max_relative_error)
         return PointCloud(_kept_points(self.depth, keep, self.camera), image[keep])
 
 

@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from leadline.classical import ClassicalStereo
-from leadline.errors import InputError, OutputError
+from leadline.errors import CalibrationError, InputError, OutputError
+from leadline.geometry.camera import Pinhole
 from leadline.geometry.rig import StereoRig
 from leadline.io.atomic import atomic_write, remove_unfinished, unfinished_folder
 from leadline.io.images import write_depth_mm_png, write_image
@@ -292,6 +293,24 @@ def describe_method(method: StereoMethod, name: str, width: int | None = None) -
 def describe_rig(rig: StereoRig) -> dict[str, Any]:
     """Description of the cameras for a summary."""
     return {"baseline_m": rig.baseline_m, "doffs_px": rig.doffs_px, "left": asdict(rig.left)}
+
+
+def described_rig(described: Mapping[str, Any]) -> StereoRig:
+    """The cameras that `describe_rig` described.
+
+    Raises:
+        InputError: If a part is missing or impossible.
+    Example:
+        >>> rig = StereoRig.from_focal(48, 64, focal_px=100.0, baseline_m=0.1)
+        >>> described_rig(describe_rig(rig)) == rig
+        True
+    """
+    try:
+        left = Pinhole(**described["left"])
+        right = replace(left, center_x_px=left.center_x_px + float(described["doffs_px"]))
+        return StereoRig(left, right, float(described["baseline_m"]))
+    except (KeyError, TypeError, ValueError, CalibrationError) as error:
+        raise InputError(f"expected cameras as leadline describes them, got others: {error!s:.100}") from error
 
 
 def versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.grey_png import read_depth_png, read_png16
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import read_pfm, write_pfm
 from leadline.io.video import FrameSequence, can_write_films, write_film
@@ -32,6 +33,7 @@ FILM: Final = "film.mp4"
 ARCHIVE: Final = "depth.npz"
 _STATE: Final = "unfinished.npz"
 _WHITE: Final = 65535
+_MM_PER_M: Final = 1000.0
 _FILM_HEIGHT: Final = 480
 """Frames of the film are shrunk to at most this height."""
 
@@ -206,13 +208,42 @@ def _write_pngs(paths: Iterable[Path], kind: str, limits: tuple[float, float]) -
             write_depth_mm_png(path.with_suffix(".png"), values, np.isfinite(values))
         return {"sample": "mm, 0 where unknown"}
     least, most = limits
-    step = (most - least) / (_WHITE - 1) or 1.0
+    step = _step(least, most)
     for path in paths:
         values = read_pfm(path)
         known = np.isfinite(values)
         samples = np.where(known, np.rint((np.where(known, values, least) - least) / step) + 1.0, 0.0)
         write_image(path.with_suffix(".png"), samples.astype(np.uint16))
     return {"sample": f"value = {least:.9g} + (sample - 1) * {step:.9g}; 0 is unknown"}
+
+
+def read_map(path: Path, summary: Mapping[str, Any]) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Values of a frame of a finished result (0 where unknown), and where they are known.
+
+    Args:
+        path: depth/NAME.pfm or depth/NAME.png.
+        summary: Content of its summary.json.
+    Raises:
+        InputError: If the file or the summary is damaged.
+    """
+    if path.suffix == ".pfm":
+        values = read_pfm(path)
+        known = np.isfinite(values)
+        return np.where(known, values, np.float32(0.0)), known
+    if summary.get("kind") == "metric":
+        return read_depth_png(path, _MM_PER_M)
+    try:
+        least, most = float(summary["least"]), float(summary["most"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"expected least and most in {SUMMARY_FILE}, got none; make the result again") from error
+    samples = read_png16(path, "a frame's values")
+    values = least + (samples.astype(np.float64) - 1.0) * _step(least, most)
+    return np.where(samples > 0, values, 0.0).astype(np.float32), samples > 0
+
+
+def _step(least: float, most: float) -> float:
+    """What one step of a sample is worth."""
+    return (most - least) / (_WHITE - 1) or 1.0
 
 
 def _write_archive(path: Path, paths: Sequence[Path], names: Sequence[str], times_s: Sequence[float] | None) -> None:

@@ -3,15 +3,17 @@
 import sys
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rich.console import Console
 from rich.status import Status
 
+from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.stereo import ranged_methods, with_card
+from leadline.apps.cli.view import DEFAULT_PORT, show_address
 from leadline.apps.cli.words import with_options
 from leadline.cameras.opening import open_source
 from leadline.errors import InputError
@@ -23,6 +25,9 @@ from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL
 from leadline.streaming.recording import Recording
 from leadline.streaming.stream import LiveFrame, LiveStream, StreamOptions
+
+if TYPE_CHECKING:
+    from leadline.apps.web.view.live import LiveView
 
 _EVERY_S: Final = 5.0
 """Seconds between two lines where the output is no terminal."""
@@ -53,6 +58,10 @@ def live(
     record: Path | None = None,
     keep_free_mb: float = 500.0,
     patience_s: float = 60.0,
+    view: bool = False,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    no_browser: bool = False,
 ) -> int:
     """Depth of a stereo camera while it runs, with rate, latency and confidence in the terminal.
 
@@ -88,6 +97,11 @@ def live(
             continued.
         keep_free_mb: Recording ends before the disk has less free space, megabytes; the stream goes on.
         patience_s: How long an unplugged camera is waited for, seconds.
+        view: Show it in the browser, too, as `leadline view` does. After the end of a recording the page stays until
+            Ctrl-C, if neither --frames nor --seconds is given.
+        host: Address of the page. Others than 127.0.0.1 let everybody on the network see it.
+        port: Port of the page; 0 for any that is free.
+        no_browser: Open no browser, and print the page's address alone.
     """
     for value, name in ((frames, "--frames"), (seconds, "--seconds")):
         if value is not None and not value > 0:
@@ -114,22 +128,58 @@ def live(
             stack.enter_context(recording)
             if not opened.is_live:
                 options = replace(options, first_number=recording.next_camera_number)
+        shown = stack.enter_context(_page(opened.address, model, host, port, no_browser)) if view else None
         stream = stack.enter_context(LiveStream(opened, methods, given, options, screen.say))
         try:
-            _run(stream, recording, screen, frames, seconds)
+            _run(stream, recording, screen, shown, frames, seconds)
         finally:
             screen.stop()
+            if shown is not None:
+                shown.end("the stream has ended")
             code = _end(stream, recording, record, model)
+        if shown is not None and frames is None and seconds is None:
+            print("the page stays until Ctrl-C", flush=True)
+            _wait()
     return code
 
 
+def _wait() -> None:
+    """Waits for Ctrl-C, which is the usual end then."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600.0)
+
+
+@contextmanager
+def _page(title: str, model: str, host: str, port: int, no_browser: bool) -> Generator["LiveView"]:
+    """The stream's page, which is served while the block runs."""
+    with needs_extra("web"):
+        from leadline.apps.web.running import app_beside, is_loopback
+        from leadline.apps.web.view.app import make_app
+        from leadline.apps.web.view.live import LiveView
+    shown = LiveView(title, (("method", model),))
+    with app_beside(make_app((), shown, is_loopback(host)), host, port) as address:
+        show_address(address, is_loopback(host), no_browser)
+        try:
+            yield shown
+        finally:
+            shown.end("the stream has ended")
+
+
 def _run(
-    stream: LiveStream, recording: Recording | None, screen: "_Screen", frames: int | None, seconds: float | None
+    stream: LiveStream,
+    recording: Recording | None,
+    screen: "_Screen",
+    shown: "LiveView | None",
+    frames: int | None,
+    seconds: float | None,
 ) -> None:
     end = None if seconds is None else time.monotonic() + seconds
     for count, result in enumerate(stream, 1):
         if recording is not None:
             recording.add(result)
+        if shown is not None:
+            shown.publish(result, stream.statistics.line())
         screen.show(stream, result)
         if count == frames or (end is not None and time.monotonic() >= end):
             return

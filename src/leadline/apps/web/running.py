@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -13,6 +14,7 @@ from leadline.errors import InputError, MissingExtraError, Terminated
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+    from uvicorn import Server
 
 LOOPBACK: Final = "127.0.0.1"
 """Where a server listens unless it is told otherwise: programs of this machine alone reach it."""
@@ -20,6 +22,7 @@ _WS_BYTES: Final = 256 * 1024 * 1024
 """Largest message of a WebSocket; applications have their own, lower limits."""
 _GRACE_S: Final = 30
 """How long requests that are being answered may take after the end was asked for."""
+_GRACE_BESIDE_S: Final = 3
 _MOST_PORT: Final = 65535
 
 
@@ -56,22 +59,62 @@ def run_app(
         KeyboardInterrupt: After Ctrl-C.
         Terminated: After SIGTERM.
     """
+    server = _server(app)
+    listening = _listening(host, port)
+    url = _url(host, listening)
+    with listening, _sigterm_raises(), _watched(server, lambda: ready(url), on_stop):
+        server.run(sockets=[listening])
+
+
+@contextmanager
+def app_beside(app: "ASGIApp", host: str = LOOPBACK, port: int = 0) -> Generator[str]:
+    """Serves an application in a thread while the block does other work.
+
+    Args:
+        app: The application.
+        host: Address to listen at.
+        port: Port; 0 takes a free one.
+    Yields:
+        The URL, which takes requests.
+    Raises:
+        MissingExtraError: If leadline[web] is not installed.
+        InputError: If the address or port cannot be had.
+    """
+    server = _server(app, _GRACE_BESIDE_S)
+    with _listening(host, port) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="leadline web", daemon=True)
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            yield _url(host, listening)
+        finally:
+            server.should_exit = True
+            thread.join(2 * _GRACE_BESIDE_S)
+
+
+def _server(app: "ASGIApp", grace_s: int = _GRACE_S) -> "Server":
     try:
         import uvicorn
     except ImportError as error:
         raise MissingExtraError(
             'expected uvicorn for a server, found none; install it with pip install "leadline[web]"'
         ) from error
-    listening = _listening(host, port)
-    server = uvicorn.Server(
+    return uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, ws_max_size=_WS_BYTES
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=grace_s,
+            ws_max_size=_WS_BYTES,
+            # Images and maps hardly shrink, and packing them costs more than matching them.
+            ws_per_message_deflate=False,
         )
     )
-    given = f"[{host}]" if ":" in host else host
-    url = f"http://{given}:{listening.getsockname()[1]}"
-    with listening, _sigterm_raises(), _watched(server, lambda: ready(url), on_stop):
-        server.run(sockets=[listening])
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -1,0 +1,84 @@
+"""`leadline view`: a result or a stream in the browser."""
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+from leadline.apps.cli.extras import needs_extra
+from leadline.cameras.address import SCHEMES
+from leadline.cameras.presets import PRESETS
+from leadline.errors import InputError
+from leadline.io.video import is_film
+
+DEFAULT_PORT = 8808
+
+
+def view(
+    result: str,
+    /,
+    *,
+    compare: Path | None = None,
+    image: Path | None = None,
+    tracks: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    no_browser: bool = False,
+) -> int:
+    """A result in the browser: layers with a wipe, values with their errors, points in 3D, objects, a time line.
+
+    Takes what `leadline stereo`, `mono`, `flow`, `scene-flow`, `video`, `demo` and `live --record` write, folders of
+    such folders, a .pfm or a .ply; or a camera or recording as `leadline live` takes it, which is then shown live. The
+    page needs no network. Ctrl-C ends it.
+
+    Args:
+        result: Folder or file; or a source, such as uvc:0.
+        compare: Another result on the same image, to be compared with a wipe.
+        image: The image of a result that has none, or whose image is gone.
+        tracks: Objects and their tracks, as `leadline tracks` writes them (.json).
+        host: Address to listen at. Others than 127.0.0.1 let everybody on the network see the result.
+        port: Port to listen at; 0 for any that is free.
+        no_browser: Open no browser, and print the address alone.
+    """
+    if _is_source(result):
+        if compare or image or tracks:
+            raise InputError(f"expected a result to compare, with an image or tracks, got the source {result}")
+        from leadline.apps.cli.live import live
+
+        return live(result, view=True, host=host, port=port, no_browser=no_browser)
+    with needs_extra("web"):
+        from leadline.apps.web.running import is_loopback, run_app
+        from leadline.apps.web.view.app import make_app
+        from leadline.apps.web.view.opening import open_sides
+    sides = open_sides(Path(result), compare, image, tracks)
+    app = make_app(sides, None, is_loopback(host))
+    run_app(app, host, port, lambda address: show_address(address, is_loopback(host), no_browser))
+    return 0
+
+
+def show_address(address: str, is_private: bool, no_browser: bool) -> None:
+    """Prints where the page is, and opens it where there is a screen.
+
+    Args:
+        address: Of the page.
+        is_private: Whether only this machine reaches it.
+        no_browser: Open none.
+    """
+    print(f"{address} (Ctrl-C ends)", flush=True)
+    if not is_private:
+        print("warning: everybody on this network can see it", file=sys.stderr)
+    if not no_browser and _has_screen():
+        webbrowser.open(address)
+
+
+def _is_source(text: str) -> bool:
+    """Whether a name is one of a camera or recording, and not of a result.
+
+    >>> _is_source("uvc:0"), _is_source("street.mp4"), _is_source("leadline-output")
+    (True, True, False)
+    """
+    return text.partition(":")[0] in (*SCHEMES, *PRESETS) or is_film(text)
+
+
+def _has_screen() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

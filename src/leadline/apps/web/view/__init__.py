@@ -1,0 +1,1 @@
+"""`leadline view`: images, depth, points and tracks in the browser."""
