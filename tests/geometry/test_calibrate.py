@@ -16,6 +16,7 @@ from leadline.geometry import (
     UnrectifiedRig,
     calibrate_stereo,
 )
+from leadline.geometry.calibrate import board_pose
 
 Render = Callable[[np.ndarray, float, DistortedCamera, np.ndarray], np.ndarray]
 Images = tuple[list[np.ndarray], list[np.ndarray]]
@@ -224,3 +225,28 @@ def test_a_square_in_another_unit_is_refused_with_what_would_be_plausible() -> N
         Chessboard(6, 8, 25.0)
     with pytest.raises(InputError, match=r"got 2\.5e-05; 0\.025 m would be 25 mm"):
         Chessboard(6, 8, 2.5e-5)
+
+
+def test_the_pose_of_a_board_in_front_of_a_camera():
+    """A board 0.5 m ahead, turned by 25 degrees: its corners are drawn where the camera sees them."""
+    camera = Pinhole(520.0, 520.0, 319.5, 239.5, 480, 640)
+    pose = np.eye(4)
+    pose[:3, :3] = cv2.Rodrigues(np.radians([0.0, 25.0, 0.0]))[0]
+    pose[:3, 3] = [-0.1, -0.07, 0.5]
+    flat = np.full((8 * 40, 10 * 40), 255, np.uint8)
+    for i, j in np.ndindex(7, 9):
+        if (i + j) % 2 == 0:
+            flat[20 + 40 * i : 60 + 40 * i, 20 + 40 * j : 60 + 40 * j] = 0
+    # The first inner corner is at pixel 59.5 of the drawing, 40 px are 0.03 m.
+    ends = np.array([[0, 0], [9, 0], [9, 6], [0, 6]], np.float32)
+    corners = np.concatenate([0.03 * ends, np.zeros((4, 1))], axis=1) @ pose[:3, :3].T + pose[:3, 3]
+    target = (corners @ camera.matrix.T)[:, :2] / corners[:, 2:]
+    warp = cv2.getPerspectiveTransform(59.5 + 40.0 * ends, target.astype(np.float32))
+    image = cv2.warpPerspective(flat, warp, (640, 480), borderValue=255)
+    found, error_px = board_pose(np.repeat(image[..., None], 3, axis=2), CHESSBOARD, camera)
+    normal = found[:3, 2] * np.sign(found[2, 2])
+    assert normal @ pose[:3, 2] > np.cos(np.radians(0.5))
+    assert normal @ found[:3, 3] == pytest.approx(pose[:3, 2] @ pose[:3, 3], abs=0.002)
+    assert error_px < 0.2
+    with pytest.raises(CalibrationError, match="a board with 6 corners or more, got 0"):
+        board_pose(np.zeros((480, 640, 3), np.uint8), CHESSBOARD, camera)

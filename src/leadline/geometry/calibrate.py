@@ -18,6 +18,7 @@ from leadline.geometry.rig import UnrectifiedRig
 MIN_VIEWS = 4
 # Fewer common corners of a partly hidden ChArUco board are not worth a view.
 _MIN_CORNERS = 8
+_FEWEST_OF_POSE = 6
 # A view this many times worse than the median, and worse than a pixel, was blurred or moved between the cameras.
 _TRIED = 5
 _SMALLEST_SQUARE_M, _LARGEST_SQUARE_M = 0.0005, 1.0
@@ -287,6 +288,34 @@ def _seen(left: Image, right: Image, board: Board) -> tuple[_Corners | None, str
         if float(directions[0] @ directions[1]) < 0:
             corners = replace(corners, right=corners.right[::-1].copy())
     return corners, ""
+
+
+def board_pose(image: Image, board: Board, camera: Pinhole) -> tuple[Float64[np.ndarray, "4 4"], float]:
+    """Where a board is in the frame of a calibrated camera.
+
+    Args:
+        image: Without lens distortion, of the camera's size.
+        board: What it shows.
+        camera: Its camera.
+    Returns:
+        camera_from_board in metres, and the root mean square reprojection error in px.
+    Raises:
+        CalibrationError: If the board is not found.
+    """
+    grey = _grey8(image)
+    corners = _chessboard_corners(grey, board) if isinstance(board, Chessboard) else _charuco_corners(grey, board)
+    if len(corners) < _FEWEST_OF_POSE:
+        raise CalibrationError(
+            f"expected a board with {_FEWEST_OF_POSE} corners or more, got {len(corners)}; check its rows and columns, "
+            "light and sharpness"
+        )
+    keys = sorted(corners)
+    points, places = _board_points(board)[keys], np.stack([corners[key] for key in keys])
+    _, turn, shift = cv2.solvePnP(points, places.astype(np.float64), camera.matrix, None)
+    pose = _poses([turn], [shift])[0]
+    seen = np.asarray(points @ pose[:3, :3].T + pose[:3, 3], np.float64)
+    off = np.asarray((seen @ camera.matrix.T)[:, :2] / seen[:, 2:] - places, np.float64)
+    return pose, float(np.sqrt(2.0 * np.square(off).mean()))
 
 
 def _board_points(board: Board) -> Float32[np.ndarray, "n 3"]:

@@ -33,6 +33,7 @@ MONO_FILES: Final = (
     "depth_16bit.png",
     "depth_mm.png",
     "depth_m256.png",
+    "depth_error.pfm",
     "confidence.png",
     "confidence.pfm",
     "cloud.ply",
@@ -47,6 +48,7 @@ _UNITS: Final = {
     "depth_plasma.png": "colours of 1 / depth, hotter is closer",
     "depth_mm.png": "mm, 16 bit, 0 where unknown or beyond 65.535 m",
     "depth_m256.png": "m times 256, 16 bit, 0 where unknown or beyond 255.99 m; only where depth_mm.png is too short",
+    "depth_error.pfm": "m: the true depth is within this of depth.pfm with a probability of 80 %, inf where unknown",
     "confidence.pfm": "in [0, 1], as the model's card says",
     "confidence.png": "the same times 255",
     "mesh.glb": "glTF: y up, z towards the viewer, in the unit of depth.pfm, without triangles across edges of depth",
@@ -73,6 +75,7 @@ def write_mono_result(
     axes: Axes = "opencv",
     mesh: bool = False,
     limits: CloudLimits | None = None,
+    error_bound_m: Float32[np.ndarray, "h w"] | None = None,
 ) -> None:
     """Writes all files of one image, the summary last; after a failure or Ctrl-C none of them remains.
 
@@ -86,6 +89,7 @@ def write_mono_result(
         axes: Of cloud.ply.
         mesh: Whether mesh.glb is written, too.
         limits: Which pixels become points of the cloud.
+        error_bound_m: Error bar of each depth, if there is one.
     Raises:
         InputError: If a mesh is asked for and there can be none.
         OutputError: If something cannot be written.
@@ -101,6 +105,8 @@ def write_mono_result(
         units = {**_UNITS, **_OF_KIND[depth.kind], **_write_depth(place, depth)}
         if depth.confidence is not None:
             write_confidence(place, depth.confidence)
+        if error_bound_m is not None:
+            write_pfm(place / "depth_error.pfm", error_bound_m)
         points = _write_cloud(place, image, depth, axes, limits or CloudLimits())
         if points is not None:
             units["cloud.ply"] = units["cloud.ply"].replace(AXES_WORDS["opencv"], AXES_WORDS[axes])

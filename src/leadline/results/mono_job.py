@@ -57,8 +57,12 @@ class MonoJob:
         summary = summarize_mono(result, self.method, self.model, self.scale, self.limits)
         notes = (*image.notes, *result.notes)
         told = {"image": str(path), **summary, "notes": list(notes), **request}
-        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh, self.limits)
+        bound = result.error_bound_m
+        write_mono_result(folder, image.pixels, result.depth, told, self.axes, self.mesh, self.limits, bound)
         line = f"{folder}: {self.model} on {width}x{height} in {result.seconds:.2f} s, {result.depth.kind}"
+        if bound is not None:
+            share = 100.0 * summary["median_error_bound_share"]
+            line += f"; half of the pixels within {share:.0f} % of the truth or better, with a probability of 80 %"
         if result.depth.confidence is None:
             line += "; no confidence from this model"
         return Report(line, notes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
@@ -16,6 +16,7 @@ from leadline.io.exif import NARROWEST_DEG, WIDEST_DEG, doubtful_focal, field_of
 from leadline.io.rigs import single_camera
 from leadline.maps import DISTANCE_KINDS, DepthKind, DepthMap
 from leadline.results.stereo import CloudLimits, versions
+from leadline.robotics.tof_fusion import FusedDepth
 from leadline.runtime.card import bundled_cards
 from leadline.runtime.mono import MonoMethod
 from leadline.scale.fit import MetricFit, to_metric
@@ -139,6 +140,8 @@ class MonoDepth:
         found: The camera.
         fit: What made it metric.
         notes: What the user should know.
+        error_bound_m: Where zones of a time-of-flight sensor made it metric: the true depth is within this of it with
+            a probability of 80 %.
     """
 
     depth: DepthMap
@@ -147,6 +150,7 @@ class MonoDepth:
     found: FoundCamera
     fit: MetricFit | None
     notes: tuple[str, ...]
+    error_bound_m: Float32[np.ndarray, "h w"] | None = None
 
 
 def estimate_depth(
@@ -178,10 +182,10 @@ def estimate_depth(
         own = found.camera is not None
     if own and scale is None and relative.kind == "metric":
         notes += ("the metres are the model's own: the focal length only places the points of the cloud",)
-    fit = None if scale is None else scale.fit(relative, found.camera, name)
+    fused, fit = (None, None) if scale is None else scale.fuse(relative, found.camera, image, name)
     depth = DepthMap(relative.depth, relative.valid, relative.kind, relative.confidence, found.camera)
     if scale is not None and fit is not None:
-        depth = to_metric(relative, fit, found.camera)
+        depth = to_metric(relative, fit, found.camera) if fused is None else fused.depth
         if not depth.valid.any():
             raise InputError(
                 f"expected depth within 1000 m, got none by the scale from {scale.text}; check its numbers"
@@ -193,7 +197,13 @@ def estimate_depth(
         notes += ("no cloud.ply: depth of unknown scale and shift; a source of scale makes it metric",)
     elif found.camera is None:
         notes += (f"no cloud.ply: {found.source}; give focal_px, fov_deg or a calibration",)
-    return MonoDepth(depth, relative.kind, seconds, found, fit, notes)
+    bound = None if fused is None else error_bound_m(fused)
+    return MonoDepth(depth, relative.kind, seconds, found, fit, notes, bound)
+
+
+def error_bound_m(fused: FusedDepth) -> Float32[np.ndarray, "h w"]:
+    """Half width of the interval around each fused depth that holds the true one with a probability of 80 %, metres."""
+    return np.where(fused.depth.valid, fused.depth.depth * np.expm1(fused.log_bound), np.float32(np.inf))
 
 
 def _fit_notes(fit: MetricFit) -> tuple[str, ...]:
@@ -236,9 +246,17 @@ def summarize_mono(
         "scale_from": None if scale is None or result.fit is None else _fit_summary(scale, result.fit),
         "cloud_min_confidence": limits.min_confidence if has_cloud and result.depth.confidence is not None else None,
         "cloud_max_depth_m": limits.max_depth_m,
+        **({} if result.error_bound_m is None else {"median_error_bound_share": _median_share(result)}),
         "notes": list(result.notes),
         "versions": versions(),
     }
+
+
+def _median_share(result: MonoDepth) -> float:
+    """Median of the error bars as shares of their depth."""
+    assert result.error_bound_m is not None
+    valid = result.depth.valid
+    return float(np.median(result.error_bound_m[valid] / result.depth.depth[valid]))
 
 
 def _centred(focal_px: float, height: int, width: int) -> Pinhole:

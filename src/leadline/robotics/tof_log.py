@@ -157,11 +157,11 @@ def _log(
     if len(sizes) > 1:
         counts = " and ".join(f"{count} of {size} zones" for size, count in sizes.items())
         raise InputError(f"expected frames of one size, got {counts} in {path}; split the log")
-    said = next((raw.unit for raw in raws if raw.unit is not None), None)
+    said: LengthUnit | None = next((raw.unit for raw in raws if raw.unit is not None), None)
     if unit is not None and said is not None and unit != said:
         raise InputError(f"expected distances in {unit} as asked for, got {said} in {path}; correct one")
-    guesses = [raw.guessed_unit() for raw in raws]
-    chosen = unit or said or ("mm" if 2 * guesses.count("mm") >= len(guesses) else "m")
+    guesses: list[LengthUnit] = [raw.guessed_unit() for raw in raws]
+    chosen: LengthUnit = unit or said or ("mm" if 2 * guesses.count("mm") >= len(guesses) else "m")
     times, timed, notes = _times(path, raws)
     frames = [raw.frame(chosen, time) for raw, time in zip(raws, times, strict=True)]
     notes = [*_left_out(path, faults), *notes, *_odd_states(path, frames)]

@@ -4,26 +4,24 @@ Distances known at some places, a stereo result, a time-of-flight frame, the cam
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import radians, tan
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 
 from leadline.errors import InputError
 from leadline.geometry.camera import Pinhole
 from leadline.io.known_depths import (
     UNIT_M,
-    ZONES,
     LengthUnit,
     read_known_points,
-    read_tof_zones,
     require_reach,
 )
 from leadline.io.pfm import read_pfm
 from leadline.maps import CONFIDENT, DepthMap
+from leadline.robotics.tof_fusion import FusedDepth
 from leadline.scale.fit import (
     KnownDepths,
     MetricFit,
@@ -33,6 +31,7 @@ from leadline.scale.fit import (
     fit_planes,
     sample_nearest,
 )
+from leadline.scale.zones import ZoneOptions, fuse_zones, zone_frame, zone_values
 
 Form = Literal["points", "stereo", "tof", "ground", "height", "planes"]
 
@@ -68,6 +67,7 @@ class ScaleSource:
         far_m: Metres of the far plane.
         pitch_deg: How far the camera looks down, if given.
         unit: Of the distances in the file; what the file says, else metres, if absent.
+        zones: How the zones of a time-of-flight sensor belong to the image.
     """
 
     text: str
@@ -77,6 +77,7 @@ class ScaleSource:
     pitch_deg: float | None = None
     unit: LengthUnit | None = None
     far_m: float | None = None
+    zones: ZoneOptions = field(default_factory=ZoneOptions)
 
     @property
     def needs_camera(self) -> bool:
@@ -95,10 +96,7 @@ class ScaleSource:
                 not determine the scale.
         """
         if self.needs_camera and camera is None:
-            raise InputError(
-                f"expected a known focal length for the scale from {self.text}, got none; "
-                "give focal_px, fov_deg or a calibration"
-            )
+            raise InputError(_no_focal(self))
         if self.form == "height":
             assert camera is not None
             assert self.number is not None
@@ -119,15 +117,49 @@ class ScaleSource:
             return _noted(fit_known_depths(relative, known, assumption), notes)
         return _fit_zones(relative, _own(self.path, f"{name}.csv"), camera, self)
 
+    def fuse(
+        self, relative: DepthMap, camera: Pinhole | None, image: UInt8[np.ndarray, "h w 3"], name: str
+    ) -> tuple[FusedDepth | None, MetricFit]:
+        """As `fit`; of a log of zones and a known camera, depth that is corrected zone by zone, with an error bar.
 
-def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource:
+        A bare grid of 8x8 distances, which knows no statuses, gives scale and shift alone.
+
+        Args:
+            relative: What a network found.
+            camera: The image's, if known.
+            image: The image.
+            name: The image's, as for `fit`.
+        Raises:
+            InputError: As for `fit`.
+        """
+        if self.form != "tof" or relative.kind == "affine_depth":
+            return None, self.fit(relative, camera, name)
+        assert self.path is not None
+        if self.needs_camera and camera is None:
+            raise InputError(_no_focal(self))
+        path = _own(self.path, f"{name}.csv")
+        found = zone_frame(path, self.unit, self.number, self.zones)
+        if found.log.grid or found.field_deg is None or camera is None:
+            return None, self.fit(relative, camera, name)
+        return fuse_zones(relative, found, camera, image, self.zones, path)
+
+
+def _no_focal(source: ScaleSource) -> str:
+    return (
+        f"expected a known focal length for the scale from {source.text}, got none; "
+        "give focal_px, fov_deg or a calibration"
+    )
+
+
+def parse_scale_source(text: str, unit: LengthUnit | None = None, zones: ZoneOptions | None = None) -> ScaleSource:
     """Reads a word such as points:FILE.csv or height:1.5@10.
 
     Args:
         text: The word.
         unit: Of the distances in the file, for points, tof and stereo.
+        zones: How the zones of a time-of-flight sensor belong to the image, for tof.
     Raises:
-        InputError: If it has no such form, or a unit does not go with it.
+        InputError: If it has no such form, or a unit or options of zones do not go with it.
     Example:
         >>> found = parse_scale_source("height:1.5@10")
         >>> found.form, found.number, found.pitch_deg
@@ -136,7 +168,9 @@ def parse_scale_source(text: str, unit: LengthUnit | None = None) -> ScaleSource
     found = _parse(text)
     if unit is not None and found.form not in ("points", "tof", "stereo"):
         raise InputError(f"expected a unit for a file of distances, got {unit} for {text!r}; {found.form} is in metres")
-    return replace(found, unit=unit)
+    if zones is not None and found.form != "tof":
+        raise InputError(f"expected tof:FILE for options of zones, got {text!r}; leave them out")
+    return replace(found, unit=unit, zones=zones or found.zones)
 
 
 def _parse(text: str) -> ScaleSource:
@@ -293,19 +327,24 @@ def _stereo(
 
 
 def _fit_zones(relative: DepthMap, path: Path, camera: Pinhole | None, source: ScaleSource) -> MetricFit:
-    metres = read_tof_zones(path, source.unit or "m")
-    values, field = _zone_values(relative, camera, source.number)
+    found = zone_frame(path, source.unit, source.number, source.zones)
+    if found.field_deg is not None and camera is None:
+        raise InputError(_no_focal(source))
+    metres = np.where(found.frame.valid, found.frame.distances_m, np.nan).astype(np.float64)
+    values, covered = zone_values(relative, camera, found.field_deg, found.frame.size)
     orders = {name: _known(values.ravel(), turned.ravel()) for name, turned in _turned(metres).items()}
-    assumption = f"the {ZONES}x{ZONES} zones cover {field}, as the camera sees it; metres along the optical axis"
+    size = found.frame.size
+    assumption = f"the {size}x{size} zones cover {covered}, as the camera sees it; metres along the optical axis"
     fit = _fit_in_order(relative, _known(values.ravel(), metres.ravel()), orders, assumption, path)
-    return fit if source.unit else _noted(fit, (_unstated(path),))
+    fit = _noted(fit, found.log.notes)
+    return fit if found.log.stated or not found.log.grid else _noted(fit, (_unstated(path),))
 
 
 def _unstated(path: Path) -> str:
     return f"{path}: no unit is stated, its distances are taken for metres"
 
 
-def _turned(zones: Float64[np.ndarray, "8 8"]) -> dict[str, Float64[np.ndarray, "8 8"]]:
+def _turned(zones: Float64[np.ndarray, "n n"]) -> dict[str, Float64[np.ndarray, "n n"]]:
     """The seven other ways in which a sensor can be mounted or its zones be numbered."""
     return {
         "mirrored left to right": zones[:, ::-1],
@@ -316,31 +355,3 @@ def _turned(zones: Float64[np.ndarray, "8 8"]) -> dict[str, Float64[np.ndarray, 
         "with rows and columns exchanged": zones.T,
         "with rows and columns exchanged and turned by 180 degrees": zones[::-1, ::-1].T,
     }
-
-
-def _zone_values(
-    relative: DepthMap, camera: Pinhole | None, field_deg: float | None
-) -> tuple[Float64[np.ndarray, "8 8"], str]:
-    """The depth map's median in each zone, and what the zones cover, in words."""
-    height, width = relative.depth.shape
-    rows, columns = (np.linspace(-0.5, side - 0.5, ZONES + 1, dtype=np.float64) for side in (height, width))
-    field = "the whole image"
-    if field_deg is not None:
-        assert camera is not None
-        edges = np.linspace(-1.0, 1.0, ZONES + 1, dtype=np.float64) * tan(radians(field_deg) / 2.0)
-        rows = camera.center_y_px + edges * camera.focal_y_px
-        columns = camera.center_x_px + edges * camera.focal_x_px
-        field = f"a square field of {field_deg:g} degrees around the optical axis"
-    values = [[_zone_median(relative, rows[i : i + 2], columns[j : j + 2]) for j in range(ZONES)] for i in range(ZONES)]
-    return np.array(values), field
-
-
-def _zone_median(relative: DepthMap, rows: Float64[np.ndarray, "2"], columns: Float64[np.ndarray, "2"]) -> float:
-    """Median of the valid depth in a zone; NaN where most of it lies outside of the image or nothing is valid."""
-    height, width = relative.depth.shape
-    (top, bottom), (first, last) = np.ceil(rows).astype(int), np.ceil(columns).astype(int)
-    view = np.s_[max(top, 0) : max(min(bottom, height), 0), max(first, 0) : max(min(last, width), 0)]
-    seen = relative.depth[view]
-    if seen.size < 0.5 * (bottom - top) * (last - first) or not relative.valid[view].any():
-        return float("nan")
-    return float(np.median(seen[relative.valid[view]]))

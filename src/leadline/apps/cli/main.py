@@ -22,6 +22,7 @@ _GROUPS: Final = {
     "eval": "Score methods against ground truth.",
     "bench": "Measure seconds, memory and work.",
     "render": "Render training data with exact truth.",
+    "tof": "Time-of-flight sensors with 4x4 or 8x8 zones.",
 }
 # Command -> where its function is and what the overview says. Only the command that is asked for is imported.
 _COMMANDS: Final = {
@@ -39,6 +40,11 @@ _COMMANDS: Final = {
     ("serve",): ("serve:serve", "Depth over HTTP: pairs and images in, files out."),
     ("view",): ("view:view", "A result or a stream in the browser: layers, values, points in 3D, objects."),
     ("cameras",): ("cameras:cameras", "Cameras that are plugged in, and presets of well-known ones."),
+    ("tof", "show"): ("tof:tof_show", "Print and plot a time-of-flight recording, or a sensor while it runs."),
+    ("tof", "calibrate"): (
+        "tof_calibrate:tof_calibrate",
+        "Where a time-of-flight sensor is beside a camera, from walls or motions.",
+    ),
     ("track-camera",): ("track_camera:track_camera", "The path of a moving camera, from one view or two."),
     ("simulate",): ("simulate:simulate", "Robots in simulated worlds: collisions by sensor and policy."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),

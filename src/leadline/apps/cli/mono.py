@@ -1,12 +1,13 @@
 """`leadline mono`: depth of one image or of many."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from leadline.apps.cli.batch import run_batch, say, told
 from leadline.apps.cli.sources import zoo_options
+from leadline.apps.cli.tof import zone_options
 from leadline.apps.cli.video import video
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
@@ -35,6 +36,10 @@ def mono(
     calibration: Path | None = None,
     scale_from: Annotated[str | None, Parameter(name="--scale-from")] = None,
     scale_unit: LengthUnit | None = None,
+    tof_time: float | None = None,
+    tof_mount: Path | None = None,
+    tof_flip: bool = False,
+    tof_rotate: Literal[0, 90, 180, 270] = 0,
     source: list[str] | None = None,
     accept_licence: bool = False,
     steps: int | None = None,
@@ -57,8 +62,10 @@ def mono(
 
     - points:FILE.csv: lines x,y,metres of measured places;
     - stereo:FOLDER (what `leadline stereo` wrote for this image as the left one), or stereo:depth.pfm;
-    - tof:FILE.csv: 8 rows of 8 distances in metres, empty or 0 without a return, whose zones cover the whole image;
-      tof:FILE.csv@DEGREES: zones that cover a square field of so many degrees around the optical axis;
+    - tof:LOG: zones of a time-of-flight sensor beside the camera, in any form that `leadline tof show` reads. Depth is
+      corrected zone by zone and has an error bar (depth_error.pfm). Needs the focal length. tof:LOG@DEGREES: zones
+      that cover a square field of so many degrees around the optical axis, else 45. A bare grid of 8 rows of 8
+      distances in metres without DEGREES covers the whole image;
     - height:METRES: the camera's height over flat ground, which must fill most of the lower half. From affine_inverse
       depth it takes the camera to be level, or height:METRES@PITCH degrees looking down: the unknown shift hides the
       pitch. Needs the focal length;
@@ -81,6 +88,10 @@ def mono(
         calibration: Calibration file whose left camera took the images, instead.
         scale_from: What makes the depth metric.
         scale_unit: Unit of the distances in a file of points or zones; what its heading says, else metres, if absent.
+        tof_time: When the image was taken, seconds by the clock of the sensor's log; needed if it lasts more than 2 s.
+        tof_mount: File that `leadline tof calibrate` wrote: where the sensor is beside the camera.
+        tof_flip: The sensor's zones are mirrored: exchange left and right.
+        tof_rotate: Degrees by which the sensor's zones are to be turned clockwise, after the flip.
         source: Folder with the files of the zoo network, or NAME=FOLDER; from the hub or its cache if absent.
         accept_licence: Accept the licence of a zoo network, where it restricts its use.
         steps: Denoising steps of a diffusion network (Marigold); its own number if absent.
@@ -112,7 +123,12 @@ def mono(
         own = {"source": source, "accept_licence": accept_licence, "threads": threads, "provider": provider}
         return video(images[0], model=model, output=output, overwrite=overwrite, **own)
     limits = CloudLimits(min_confidence, max_depth)
-    scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit)
+    zones = zone_options(tof_time, tof_mount, tof_flip, tof_rotate)
+    if zones is not None and scale_from is None:
+        raise InputError(
+            "expected --scale-from tof:LOG for options of zones, got none; name the log, or leave them out"
+        )
+    scale = None if scale_from is None else parse_scale_source(scale_from, scale_unit, zones)
     camera = CameraSource(focal_px, fov, calibration)
     zoo = zoo_options([model], source or (), accept_licence)[model]
     if (steps, ensemble, seed) != (None, None, None):
@@ -121,6 +137,7 @@ def mono(
     options = {
         "model": model, "focal_px": focal_px, "fov": fov, "calibration": calibration, "scale_from": scale_from,
         "scale_file": None if scale is None else scale.path, "scale_unit": scale_unit, "axes": axes,
+        "tof_time": tof_time, "tof_mount": tof_mount, "tof_flip": tof_flip, "tof_rotate": tof_rotate,
         "mesh": mesh, "min_confidence": min_confidence, "max_depth": max_depth, **zoo,
     }  # fmt: skip
 

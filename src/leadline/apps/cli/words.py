@@ -17,6 +17,8 @@ _OPTIONS: Final = (
     ("the scale from ", "--scale-from "),
     ("as the source of scale", "as --scale-from"),
     ("give focal_px, fov_deg or a calibration", "give --focal-px, --fov or --calibration"),
+    ("give the time in seconds", "give --tof-time in seconds"),
+    ("leave flip and rotate", "leave out --flip and --rotate, or --tof-flip and --tof-rotate"),
     ("swap them", "swap them (--swap)"),
     ("exchange LEFT and RIGHT", "exchange LEFT and RIGHT (--swap)"),
     ("search for disparities from", "search for disparities by --min-disparity from"),
