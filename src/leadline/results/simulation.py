@@ -150,9 +150,7 @@ def run_flights(
         InputError: If the number of worlds is out of range, or runs.csv is no such file.
         OutputError: If the folder has runs of other settings, or cannot be written.
     """
-    if not 1 <= worlds <= _LARGEST:
-        raise InputError(f"expected from 1 to {_LARGEST} worlds, got {worlds}")
-    done = _kept(folder, settings)
+    done = kept_flights(worlds, settings, folder)
     write_json(folder / SETTINGS_FILE, asdict(settings))
     for sensor, policy in methods:
         missing = [number for number in range(worlds) if (sensor, policy, number) not in done]
@@ -211,8 +209,19 @@ def _row(sensor: str, policy: str, flight: Flight) -> Run:
     return Run(sensor, policy, flight.world, flight.family, flight.outcome, **numbers, blind_share=share)
 
 
-def _kept(folder: Path, settings: Settings) -> dict[tuple[str, str, int], Run]:
-    """Flights of an earlier run of the same settings."""
+def kept_flights(worlds: int, settings: Settings, folder: Path) -> dict[tuple[str, str, int], Run]:
+    """Flights that a folder has from an earlier run of the same settings, by sensor, policy and world.
+
+    Args:
+        worlds: How many are asked for.
+        settings: Of the new run.
+        folder: Of both.
+    Raises:
+        InputError: As for `run_flights`.
+        OutputError: If the folder has runs of other settings.
+    """
+    if not 1 <= worlds <= _LARGEST:
+        raise InputError(f"expected from 1 to {_LARGEST} worlds, got {worlds}")
     known = folder / SETTINGS_FILE
     if not known.exists():
         return {}

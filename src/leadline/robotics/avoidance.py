@@ -22,7 +22,6 @@ _NARROW_RAD: Final = np.radians(12.0)
 """The robot moves where its sensor looks: towards directions this near to ahead at full speed, and less beyond."""
 _WIDE_RAD: Final = np.radians(30.0)
 _TURN_GAIN: Final = 2.5
-_PUSH_M_S: Final = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +78,14 @@ class AvoidPolicy:
         robots: How many.
         limits: What they can do.
         memory_s: Time for which obstacles are remembered.
+        push_m_s: Fastest speed away from what is nearer than the margin. It may lead where the sensor does not look: 0
+            for robots that do not know their own motion.
     """
 
     robots: int
     limits: RobotLimits = field(default_factory=RobotLimits)
     memory_s: float = 4.0
+    push_m_s: float = 0.4
     around: ObstacleMap = field(init=False, repr=False)
     _held_rad: Float64[np.ndarray, " b"] = field(init=False, repr=False)
     _side: Float64[np.ndarray, " b"] = field(init=False, repr=False)
@@ -112,7 +114,8 @@ class AvoidPolicy:
         none = np.isnan(heading) & ~blind
         turn = np.where(none, self._looking_round(none, motion), _TURN_GAIN * np.nan_to_num(heading))
         turn = np.clip(turn, -self.limits.turn_rad_s, self.limits.turn_rad_s)
-        speed = self._speed(heading, clear, motion)
+        seen = self._seen(heading)
+        speed = self._speed(heading, np.minimum(clear, seen), motion)
         direction = np.nan_to_num(heading) if self.limits.sideways else np.zeros(self.robots)
         ahead, left = speed * np.cos(direction), speed * np.sin(direction)
         ahead, left = self._kept_away(*self._eased(ahead, left, passed))
@@ -122,9 +125,13 @@ class AvoidPolicy:
             np.where(blind | (not self.limits.sideways), zero, left),
             np.where(blind, zero, turn),
             np.where(blind, np.nan, heading),
-            np.where(blind, zero, clear),
+            np.where(blind, zero, np.minimum(clear, seen)),
             blind,
         )
+
+    def rest(self) -> None:
+        """Tells that the robots were stopped by someone else: they speed up from rest again."""
+        self._before[:] = 0.0
 
     def _chosen(self, motion: Motion) -> tuple[Float64[np.ndarray, " b"], Float64[np.ndarray, " b"]]:
         """Best direction of each robot, NaN where none is free, and its free way."""
@@ -153,16 +160,19 @@ class AvoidPolicy:
         self._side = np.where(none, np.where(fresh, np.where(motion.goal_rad >= 0.0, 1.0, -1.0), self._side), 0.0)
         return self._side * self.limits.turn_rad_s * 0.6
 
+    def _seen(self, heading: Float64[np.ndarray, " b"]) -> Float64[np.ndarray, " b"]:
+        """How far the body can go in a direction until it comes to what was not seen; 0 where there is no direction."""
+        step = 2.0 * np.pi / DIRECTIONS
+        at = (np.rint(np.nan_to_num(heading) / step).astype(np.int64) + DIRECTIONS // 2) % DIRECTIONS
+        seen = self.around.known_m()[np.arange(self.robots), at] - self.limits.keep_m
+        return np.where(np.isnan(heading), 0.0, np.maximum(seen, 0.0))
+
     def _speed(
         self, heading: Float64[np.ndarray, " b"], clear: Float64[np.ndarray, " b"], motion: Motion
     ) -> Float64[np.ndarray, " b"]:
         """Speed from which the robot stops within what it sees to be free, along its way and along the wanted one."""
-        limits = self.limits
-        known = self.around.known_m()
-        toward = np.nan_to_num(heading)
-        at = (np.rint(toward / (2.0 * np.pi / DIRECTIONS)).astype(np.int64) + DIRECTIONS // 2) % DIRECTIONS
-        seen = known[np.arange(self.robots), at] - limits.keep_m
-        speed = np.minimum(limits.speed_m_s, limits.safe_speed_m_s(np.minimum(clear, seen)))
+        limits, toward = self.limits, np.nan_to_num(heading)
+        speed = np.minimum(limits.speed_m_s, limits.safe_speed_m_s(clear))
         # It looks before it goes.
         share = np.clip((_WIDE_RAD - np.abs(toward)) / (_WIDE_RAD - _NARROW_RAD), 0.0, 1.0)
         speed = np.minimum(speed * share, np.maximum(motion.goal_m, 0.0))
@@ -192,7 +202,7 @@ class AvoidPolicy:
         scale = np.where(self.around.known, share, 0.0) / np.maximum(distance, 1e-6)
         x, y = -(scale * self.around.x_m).sum(axis=1), -(scale * self.around.y_m).sum(axis=1)
         length = np.hypot(x, y)
-        push = _PUSH_M_S * np.minimum(1.0, length) / np.maximum(length, 1e-9)
+        push = self.push_m_s * np.minimum(1.0, length) / np.maximum(length, 1e-9)
         return ahead + push * x, left + push * y
 
 

@@ -84,7 +84,7 @@ def time_to_collision(
     approaching = line.good & (speed > _SLOWEST_M_S)
     time = np.where(approaching, distance / np.where(approaching, speed, 1.0), np.where(line.good, np.inf, np.nan))
     share = line.slope_sigma / np.where(approaching, speed, 1.0)
-    sigma = np.where(approaching, time * share, np.nan)
+    sigma = np.where(approaching, np.where(approaching, time, 0.0) * share, np.nan)
     speed = np.where(line.good, speed, np.nan)
     return Closing(distance.reshape(shape), speed.reshape(shape), time.reshape(shape), sigma.reshape(shape))
 

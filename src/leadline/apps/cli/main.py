@@ -46,6 +46,7 @@ _COMMANDS: Final = {
         "Where a time-of-flight sensor is beside a camera, from walls or motions.",
     ),
     ("track-camera",): ("track_camera:track_camera", "The path of a moving camera, from one view or two."),
+    ("fly",): ("fly:fly", "Velocity commands around obstacles from an 8x8 time-of-flight sensor."),
     ("simulate",): ("simulate:simulate", "Robots in simulated worlds: collisions by sensor and policy."),
     ("check",): ("check:check", "Is this pair rectified, in order, and evenly exposed?"),
     ("rectify",): ("rectify:rectify", "Bring the matches of a pair onto common rows."),

@@ -17,6 +17,7 @@ from leadline.results.simulation import (
     RUNS_FILE,
     SETTINGS_FILE,
     Settings,
+    kept_flights,
     named_methods,
     run_flights,
     summarize_flights,
@@ -80,6 +81,7 @@ def simulate(
     make_output_folder(output)
     if overwrite:
         remove_files(output, (SUMMARY_FILE, RUNS_FILE, SETTINGS_FILE, PAGE_FILE, CHART_FILE))
+    kept_flights(worlds, settings, output)
     with scene_progress() as progress:
         task = progress.add_task("flying", total=worlds * len(methods))
         runs = run_flights(worlds, methods, settings, output, lambda count: progress.advance(task, count))

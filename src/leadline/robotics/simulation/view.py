@@ -68,7 +68,7 @@ def view_from_above(
 
 def flight_frame(
     above: Image, place: Float[np.ndarray, " 3"], sight: Sight, policy: object, robot: int, caption: str, sensor: str
-) -> Image:
+) -> UInt8[np.ndarray, "th tw 3"]:
     """One frame of a film: the view from above with what the robot remembers, and what its sensor shows.
 
     Args:
