@@ -86,6 +86,8 @@ def _value(value: object, hint: Any, where: str) -> object:  # noqa: ANN401 - an
             return value
         if float in choices:
             return _three(value, where)
+        if choices[-1] is Ellipsis:
+            return _row(value, choices[0], where)
         if value not in choices:
             raise InputError(f"expected one of {', '.join(map(str, choices))} for {where}, got {value!r}")
         return value
@@ -94,6 +96,13 @@ def _value(value: object, hint: Any, where: str) -> object:  # noqa: ANN401 - an
     if not isinstance(value, hint) or isinstance(value, bool):
         raise InputError(f"expected {hint.__name__} for {where}, got {value!r}; quote it if it is text")
     return value
+
+
+def _row(value: object, kind: type[Any], where: str) -> tuple[object, ...]:
+    entries = cast("list[object]", value) if isinstance(value, list) else []
+    if not entries or not all(type(entry) is kind for entry in entries):
+        raise InputError(f"expected a list of {kind.__name__} for {where}, got {value!r:.60}; quote what is text")
+    return tuple(entries)
 
 
 def _three(value: object, where: str) -> tuple[float, ...]:
