@@ -1,6 +1,9 @@
 """`leadline fly`: commands from logs, whole and broken."""
 
 import csv
+import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -55,6 +58,38 @@ def test_a_log_that_is_cut_in_the_middle_of_a_line_is_flown_up_to_there(leadline
 def test_wrong_options_are_one_line(leadline, tmp_path, words, said):
     done = leadline("fly", write_log(tmp_path / "log.csv", [(0.0, 3.0)]), *words)
     assert (done.code, said in done.one_line) == (2, True)
+
+
+def test_a_serial_port_that_dies_in_the_middle_stops_the_robot(leadline):
+    pty = pytest.importorskip("pty", reason="no simulated serial ports on this system")
+    pytest.importorskip("serial", reason="pyserial is not installed: leadline[tof]")
+    ours, theirs = pty.openpty()
+    try:
+        line = ",".join(["3000"] * 64)
+
+        def write():
+            for _ in range(12):
+                time.sleep(0.1)
+                os.write(ours, f"{line}\r\n".encode())
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        done = leadline("fly", f"serial:{os.ttyname(theirs)}")
+        writer.join()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    rows = done.out.splitlines()[1:]
+    assert len(rows) >= 3
+    assert rows[-1].endswith("the sensor is lost: stops")
+    assert rows[-1].split()[1:4] == ["0.00", "0.00", "0.0"]
+
+
+def test_a_recording_has_no_seconds(leadline, tmp_path):
+    done = leadline("fly", write_log(tmp_path / "log.csv", [(0.0, 3.0)]), "--seconds", "3")
+    assert (done.code, "no seconds for a recording" in done.one_line) == (2, True)
 
 
 def test_a_missing_log_is_one_line(leadline, tmp_path):
