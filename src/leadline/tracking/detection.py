@@ -30,6 +30,8 @@ _UNRATED: Final = 0.05
 """Share of the depth that is taken for its error where the method rates none."""
 _BOX_ERROR: Final = 0.04
 """Share of the sides of a box by which its middle is wrong (standard deviation)."""
+_PERSON_M: Final = 1.7
+_SIZE_ERROR: Final = 0.1
 _LEAST_BOX_ERROR_PX: Final = 1.0
 
 
@@ -157,6 +159,20 @@ def detections_in_space(boxes: tuple[LabelledBox, ...], depth: DepthMap) -> tupl
         )
     camera = depth.camera
     return tuple(detection_in_space(box, depth_in_box(depth, box), camera) for box in boxes)
+
+
+def detections_by_size(boxes: tuple[LabelledBox, ...], camera: Pinhole) -> tuple[Detection, ...]:
+    """Boxes at the distance at which each would be as high as a person: without metres, enough to follow them.
+
+    Args:
+        boxes: Of one image.
+        camera: Its camera; any one will do.
+    """
+    found = list[Detection]()
+    for box in boxes:
+        distance = camera.focal_y_px * _PERSON_M / (box.box_px[3] - box.box_px[1])
+        found.append(detection_in_space(box, BoxDepth(distance, _SIZE_ERROR * distance, 0), camera))
+    return tuple(found)
 
 
 def _middle(seen: LabelledBox, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     ("live",): ("live:live", "Depth of a stereo camera while it runs, or of a recording."),
     ("serve",): ("serve:serve", "Depth over HTTP: pairs and images in, files out."),
     ("view",): ("view:view", "A result or a stream in the browser: layers, values, points in 3D, objects."),
+    ("tracks",): ("tracks:tracks", "People and things in 3D: identity, position, velocity."),
     ("cameras",): ("cameras:cameras", "Cameras that are plugged in, and presets of well-known ones."),
     ("tof", "show"): ("tof:tof_show", "Print and plot a time-of-flight recording, or a sensor while it runs."),
     ("tof", "calibrate"): (
