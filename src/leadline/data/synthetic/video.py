@@ -91,7 +91,7 @@ def render_video(
         views: Whether there is a right view of each frame.
         sensor: Whether to add the faults of real cameras.
     """
-    world, path, attempt, footage, rng = _draw_footage(seed, size, frames, objects)
+    world, path, attempt, footage, rng = draw_footage(seed, size, frames, objects)
     baseline_m = draw_baseline_m(footage, rng) if views == "stereo" else None
     colours = [footage.colours()]
     if baseline_m is not None:
@@ -102,10 +102,19 @@ def render_video(
     return _sample(f"{seed:08d}", images, footage, baseline_m), notes
 
 
-def _draw_footage(
+def draw_footage(
     seed: int, size: tuple[int, int], frames: int, objects: Objects
 ) -> tuple[World, PathKind, int, Footage, np.random.Generator]:
-    """The first try of a seed whose views and motions are usable."""
+    """The first try of a seed whose views and motions are usable.
+
+    Args:
+        seed: Every choice follows from it.
+        size: Height and width.
+        frames: How many, at least 2.
+        objects: Whether only the camera moves, or bodies as well.
+    Returns:
+        The world, the kind of camera path, the number of the try, the footage, and the randomness that goes on.
+    """
     for attempt in range(_ATTEMPTS):
         world = draw_world(seed, attempt, size)
         rng = np.random.Generator(np.random.PCG64([seed, attempt, 7]))
@@ -183,7 +192,7 @@ def _sample(
         rights=tuple(images[1]) if baseline_m is not None else (),
         baseline_m=baseline_m,
         depths=tuple(DepthMap(*known_depth(footage.depth(frame)), "metric") for frame in range(count)),
-        first_from_frame=_poses(footage.cameras),
+        first_from_frame=camera_poses(footage.cameras),
         forward=tuple(map(known_flow, forward)),
         backward=tuple(map(known_flow, backward)),
         hidden_after=tuple(each.occluded for each in forward),
@@ -192,8 +201,12 @@ def _sample(
     )
 
 
-def _poses(cameras: tuple[Camera, ...]) -> Float64[np.ndarray, "n 4 4"]:
-    """Where each camera stands, in the frame of the first one."""
+def camera_poses(cameras: tuple[Camera, ...]) -> Float64[np.ndarray, "n 4 4"]:
+    """Where each camera stands, in the frame of the first one.
+
+    Args:
+        cameras: Of a moving scene.
+    """
     poses = np.tile(np.eye(4), (len(cameras), 1, 1))
     first = cameras[0].world_from_camera.T.astype(np.float64)
     for pose, camera in zip(poses, cameras, strict=True):
