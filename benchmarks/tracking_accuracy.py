@@ -4,7 +4,8 @@
 
 Rendered worlds with bodies that move by themselves are seen by a moving stereo camera whose poses are known. Detections
 are the exact boxes of what is visible of each body, made worse: edges by 4 % of the side (standard deviation), 10 %
-missing, and one false box in five frames; tracks are told of from their second detection on. Depth is true, or comes from a matcher.
+missing, and one false box in five frames; tracks are told of from their second detection on. Depth is true, or
+comes from a matcher.
 """
 
 import argparse

@@ -67,3 +67,12 @@ def test_depth_that_gives_no_place_is_refused():
         detections_in_space((BOX,), _map(values, kind="affine_inverse"))
     with pytest.raises(InputError, match="camera None"):
         detections_in_space((BOX,), _map(values, camera=None))
+
+
+def test_doubt_of_a_single_images_depth_goes_into_the_error():
+    """A confidence of 1 - exp(-0.5) that the error is below 10 % stands for a mean error of 20 %."""
+    layers = (np.full((101, 101), 4.0, np.float32), np.ones((101, 101), bool))
+    sure = np.full((101, 101), 1.0 - np.exp(-0.5), np.float32)
+    found = depth_in_box(DepthMap(*layers, "metric", sure, CAMERA), BOX)
+    assert found.error_m == pytest.approx(0.2 * 4.0 * np.sqrt(2.0), rel=1e-3)
+    assert depth_in_box(DepthMap(*layers, "metric", None, CAMERA), BOX).error_m == pytest.approx(0.2 * np.sqrt(2.0))

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64
 from leadline.errors import InputError
 from leadline.geometry.boxes import LabelledBox
 from leadline.geometry.camera import Pinhole
-from leadline.maps import DepthMap
+from leadline.maps import DepthMap, expected_relative_error
 
 _MIDDLE: Final = (0.2, 0.1, 0.8, 0.9)
 """Part of a box, as shares of its sides, that is looked at: its rim shows what is behind."""
@@ -22,12 +22,14 @@ _AROUND: Final = 0.1
 """Share of a peak's depth within which pixels belong to its surface."""
 _LEAST_SHARE: Final = 0.05
 _LEAST_PIXELS: Final = 12
-_SIGMA_OF_MEAN: Final = 1.4142
+_SIGMA_OF_MEAN: Final = 2.0**0.5
 """Standard deviation of Laplace's distribution over its mean absolute error: sqrt(2)."""
 _SIGMA_OF_MAD: Final = 1.4826
 """That of a normal distribution over its median absolute deviation."""
 _UNRATED: Final = 0.05
 """Share of the depth that is taken for its error where the method rates none."""
+_MOST_ERROR: Final = 0.35
+"""Share of the depth that is taken at most for its error: the side of what is seen and the ground bound it, too."""
 _BOX_ERROR: Final = 0.04
 """Share of the sides of a box by which its middle is wrong (standard deviation)."""
 _PERSON_M: Final = 1.7
@@ -80,7 +82,8 @@ def depth_in_box(depth: DepthMap, seen: LabelledBox) -> BoxDepth | None:
         depth: Metric, or up to scale; then so are the numbers.
         seen: The box.
     Returns:
-        None where less than 5 % of the pixels, or less than 12, are trusted.
+        None where less than 5 % of the pixels, or less than 12, have a depth that counts: one that is trusted, or for a
+        single image's depth, whose doubt goes into the error, one that is valid.
 
     >>> values = np.full((40, 40), 8.0, np.float32)
     >>> values[:, 12:28] = 2.0
@@ -94,17 +97,22 @@ def depth_in_box(depth: DepthMap, seen: LabelledBox) -> BoxDepth | None:
         return None
     rows, columns = _middle(seen, depth.depth.shape)
     values = depth.depth[rows, columns].astype(np.float64)
-    keep: Bool[np.ndarray, "h w"] = depth.trusted[rows, columns] & (values > 0.0)
+    # Depth of one image is rarely sure: its doubt goes into the error bar. Disparities near 0 are mere guesses.
+    known_error = depth.expected_error_m is not None
+    keep: Bool[np.ndarray, "h w"] = (depth.trusted if known_error else depth.valid)[rows, columns] & (values > 0.0)
     if keep.sum() < max(_LEAST_PIXELS, _LEAST_SHARE * keep.size):
         return None
     known = values[keep]
     surface = np.abs(known - _front(known)) <= _AROUND * _front(known)
     middle = float(np.median(known[surface]))
     scatter = _SIGMA_OF_MAD * float(np.median(np.abs(known[surface] - middle)))
-    if depth.expected_error_m is None:
-        expected = _UNRATED * middle
-    else:
+    if depth.expected_error_m is not None:
         expected = float(np.median(depth.expected_error_m[rows, columns][keep][surface]))
+    elif depth.confidence is not None:
+        sure = float(np.median(depth.confidence[rows, columns][keep][surface]))
+        expected = min(_MOST_ERROR, float(expected_relative_error(np.array([sure]))[0])) * middle
+    else:
+        expected = _UNRATED * middle
     # The scatter is the depth of the thing itself, too: its middle is within it.
     error = float(np.hypot(_SIGMA_OF_MEAN * expected, scatter))
     return BoxDepth(middle, max(error, 1e-3 * middle), int(surface.sum()))
