@@ -58,7 +58,11 @@ def orientation_residual(
 
 
 def better_orientation(
-    relative: DepthMap, frame: TofFrame, view: FusionView, image: UInt8[np.ndarray, "h w 3"] | None = None
+    relative: DepthMap,
+    frame: TofFrame,
+    view: FusionView,
+    image: UInt8[np.ndarray, "h w 3"] | None = None,
+    now: float | None = None,
 ) -> tuple[str, float, float] | None:
     """The orientation in which zones fit the image far better than they do as they are, if there is one.
 
@@ -67,10 +71,11 @@ def better_orientation(
         frame: Likewise.
         view: Likewise.
         image: Likewise.
+        now: Residual of the zones as they are, if it is known already.
     Returns:
         Its name, its residual, and that of the zones as they are.
     """
-    now = orientation_residual(relative, frame, view, image)
+    now = orientation_residual(relative, frame, view, image) if now is None else now
     if now <= QUESTIONED:
         return None
     found = orientation_residuals(relative, frame, view, image)

@@ -115,7 +115,7 @@ def fuse_zones(
     view = FusionView(camera, TofMount(found.field_deg).zones(size), pose)
     fused = fuse_depth(relative, found.frame, view, image=image)
     notes = found.log.notes
-    better = better_orientation(relative, found.frame, view, image)
+    better = better_orientation(relative, found.frame, view, image, fused.residual)
     if better is not None:
         name, residual, now = better
         if now > DOUBTED:
