@@ -8,6 +8,7 @@ their own, and half of them are held out.
 """
 
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -78,7 +79,7 @@ def compare(title: str, scenes: list[Scene], frames: int = 1) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in FUSION_METHODS}
     refused = 0
     for scene in scenes:
-        rng = np.random.default_rng(abs(hash(scene.name)) % 2**31 if not scene.name.isdigit() else int(scene.name))
+        rng = np.random.default_rng(zlib.crc32(scene.name.encode()))
         frame = combine_frames([simulated_frame(scene, rng) for _ in range(frames)])
         found = None if frame.blind else fuse_all(scene, frame)
         if found is None:

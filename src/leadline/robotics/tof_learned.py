@@ -32,6 +32,8 @@ _MOST_CORRECTION: Final = 1.0
 _BOUND: Final = 5.0
 """Standard deviations beyond which evidence is taken for this many: unlike anything that the network was fitted to."""
 _LEAST_ERROR: Final = 0.01
+_SMOOTH_PX: Final = 3.0
+"""Of the grid, over which corrections are smoothed: without it the zones' outlines show; the error stays the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +76,10 @@ def learned_correction(
         values = values @ weights + offset
         if i + 1 < len(network.layers):
             values = np.maximum(values, 0.0)
-    mean = np.clip(values[..., 0], -_MOST_CORRECTION, _MOST_CORRECTION)
-    error = (np.logaddexp(0.0, values[..., 1]) + _LEAST_ERROR) * network.widening
-    return LearnedCorrection(mean.astype(np.float64), error.astype(np.float64))
+    mean = np.clip(values[..., 0], -_MOST_CORRECTION, _MOST_CORRECTION).astype(np.float64)
+    error = (np.logaddexp(0.0, values[..., 1]) + _LEAST_ERROR).astype(np.float64) * network.widening
+    mean, error = (cv2.GaussianBlur(layer, (0, 0), _SMOOTH_PX) for layer in (mean, error))
+    return LearnedCorrection(np.asarray(mean, np.float64), np.asarray(error, np.float64))
 
 
 def fusion_evidence(
