@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ class Page:
     def __init__(self, address):
         from websockets.sync.client import connect
 
-        self._socket = connect(address, max_size=None, proxy=None)
+        self._stack = ExitStack()
+        self._socket = self._stack.enter_context(connect(address, max_size=None, proxy=None))
         self._numbers = itertools.count(1)
         self.complaints = []
         for domain in ("Page", "Runtime", "Log"):
@@ -113,7 +115,7 @@ class Page:
         return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
     def close(self):
-        self._socket.close()
+        self._stack.close()
 
 
 @pytest.fixture(scope="session")

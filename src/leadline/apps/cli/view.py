@@ -6,10 +6,7 @@ import webbrowser
 from pathlib import Path
 
 from leadline.apps.cli.extras import needs_extra
-from leadline.cameras.address import SCHEMES
-from leadline.cameras.presets import PRESETS
 from leadline.errors import InputError
-from leadline.io.video import is_film
 
 DEFAULT_PORT = 8808
 
@@ -40,7 +37,7 @@ def view(
         port: Port to listen at; 0 for any that is free.
         no_browser: Open no browser, and print the address alone.
     """
-    if _is_source(result):
+    if not Path(result).is_dir() and _is_source(result):
         if compare or image or tracks:
             raise InputError(f"expected a result to compare, with an image or tracks, got the source {result}")
         from leadline.apps.cli.live import live
@@ -77,6 +74,10 @@ def _is_source(text: str) -> bool:
     >>> _is_source("uvc:0"), _is_source("street.mp4"), _is_source("leadline-output")
     (True, True, False)
     """
+    from leadline.cameras.address import SCHEMES
+    from leadline.cameras.presets import PRESETS
+    from leadline.io.video import is_film
+
     return text.partition(":")[0] in (*SCHEMES, *PRESETS) or is_film(text)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
@@ -130,8 +131,10 @@ class _Server:
     def poster(self, request: Request) -> Response:
         """A frame's image alone, which is there before the layers are."""
         found = self._load(request)
-        if found is None or found.image is None:
+        if found is None:
             return _missing()
+        if found.image is None:
+            return Response(status_code=204)
         return Response(jpeg(found.image), media_type="image/jpeg")
 
     def file(self, request: Request) -> Response:
@@ -168,8 +171,11 @@ class _Server:
             await socket.accept()
             await socket.send_json({"client": client})
             await _serve(socket, live, client)
-        except (WebSocketDisconnect, TimeoutError, RuntimeError):
+        except (WebSocketDisconnect, TimeoutError):
             pass  # the page is closed, or takes nothing any more
+        except RuntimeError:  # it asks out of turn, or was closed while a frame went out
+            with suppress(RuntimeError):
+                await socket.close(1008)
         finally:
             live.leave(client)
 

@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from threading import Lock
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from leadline.apps.web.view.frame import ViewFrame
 from leadline.apps.web.view.packet import encode
 from leadline.geometry.rig import StereoRig
-from leadline.streaming.stream import LiveFrame
+
+if TYPE_CHECKING:
+    from leadline.streaming.stream import LiveFrame
 
 MOST_CLIENTS: Final = 16
 """Pages that look at one stream at the same time."""
@@ -35,7 +37,7 @@ class LiveView:
         self._shown = dict[str, ViewFrame]()
         self._waiting = set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
 
-    def publish(self, result: LiveFrame, line: str) -> None:
+    def publish(self, result: "LiveFrame", line: str) -> None:
         """Makes a result the newest one.
 
         Args:

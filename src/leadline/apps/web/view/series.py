@@ -26,7 +26,6 @@ from leadline.maps import DepthMap, DisparityMap
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.stereo import described_rig
 from leadline.results.video import ARCHIVE, DEPTH_FOLDER, FILM, read_map
-from leadline.streaming.recording import INDEX, REQUEST
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 Map = tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]
@@ -86,6 +85,11 @@ def open_recording(folder: Path) -> Series | None:
     Raises:
         InputError: If it is damaged, or has no frame.
     """
+    if not any(folder.glob("*.jsonl")):
+        return None
+    # Cameras and threads, which results without a recording need not wait for.
+    from leadline.streaming.recording import INDEX, REQUEST
+
     if not (folder / INDEX).is_file():
         return None
     content = read_bytes(folder / INDEX, "a recording's list of frames")

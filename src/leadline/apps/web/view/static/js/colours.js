@@ -78,4 +78,4 @@ function packed(share) {
 }
 
 /** A colour that stays with an object's number. */
-export const objectColour = (number) => `hsl(${(number * 137.5 + 140) % 360} 85% 62%)`;
+export const objectColour = (number) => `hsl(${(number * 137.5 + 140) % 360}, 85%, 62%)`;

@@ -1,12 +1,12 @@
 // The page: what is shown, and how its parts work together.
 
 import { coloured, objectColour, setTable } from "./colours.js";
-import { number, showLegend, showObjects, showReadout } from "./readout.js";
+import { showLegend, showObjects, showReadout } from "./readout.js";
 import { Files, Stream } from "./source.js";
 import { Stage } from "./stage.js";
 
 const $ = (selector) => document.querySelector(selector);
-const WIDE_PX = 1100, STEP_MS = 100, SMOOTH = 0.15;
+const WIDE_PX = 1100, WIDE = 1.6, STEP_MS = 100, SMOOTH = 0.15;
 
 const state = { view: null, frames: [], index: 0, threshold: 50, point: null, ranges: new Map(), source: null, cloud: null, isPlaying: false };
 const stage = new Stage($("#stage"));
@@ -159,6 +159,8 @@ function chooseMode() {
   setMode(!first.width ? "space" : hasPoints && innerWidth > WIDE_PX ? "both" : "image");
   if (!hasPoints) $("#cloud .empty").textContent = "No points: the depth has no scale or no camera.";
   $("#cloud .empty").hidden = hasPoints;
+  $("#colours").hidden = Boolean(first.cloud);
+  $("#main").classList.toggle("wide", first.width > WIDE * first.height);
   $("#certainty").hidden = !first.layers.has("confidence");
 }
 
@@ -226,14 +228,17 @@ function showDownloads(frames) {
   if (key === state.downloads) return;
   state.downloads = key;
   $("#downloads").hidden = frames.every((frame) => frame.downloads.length === 0);
-  $("#downloads .buttons").replaceChildren(...frames.flatMap((frame, side) => frame.downloads.map((name) => {
+  $("#downloads .buttons").replaceChildren(...frames.flatMap((frame, side) => [...titleOf(side, frames), ...frame.downloads.map((name) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = frames.length > 1 ? `${name} (${state.view.sides[side].title})` : name;
+    button.textContent = name;
     button.addEventListener("click", () => save(name, side));
     return button;
-  })));
+  })]));
 }
+
+const titleOf = (side, frames) =>
+  frames.length > 1 ? [Object.assign(document.createElement("h3"), { textContent: state.view.sides[side].title })] : [];
 
 async function save(name, side) {
   try {
@@ -257,13 +262,13 @@ function showClock(frame) {
   }
   const moments = state.view.moments, time = moments[state.index].time_s;
   const at = `${state.index + 1} / ${moments.length}`;
-  $("#clock").textContent = time === null ? `${at}  ${moments[state.index].name}` : `${at}  ${number(time, 0.01)} s`;
+  $("#clock").textContent = time === null ? `${at} · ${moments[state.index].name}` : `${at} · ${time.toFixed(2)} s`;
   if (moments.length > 1) $("#moment").setAttribute("aria-valuetext", `frame ${at}, ${moments[state.index].name}`);
 }
 
 function setPlaying(isPlaying) {
   state.isPlaying = isPlaying;
-  $("#play").textContent = isPlaying ? "⏸" : "▶";
+  $("#play").classList.toggle("on", isPlaying);
   $("#play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
   if (state.view?.live) state.source?.setPaused(!isPlaying);
   else if (isPlaying) play();

@@ -112,7 +112,7 @@ export function showObjects(root, objects, colour) {
   root.querySelector("ul").replaceChildren(...objects.map((entry) => {
     const facts = [];
     if (entry.position_m) facts.push(`${number(Math.hypot(...entry.position_m))}${entry.error_m ? ` ± ${number(entry.error_m, entry.error_m)}` : ""} m`);
-    if (entry.velocity_m_per_s) facts.push(`${number(Math.hypot(...entry.velocity_m_per_s), 0.05)} m/s`);
+    if (entry.velocity_m_per_s) facts.push(`${Math.hypot(...entry.velocity_m_per_s).toFixed(2)} m/s`);
     const line = made("li", "", made("span", "", `${entry.label} ${entry.number}`), made("em", "", facts.join(", ")));
     line.style.color = colour(entry.number);
     return line;
