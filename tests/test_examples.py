@@ -38,6 +38,15 @@ def test_photo_to_3d_writes_metric_depth_and_a_cloud(tmp_path: Path):
     assert (tmp_path / "photo-3d" / "result" / "cloud.ply").is_file()
 
 
+def test_a_robot_flies_through_a_room(tmp_path: Path):
+    said = run("fly_through_a_world.py", tmp_path)
+    metres = re.search(r"reached after [\d.]+ s and ([\d.]+) m", said)
+    assert metres is not None
+    # The goal is 10 m ahead, reached within 1 m, and boxes are in the straight way.
+    assert 9.0 < float(metres[1]) < 13.0
+    assert (tmp_path / "flight" / "way.png").is_file()
+
+
 def test_stereo_from_scratch_scores_four_methods(tmp_path: Path):
     said = run("notebooks/stereo_from_scratch.py", tmp_path)
     bad2 = [float(value) for value in re.findall(r"bad-2 +([\d.]+) %", said)]
