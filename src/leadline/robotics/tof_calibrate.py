@@ -35,6 +35,10 @@ class WallView:
         distance_m: Of the wall from the camera along the normal: normal . x = distance on it.
         frame: Upright zones; those that see no wall are found by themselves, if they are few.
         name: For messages.
+    Example:
+        >>> frame = TofFrame.from_status(np.full((8, 8), 1.2), np.full((8, 8), 5))
+        >>> WallView(np.array([0.0, 0.0, 1.0]), 1.2, frame).distance_m
+        1.2
     """
 
     normal: Float64[np.ndarray, "3"]

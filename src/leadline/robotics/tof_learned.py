@@ -68,6 +68,21 @@ def learned_correction(
         field: Corrections so far.
         scale: Of normalised inverse depth.
         shift: Likewise.
+    Example:
+        >>> from leadline.geometry.camera import Pinhole
+        >>> from leadline.maps import DepthMap
+        >>> from leadline.robotics.tof_field import FieldSettings, correction_field
+        >>> from leadline.robotics.tof_match import FusionView
+        >>> from leadline.robotics.tof_zones import TofZones
+        >>> camera = Pinhole(40.0, 40.0, 15.5, 11.5, height=24, width=32)
+        >>> frame = TofFrame.from_status(np.full((8, 8), 2.0), np.full((8, 8), 5))
+        >>> depth = DepthMap(np.full((24, 32), 1.0, np.float32), np.ones((24, 32), bool), "up_to_scale")
+        >>> match = ZoneMatch.prepare(depth, frame, FusionView(camera, TofZones()), None)
+        >>> line = match.fit("line")
+        >>> seen = match.compare(*line)
+        >>> field = correction_field(seen, match.log_depth(*line), match.places, FieldSettings())
+        >>> learned_correction(match, seen, field, *line).mean.shape
+        (24, 32)
     """
     network = _network()
     evidence = fusion_evidence(match, seen, field, scale, shift)

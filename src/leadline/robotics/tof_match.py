@@ -48,6 +48,10 @@ class FusionView:
         camera: Of the image.
         zones: Of the sensor.
         sensor_from_camera: Takes points of the camera's frame into the sensor's; the same frame if absent.
+    Example:
+        >>> view = FusionView(Pinhole(500.0, 500.0, 319.5, 239.5, height=480, width=640), TofZones())
+        >>> view.grid.width, view.grid.height, view.grid.focal_x_px
+        (128, 96, 100.0)
     """
 
     camera: Pinhole

@@ -42,6 +42,16 @@ def orientation_residuals(
         frame: Of the image's time.
         view: Where camera and sensor look.
         image: As for `ZoneMatch.prepare`.
+    Example:
+        >>> from leadline.geometry.camera import Pinhole
+        >>> from leadline.robotics.tof_zones import TofZones
+        >>> near_left = np.tile(np.where(np.arange(64) < 32, 1.0, 2.0), (64, 1)).astype(np.float32)
+        >>> depth = DepthMap(near_left, np.ones((64, 64), bool), "up_to_scale")
+        >>> given = TofFrame.from_status(np.where(np.arange(64).reshape(8, 8) % 8 < 4, 2.0, 1.0), np.full((8, 8), 5))
+        >>> view = FusionView(Pinhole(77.0, 77.0, 31.5, 31.5, height=64, width=64), TofZones())
+        >>> found = orientation_residuals(depth, given, view)
+        >>> found["mirrored left to right"] < 0.02 < found["as they are"]
+        True
     """
     return {name: orientation_residual(relative, frame.turned(*how), view, image) for name, how in ORIENTATIONS.items()}
 

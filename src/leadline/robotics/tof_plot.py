@@ -34,6 +34,9 @@ def zone_image(frame: TofFrame, cell_px: int = _CELL_PX) -> Pixels:
     Args:
         frame: Any.
         cell_px: Side of a cell.
+    Example:
+        >>> zone_image(TofFrame.from_status(np.full((4, 4), 1.5), np.full((4, 4), 5)), cell_px=40).shape
+        (160, 160, 3)
     """
     colours = _colours(frame)
     image = np.repeat(np.repeat(colours, cell_px, axis=0), cell_px, axis=1)

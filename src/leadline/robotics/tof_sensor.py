@@ -84,6 +84,12 @@ class TofSensor:
         noisy: Whether distances have noise, outliers and missing targets by chance.
     Raises:
         InputError: If a number is negative, or a share is 0.25 or more.
+    Example:
+        >>> camera = Pinhole(77.25, 77.25, 31.5, 31.5, height=64, width=64)
+        >>> wall = np.full((1, 64, 64), 2.0, np.float32)
+        >>> frame = TofSensor(noisy=False).measure(wall, camera, rng=np.random.default_rng(0)).frames()[0]
+        >>> bool(frame.valid.all()), round(float(np.median(frame.distances_m)), 2)
+        (True, 2.0)
     """
 
     zones: TofZones = field(default_factory=TofZones)

@@ -36,6 +36,9 @@ class ZoneOptions:
         mount: Turn, flip, field and pose of the sensor; straight beside the camera if absent.
         time_s: When the image was taken, by the log's clock.
         calibrated: Whether the mount was measured, so that its field of view counts.
+    Example:
+        >>> ZoneOptions(time_s=2.5).mount.field_deg
+        45.0
     """
 
     mount: TofMount = field(default_factory=TofMount)
