@@ -69,6 +69,13 @@ def test_weak_detections_continue_tracks_and_begin_none():
     assert frames[-1][0].score == 0.2
 
 
+def test_weak_detections_beside_a_track_are_not_its_own():
+    """A person who leaves does not become the cone 0.7 m away that looks a little like one."""
+    frames = _run([[_seen(0.0, 6.0)] if n < 6 else [_seen(0.7, 6.0, score=0.25)] for n in range(12)])
+    assert len(frames[5]) == 1
+    assert not any(frames[6:])
+
+
 def test_labels_are_not_mixed():
     frames = _run([[_seen(0.0, 6.0, label="person" if n < 10 else "dog")] for n in range(20)])
     assert [frames[9][0].label, frames[-1][0].label] == ["person", "dog"]

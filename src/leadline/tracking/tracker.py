@@ -15,7 +15,7 @@ from leadline.tracking.detection import BoxDepth, Detection, detection_in_space
 from leadline.tracking.kalman import GATE, MovingPoint
 
 _LEAST_OVERLAP: Final = 0.3
-"""Of the expected box and one whose depth is not known."""
+"""Of the expected box and one whose depth is not known, or whose score is low."""
 _UNKNOWN_DEPTH: Final = 0.5
 """Share of the expected depth that is taken for its error where a box has none."""
 _SIZE_MEMORY: Final = 0.8
@@ -169,11 +169,9 @@ class Tracker:
         left = list(detections)
         strong = self._options.birth_score
         free = list(self._followed)
-        for part in (
-            [found for found in left if found.seen.score >= strong],
-            [found for found in left if found.seen.score < strong],
-        ):
-            for track, found in self._pairs(free, part, pose):
+        for is_weak in (False, True):
+            part = [found for found in left if (found.seen.score < strong) == is_weak]
+            for track, found in self._pairs(free, part, pose, _LEAST_OVERLAP if is_weak else 0.0):
                 self._extend(track, found, pose, time_s)
                 free.remove(track)
                 left.remove(found)
@@ -203,9 +201,13 @@ class Tracker:
         self._time_s = time_s
 
     def _pairs(
-        self, tracks: Sequence[_Followed], detections: Sequence[Detection], pose: Float64[np.ndarray, "4 4"]
+        self,
+        tracks: Sequence[_Followed],
+        detections: Sequence[Detection],
+        pose: Float64[np.ndarray, "4 4"],
+        least_overlap: float,
     ) -> list[tuple[_Followed, Detection]]:
-        """Tracks with the detections that are theirs."""
+        """Tracks with the detections that are theirs, and overlap what is expected by so much."""
         if not tracks or not detections:
             return []
         expected = [self._expected_box(track, pose) for track in tracks]
@@ -214,7 +216,8 @@ class Tracker:
             for column, found in enumerate(detections):
                 if found.seen.label == track.label:
                     overlap = 0.0 if box is None else float(box_overlaps([box], [found.seen.box_px])[0, 0])
-                    gain[row, column] = _gain(track, found, overlap, pose)
+                    if overlap >= least_overlap:
+                        gain[row, column] = _gain(track, found, overlap, pose)
         return [(tracks[row], detections[column]) for row, column in best_pairs(gain)]
 
     def _expected_box(self, track: _Followed, pose: Float64[np.ndarray, "4 4"]) -> Box | None:
