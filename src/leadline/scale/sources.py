@@ -22,6 +22,7 @@ from leadline.io.known_depths import (
 from leadline.io.pfm import read_pfm
 from leadline.maps import CONFIDENT, DepthMap
 from leadline.robotics.tof_fusion import FusedDepth
+from leadline.robotics.tof_orientation import ORIENTATIONS
 from leadline.scale.fit import (
     KnownDepths,
     MetricFit,
@@ -346,12 +347,5 @@ def _unstated(path: Path) -> str:
 
 def _turned(zones: Float64[np.ndarray, "n n"]) -> dict[str, Float64[np.ndarray, "n n"]]:
     """The seven other ways in which a sensor can be mounted or its zones be numbered."""
-    return {
-        "mirrored left to right": zones[:, ::-1],
-        "mirrored top to bottom": zones[::-1],
-        "turned by 180 degrees": zones[::-1, ::-1],
-        "turned by 90 degrees clockwise": np.rot90(zones, -1),
-        "turned by 90 degrees counter-clockwise": np.rot90(zones, 1),
-        "with rows and columns exchanged": zones.T,
-        "with rows and columns exchanged and turned by 180 degrees": zones[::-1, ::-1].T,
-    }
+    ways = {name: way for name, way in ORIENTATIONS.items() if way != (0, False)}
+    return {name: np.rot90(zones[:, ::-1] if flip else zones, -turns) for name, (turns, flip) in ways.items()}
