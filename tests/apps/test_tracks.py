@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from leadline.apps.cli.main import main
+from leadline.apps.web.view.tracks import read_tracks
 from leadline.io.images import write_image
 
 onnx = pytest.importorskip("onnx")
@@ -84,6 +85,9 @@ def test_two_views_give_metres(card, pairs, tmp_path, capsys):
     assert entry["size_m"] == pytest.approx([40 / 16, 60 / 16, 40 / 16], rel=0.05)
     assert np.linalg.norm(entry["velocity_m_per_s"]) < 0.3
     assert told["frames"][-1]["time_s"] == pytest.approx(0.5)
+    # What draws tracks reads this very file.
+    (drawn,) = read_tracks(tmp_path / "out" / "tracks.json")[-1].objects
+    assert (drawn.number, drawn.label, drawn.position_m) == (1, "person", tuple(entry["position_m"]))
     rows = list(csv.DictReader((tmp_path / "out" / "tracks.csv").read_text().splitlines()))
     assert len(rows) == 4
     assert float(rows[-1]["z_m"]) == pytest.approx(4.0, abs=0.1)
@@ -117,6 +121,25 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_result(card, pairs, tmp_pa
     assert _run(tmp_path, *words) == 0
     assert "3 frames of an earlier run" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "tracks.json").read_text()) == whole
+
+
+def test_a_camera_that_is_stopped_leaves_a_whole_result(card, pairs, tmp_path, monkeypatch):
+    """A recording at its own pace is taken for a camera: nothing of it can be fetched again."""
+    from leadline.results.tracks import TracksRun
+
+    add = TracksRun.add
+
+    def stopping(self, seen, camera):
+        if self.done == 3:
+            raise KeyboardInterrupt
+        return add(self, seen, camera)
+
+    monkeypatch.setattr(TracksRun, "add", stopping)
+    words = (f"{pairs[0]}&pace=real", pairs[1], *STEREO, "--detector", card())
+    assert _run(tmp_path, *words) == 130
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 3
+    assert len(json.loads((tmp_path / "out" / "tracks.json").read_text())["frames"]) == 3
+    assert not (tmp_path / "out" / "unfinished.jsonl").exists()
 
 
 def test_poses_give_places_in_the_world(card, pairs, tmp_path):
