@@ -151,6 +151,25 @@ def test_tracks(write, tmp_path):
         assert ("tracks", "1") in side.facts
 
 
+def test_tracks_as_the_command_writes_them(write, tmp_path):
+    from leadline.tracking.form import TrackedFrame, tracks_as_json
+    from leadline.tracking.tracker import Track
+
+    fields = {
+        "identity": 2, "label": "person", "score": 0.9, "box_px": (10.0, 12.0, 20.0, 36.0),
+        "position_m": np.array([0.5, 0.0, 5.0]), "velocity_m_per_s": np.array([0.0, 0.0, 1.0]),
+        "covariance": 0.01 * np.eye(6), "size_m": (0.5, 1.7), "frames": 3,
+    }  # fmt: skip
+    names = Track.__dataclass_fields__
+    track = Track(**{name: fields[name] for name in names if name in fields})
+    path = tmp_path / "tracks.json"
+    path.write_text(json.dumps(tracks_as_json([TrackedFrame("result", 0.0, (track,))], True)))
+    (found,) = open_sides(write(), tracks=path)[0].load(0).objects
+    assert (found.number, found.label, found.box_px) == (2, "person", (10.0, 12.0, 10.0, 24.0))
+    assert (found.position_m, found.size_m) == ((0.5, 0.0, 5.0), (0.5, 1.7, 0.5))
+    assert found.error_m == pytest.approx(np.sqrt(3 * 0.01), abs=1e-4)
+
+
 def test_tracks_by_time(tmp_path, scene):
     from leadline.apps.web.view.frame import Moment
     from leadline.apps.web.view.series import Series

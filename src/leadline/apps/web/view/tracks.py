@@ -32,7 +32,7 @@ class TracksFrame:
 
 
 def read_tracks(path: Path) -> tuple[TracksFrame, ...]:
-    """Reads a file of tracks; docs/view.md describes its form.
+    """Reads a file of tracks; `leadline.tracking.form` describes its form.
 
     Args:
         path: A .json file.
