@@ -243,7 +243,7 @@ export class Cloud {
       else if (gap < FAST_MS) this.budget = Math.min(Math.max(this.count, FEWEST), 1.15 * this.budget);
     }
     if (isMoving) this.drawn = Math.min(this.count, this.budget);
-    else if (gap < LONGEST_MS || this.count <= SMALL) this.drawn = Math.min(this.count, Math.max(SMALL, 2 * this.drawn));
+    else if (gap < LONGEST_MS || this.drawn < SMALL) this.drawn = Math.min(this.count, Math.max(SMALL, 2 * this.drawn));
     this.drawn = Math.floor(this.drawn);
     this.geometry.setDrawRange(0, this.drawn);
     const focalPx = (this.renderer.getPixelRatio() * this.root.clientHeight) / (2 * Math.tan((this.camera.fov * Math.PI) / 360));
@@ -253,7 +253,7 @@ export class Cloud {
     this.#placeLabels();
     this.onCount(this.drawn, this.count);
     const turns = this.controls.update();
-    if (turns || isMoving || (this.drawn < this.count && (gap < LONGEST_MS || this.count <= SMALL))) this.#ask();
+    if (turns || isMoving || (this.drawn < this.count && (gap < LONGEST_MS || this.drawn < SMALL))) this.#ask();
   }
 
   #placeLabels() {
