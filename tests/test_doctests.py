@@ -24,6 +24,14 @@ NOTHING_TO_SHOW = {
     "leadline.data.audit.parts": "opens what is to be audited, which the example would have to make first",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
+        (f"leadline.results.{name}_job" for name in ("mono", "stereo")),
+        "does a command's work on files, which the example would have to make first",
+    ),
+    **dict.fromkeys(
+        (f"leadline.robotics.simulation.{name}" for name in ("eyes", "flights", "view")),
+        "flies robots through worlds; examples/fly_through_a_world.py shows how",
+    ),
+    **dict.fromkeys(
         (f"leadline.cameras.{name}" for name in ("oak", "realsense", "uvc", "zed")),
         "opens a camera, which an example does not have",
     ),

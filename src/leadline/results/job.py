@@ -11,6 +11,9 @@ class Report:
         line: What was made, in one line.
         notes: What was assumed.
         warnings: What the user must know before trusting it.
+    Example:
+        >>> Report("result: sgbm on 640x480 in 0.10 s").notes
+        ()
     """
 
     line: str

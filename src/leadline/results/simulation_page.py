@@ -51,6 +51,9 @@ def worst_runs(runs: Sequence[Run], most: int) -> list[Run]:
     Args:
         runs: Of all methods.
         most: Of each sensor.
+    Example:
+        >>> worst_runs([], 3)
+        []
     """
     found: list[Run] = []
     for sensor in dict.fromkeys(run.sensor for run in runs if run.policy == "avoid"):

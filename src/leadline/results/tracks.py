@@ -262,6 +262,9 @@ def track_colour(identity: int) -> tuple[int, int, int]:
 
     Args:
         identity: From 1.
+    Example:
+        >>> track_colour(1) == track_colour(1), track_colour(1) == track_colour(2)
+        (True, False)
     """
     hue = (identity * 0.618034) % 1.0 * 180.0
     pixel = cv2.cvtColor(np.array([[[round(hue) % 180, 220, 175]]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]

@@ -233,5 +233,9 @@ class StraightPolicy:
 
 
 def _wrapped(angles: Float[np.ndarray, "*b"]) -> Float64[np.ndarray, "*b"]:
-    """Angles from -180 to 180 degrees."""
+    """Angles from -180 to 180 degrees.
+
+    >>> np.degrees(_wrapped(np.radians([190.0, -190.0, 90.0]))).round(6).tolist()
+    [-170.0, 170.0, 90.0]
+    """
     return (np.asarray(angles, np.float64) + np.pi) % (2.0 * np.pi) - np.pi

@@ -31,6 +31,11 @@ class Sight:
         range_m: Horizontal distance to what the ray hit; any number where not hit.
         hit: Where something was measured.
         free_m: Horizontal distance up to which the ray is known to be free; 0 where nothing is known.
+    Example:
+        >>> ahead = np.array([[[1.0, 0.0, 0.0]], [[1.0, 0.0, 0.0]]])
+        >>> seen = Sight(ahead, np.array([[2.0], [0.0]]), np.array([[True], [False]]), np.array([[2.0], [0.0]]))
+        >>> seen.blind.tolist()
+        [False, True]
     """
 
     rays: Float64[np.ndarray, "b n 3"]

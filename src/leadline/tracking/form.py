@@ -67,6 +67,9 @@ def tracks_as_json(frames: Sequence[TrackedFrame], metres: bool) -> dict[str, An
     Args:
         frames: In the order of time.
         metres: Whether depth has a scale.
+    Example:
+        >>> tracks_as_json([TrackedFrame("000000", 0.0, ())], metres=True)["frames"]
+        [{'name': '000000', 'time_s': 0.0, 'objects': []}]
     """
     return {"form": FORM, "metres": metres, "frames": [frame_as_json(frame, metres) for frame in frames]}
 

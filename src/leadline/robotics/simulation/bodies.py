@@ -21,6 +21,10 @@ class Box:
         turn_rad: About the vertical.
         reflectance: At the sensor's wavelength.
         glass: Whether light passes: such a box is seen by its faint reflection only.
+    Example:
+        >>> wall = Box((3.0, 0.0, 1.0), (0.1, 2.0, 1.0))
+        >>> wall.glass, wall.reflectance
+        (False, 0.5)
     """
 
     center_m: tuple[float, float, float]

@@ -134,6 +134,10 @@ class RobotState:
 
         Args:
             places_m: x, y, z.
+        Example:
+            >>> state = RobotState.at_rest(np.array([[0.0, 1.0, 1.2]]))
+            >>> state.place_m.tolist(), [speed.tolist() for speed in state.velocity_level_m_s]
+            ([[0.0, 1.0, 1.2]], [[0.0], [0.0]])
         """
         robots = len(places_m)
         yaw, turn, roll, pitch = (np.zeros(robots) for _ in range(4))
