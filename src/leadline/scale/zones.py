@@ -82,8 +82,8 @@ def zone_frame(path: Path, unit: LengthUnit | None, field_deg: float | None, opt
         frames = log.around(options.time_s, _SPAN_S)
     elif log.timed and abs(last - first) > _LONGEST_S:
         raise InputError(
-            f"expected the time of the image for {path}, which lasts from {first:g} to {last:g} s, got none; give "
-            "the time in seconds"
+            f"expected the time of the image for {path}, which lasts from {first:g} to {last:g} s, got none; "
+            "give the time in seconds"
         )
     else:
         frames = list(log.frames)

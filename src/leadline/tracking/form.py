@@ -1,5 +1,7 @@
 """The JSON form of tracks, which `leadline tracks` writes and `leadline view` draws.
 
+::
+
     {
       "form": "leadline tracks 1",
       "metres": true,                      # false: depth has no scale, and no entry has a length

@@ -14,7 +14,8 @@ from leadline.apps.web.running import is_loopback, run_app
 from leadline.errors import InputError
 
 PROGRAM = """
-import sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start programs in the background without it
 from leadline.apps.web.running import run_app
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
