@@ -22,7 +22,7 @@ from rich.table import Table
 from leadline.apps.cli.bench import largest_memory_mb
 from leadline.apps.cli.main import main as leadline
 from leadline.apps.cli.sizes import parse_size
-from leadline.io.video import write_film
+from leadline.io.film_writing import write_film
 from leadline.maps import DepthMap
 
 _PAN_PX = 1.3

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from leadline.io.video import write_film
+from leadline.io.film_writing import write_film
 
 COUNT = 8
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from leadline.apps.cli.main import main
+from leadline.io.film_writing import write_film
 from leadline.io.owned import owned_folder
-from leadline.io.video import write_film
 
 PLAIN = ("--model", "bm", "--workers", "0")
 

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from leadline.io.film_writing import write_film
 from leadline.io.images import decode_image
 from leadline.io.pfm import read_pfm, write_pfm
-from leadline.io.video import open_frames, write_film
+from leadline.io.video import open_frames
 from leadline.results import video as video_results
 from leadline.results.video import VideoProgress
 from leadline.runtime.steady import SteadyDepth, SteadyState

@@ -8,7 +8,7 @@ import pytest
 
 from leadline.cameras import open_source
 from leadline.errors import InputError
-from leadline.io.video import write_film
+from leadline.io.film_writing import write_film
 
 
 def write_folder(folder, images, names):

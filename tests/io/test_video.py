@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from leadline.errors import InputError, MissingExtraError
-from leadline.io import video
+from leadline.io import pyav, video
 from leadline.io.images import write_image
 from leadline.io.video import FilmFrames, FrameSequence, ImageFrames, is_sequence, open_frames
 
@@ -296,13 +296,13 @@ def test_without_pyav_the_extra_is_named(film, monkeypatch):
             raise ModuleNotFoundError("No module named 'av'", name="av")
         return builtins.__import__(name)
 
-    monkeypatch.setattr(video, "import_module", refuse)
+    monkeypatch.setattr(pyav, "import_module", refuse)
     with pytest.raises(MissingExtraError, match=r'pip install "leadline\[video\]"'):
         open_frames(film)
 
     def broken(_):
         raise ModuleNotFoundError("No module named 'other'", name="other")
 
-    monkeypatch.setattr(video, "import_module", broken)
+    monkeypatch.setattr(pyav, "import_module", broken)
     with pytest.raises(ModuleNotFoundError, match="other"):
         open_frames(film)

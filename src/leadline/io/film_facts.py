@@ -59,7 +59,7 @@ def film_facts(path: Path | str) -> FilmFacts:
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> from leadline.io.video import write_film
+        >>> from leadline.io.film_writing import write_film
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_film(f"{folder}/a.mp4", [np.full((32, 96, 3), 99, np.uint8)])
         ...     facts = film_facts(f"{folder}/a.mp4")

@@ -1,11 +1,9 @@
 """Frames of films, of folders and of patterns, one at a time and with their times."""
 
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol, final, runtime_checkable
 
@@ -13,12 +11,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.errors import InputError, MissingExtraError
-from leadline.io.atomic import atomic_write
+from leadline.errors import InputError
 from leadline.io.files import read_bytes
 from leadline.io.image_header import MAX_PIXELS
 from leadline.io.images import decode_image, to_8bit
 from leadline.io.pair_files import IMAGE_SUFFIXES, is_many, left_out, list_images, short_names
+from leadline.io.pyav import load_pyav
 
 VIDEO_SUFFIXES: Final = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
@@ -37,8 +35,6 @@ Source: ISO/IEC 14496-12, 8.12 (encv); drmi is that of Apple's FairPlay.
 """
 _WHOLE: Final = 0.9
 """Share of what a film states below which it is said to break off: rates and last frames are stated loosely."""
-_CLOCK: Final = 1000
-"""Ticks a second of films that are written."""
 _SEEK_FROM: Final = 32
 """Frames ahead up to which decoding on is simpler than looking for the next key frame."""
 _GROUP: Final = 300
@@ -307,7 +303,7 @@ class FilmFrames:
         Raises:
             InputError: If it is no film or has no such stream.
         """
-        av = _pyav(self.path)
+        av = load_pyav(self.path)
         try:
             container = av.open(self.source, container_options={"format_whitelist": ",".join(_CONTAINERS)})
         except (av.error.FFmpegError, OSError) as error:
@@ -394,18 +390,6 @@ class FilmFrames:
                     number = self._order.get(frame.pts if frame.pts is not None else -1, number + 1)
                     if not frame.is_corrupt:
                         yield number, frame
-
-
-def _pyav(path: Path) -> Any:  # noqa: ANN401 - a module of an extra
-    try:
-        return import_module("av")
-    except ModuleNotFoundError as error:
-        if error.name != "av":
-            raise
-        raise MissingExtraError(
-            f'expected the package av to read {path}, found none; install it with pip install "leadline[video]", or '
-            "give a folder of images"
-        ) from error
 
 
 def _is_protected(path: Path) -> bool:
@@ -503,45 +487,3 @@ def read_frame(path: Path, number: int) -> UInt8[np.ndarray, "h w 3"]:
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
     finally:
         capture.release()
-
-
-def can_write_films() -> bool:
-    """Whether PyAV is installed."""
-    return find_spec("av") is not None
-
-
-def write_film(
-    path: Path | str, frames: Iterable[UInt8[np.ndarray, "h w 3"]], times_s: Sequence[float] | None = None
-) -> None:
-    """Writes an MP4 film, H.264 where PyAV has an encoder for it, else MPEG-4; whole or not at all.
-
-    Args:
-        path: Ends in .mp4.
-        frames: RGB, all of one size; an odd last row or column is left out.
-        times_s: When each is shown, rising; 25 frames a second if absent.
-    Raises:
-        MissingExtraError: If PyAV is not installed.
-        OutputError: If it cannot be written.
-    Example:
-        >>> import tempfile
-        >>> grey = [np.full((32, 48, 3), value, np.uint8) for value in (50, 150, 250)]
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_film(f"{folder}/a.mp4", grey, [0.0, 0.5, 0.75])
-        ...     [(frame.time_s, round(int(frame.pixels.mean()), -1)) for frame in open_frames(f"{folder}/a.mp4")]
-        [(0.0, 50), (0.5, 150), (0.75, 250)]
-    """
-    av = _pyav(Path(path))
-    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-    with atomic_write(path) as file, av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream(codec, rate=_CLOCK)
-        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, _CLOCK)
-        for number, pixels in enumerate(frames):
-            even = np.ascontiguousarray(pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2])
-            if number == 0:
-                stream.height, stream.width = even.shape[:2]
-            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
-            start = 0.0 if times_s is None else times_s[0]
-            frame.pts = round(_CLOCK * (number / 25 if times_s is None else times_s[number] - start))
-            frame.time_base = Fraction(1, _CLOCK)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.io.atomic import atomic_write
+from leadline.io.film_writing import can_write_films, write_film
 from leadline.io.images import write_image
-from leadline.io.video import can_write_films, write_film
 from leadline.results.simulation import Run, Settings
 from leadline.robotics.avoidance import Commands
 from leadline.robotics.sight import Sight

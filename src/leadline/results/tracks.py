@@ -17,8 +17,8 @@ from leadline.errors import InputError
 from leadline.geometry.boxes import LabelledBox
 from leadline.geometry.camera import Pinhole
 from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.film_writing import can_write_films, write_film
 from leadline.io.images import read_image, write_image
-from leadline.io.video import can_write_films, write_film
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.stereo import write_json
 from leadline.tracking.detection import Detection

@@ -16,10 +16,11 @@ from jaxtyping import Bool, Float32, UInt8
 
 from leadline.errors import InputError
 from leadline.io.atomic import atomic_write, make_output_folder
+from leadline.io.film_writing import can_write_films, write_film
 from leadline.io.grey_png import read_depth_png, read_png16
 from leadline.io.images import write_depth_mm_png, write_image
 from leadline.io.pfm import read_pfm, write_pfm
-from leadline.io.video import FrameSequence, can_write_films, write_film
+from leadline.io.video import FrameSequence
 from leadline.maps import DepthMap, DisparityMap
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.stereo import write_json

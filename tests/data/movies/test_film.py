@@ -7,7 +7,8 @@ from leadline.data.movies.film import open_film
 from leadline.data.movies.shots import find_shots
 from leadline.errors import InputError
 from leadline.io.film_facts import film_facts
-from leadline.io.video import FilmFrames, write_film
+from leadline.io.film_writing import write_film
+from leadline.io.video import FilmFrames
 
 SIZE = (144, 320)
 

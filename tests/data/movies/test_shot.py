@@ -100,7 +100,7 @@ def test_credits_and_black_frames_are_known(painted_film, painted_pair):
 
 
 def test_frames_that_are_alike_are_taken_once(tmp_path, painted_pair):
-    from leadline.io.video import write_film
+    from leadline.io.film_writing import write_film
 
     pair = painted_pair(4, (144, 320))
     still = np.hstack([pair.left, pair.right])
@@ -112,7 +112,7 @@ def test_frames_that_are_alike_are_taken_once(tmp_path, painted_pair):
 
 
 def test_the_sharpest_frame_of_a_stretch_is_taken(tmp_path, painted_pair):
-    from leadline.io.video import write_film
+    from leadline.io.film_writing import write_film
 
     sharp = painted_pair(5, (144, 320))
     frames = []

@@ -11,7 +11,7 @@ from leadline.apps.cli.batch import say
 from leadline.apps.cli.eval import scene_progress
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
-from leadline.io.video import can_write_films
+from leadline.io.film_writing import can_write_films
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.simulation import (
     RUNS_FILE,

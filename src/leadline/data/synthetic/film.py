@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.data.synthetic.stereo import render_stereo
-from leadline.io.video import write_film
+from leadline.io.film_writing import write_film
 from leadline.maps import DisparityMap
 from leadline.samples import StereoSample
 
