@@ -1,15 +1,18 @@
 """The truth of motion, against numbers that follow from the pinhole: u = f X / Z."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from leadline.data.synthetic import shapes
 from leadline.data.synthetic.flow import FramePair
-from leadline.data.synthetic.motion import MovingScene, RigidMotion, turn
+from leadline.data.synthetic.motion import BendingMotion, HingedMotion, MovingScene, RigidMotion, turn
 from leadline.data.synthetic.motion_truth import motion_between
 from leadline.data.synthetic.moving_worlds import slowed
 from leadline.data.synthetic.render import Camera
-from leadline.data.synthetic.scene import Air, Assembly, Material, Scene
+from leadline.data.synthetic.scene import Air, Assembly, Light, Material, Scene
 
 FOCAL_PX, SIZE = 100.0, (40, 60)
 CAMERA = Camera(SIZE, FOCAL_PX, (29.5, 19.5), np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
@@ -168,3 +171,105 @@ def test_the_camera_is_where_its_path_leads(time, bank):
     camera = moving.camera_at(time)
     np.testing.assert_allclose(camera.position_m, [0.0, 0.0, 0.5 * time], atol=1e-6)
     np.testing.assert_allclose(camera.world_from_camera[:, 2], [np.sin(0.1 * time), 0.0, np.cos(0.1 * time)], atol=1e-6)
+
+
+def moved_back(frames: FramePair) -> tuple[np.ndarray, np.ndarray]:
+    """The first frame, and the second one brought back to it along the true flow, where both show a point."""
+    truth = frames.truth().forward
+    first, second = frames.colours()
+    y, x = np.indices(SIZE, np.float32)
+    back = cv2.remap(second, x + truth.flow[..., 0], y + truth.flow[..., 1], cv2.INTER_LINEAR)
+    seen = cv2.erode((truth.valid & ~truth.occluded).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return first[seen], back[seen]
+
+
+def test_a_limb_turns_about_its_hinge_on_a_body_that_moves(bank):
+    # The limb's middle stands 0.5 m beside the hinge and comes to stand as far above it (y is down).
+    body, limb = ((-0.5, 0.0, 2.5), (0.2, 0.2, 1.0)), ((0.5, 0.0, 2.5), (0.6, 0.2, 1.0))
+    swing = HingedMotion(motion((0.1, 0.0, 0.0)), motion(spin=(0.0, 0.0, -np.pi / 2)))
+    frames = pair(bank, bodies={0: motion((0.1, 0.0, 0.0)), 1: swing}, boxes=(body, limb))
+    truth = frames.truth()
+    # The front is 2 m away, so 100 px a radian are 50 px a metre: from (25, 0) to (5, -25) about the principal point.
+    row, column = 20, 54
+    assert truth.bodies[0][row, column] == 1
+    x, y = column - 29.5, row - 19.5
+    np.testing.assert_allclose(truth.forward.flow[row, column], [y + 5.0 - x, -x - y], atol=1e-3)
+    on_body = truth.bodies[0] == 0
+    np.testing.assert_allclose(truth.forward.flow[on_body][:, 0].max(), 5.0, atol=1e-3)
+
+
+BOARD = shapes.grid_mesh(
+    np.stack([*np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-2, 2, 60)), np.zeros((60, 60))], axis=2)
+)
+
+
+def board(bank) -> Scene:
+    """A board of many triangles, 2 m away, before nothing."""
+    parts = Assembly()
+    entry = int(bank.groups["noise"][0])
+    look = Material((entry, entry), (0.5, 0.5), (0.0, 0.0), 0.0, np.ones(3), np.zeros(3), 0.0, 10.0)
+    parts.add(BOARD, np.eye(3), np.ones(3), np.array([0.0, 0.0, 2.0]), look)
+    return replace(scene(bank, WALL), **parts.arrays())
+
+
+def test_a_body_that_bends_moves_as_its_wave_says(bank):
+    wave = BendingMotion(motion((0.02, 0.0, 0.0)), np.array([0.0, 0.06, 0.0]), np.array([4.0, 0.0, 0.0]), 0.5, 0.9)
+    frames = FramePair(MovingScene(board(bank), CAMERA, STILL, {0: wave}), bank)
+    x = (np.arange(60) - 29.5) / 100.0 * 2.0
+    expected = 50.0 * 0.06 * (np.sin(4.0 * x + 0.5 + 0.9) - np.sin(4.0 * x + 0.5))
+    flow = frames.truth().forward.flow
+    # The board's triangles follow the wave in steps of 0.07 m.
+    np.testing.assert_allclose(flow[..., 1], np.broadcast_to(expected, SIZE), atol=0.03)
+    np.testing.assert_allclose(flow[..., 0], 1.0, atol=1e-3)
+    first, back = moved_back(frames)
+    assert np.abs(first - back).mean() < 0.25 * np.abs(first - first.mean()).mean()
+
+
+def test_normals_of_what_bends_are_across_its_tangents():
+    wave = BendingMotion(STILL, np.array([0.02, 0.06, 0.1]), np.array([2.0, 1.0, -1.0]), 0.5, 0.9)
+    point, step = np.array([[0.3, -0.2, 2.0]]), 1e-6
+    sides = [(wave.bent(point + step * axis, 1.0) - wave.bent(point, 1.0)) / step for axis in np.eye(3)[:2]]
+    normal = wave.bent_normals(np.array([[0.0, 0.0, 1.0]]), point, 1.0)[0]
+    np.testing.assert_allclose([side[0] @ normal for side in sides], 0.0, atol=1e-5)
+    assert np.linalg.norm(normal) == pytest.approx(1.0)
+
+
+def test_a_sun_that_turns_changes_the_light_and_no_motion(bank):
+    sun = Light(np.float32([0.0, 0.0, -1.0]), np.ones(3, np.float32), True, 1.0, 1.0)
+    moving = MovingScene(
+        replace(scene(bank, WALL), lights=(sun,)), CAMERA, STILL, {}, {0: motion(spin=(0.0, np.pi / 3, 0.0))}
+    )
+    frames = FramePair(moving, bank)
+    np.testing.assert_allclose(moving.scene_at(1.0).lights[0].place, [-np.sqrt(3) / 2, 0.0, -0.5], atol=1e-6)
+    np.testing.assert_allclose(frames.truth().forward.flow, 0.0, atol=1e-4)
+    first, second = frames.colours()
+    # Ambient light of 1 and sunlight of cos 0 = 1, then of cos 60 degrees = 1/2.
+    np.testing.assert_allclose(second / first, 1.5 / 2.0, atol=0.01)
+
+
+def rolling(bank, path: RigidMotion, readout: float, *boxes) -> FramePair:
+    return FramePair(MovingScene(scene(bank, *(boxes or (WALL,))), CAMERA, path, {}, readout=readout), bank)
+
+
+def test_a_rolling_shutter_slants_what_stands_upright(bank):
+    # The camera moves 0.2 m to the right a frame, half of it while the rows are read: 0.1 m are 10 px at 1 m.
+    post = ((0.0, 0.0, 1.25), (0.1, 10.0, 0.5))
+    truth = rolling(bank, motion((0.2, 0.0, 0.0)), 0.5, WALL, post).truth()
+    first, last = (np.flatnonzero(truth.bodies[0][row] == 1).mean() for row in (0, 39))
+    assert first - last == pytest.approx(10.0, abs=0.6)
+    # Both frames slant alike, so sideways motion stays f t / z.
+    np.testing.assert_allclose(truth.forward.flow[truth.bodies[0] == 1], [[-20.0, 0.0]] * 400, atol=1e-2)
+
+
+def test_a_rolling_shutter_meets_a_point_in_the_row_that_is_exposed_then(bank):
+    # Downwards by c = f v / Z = 5 px a frame: y' - y = -c (1 + r (y' - y) / (h - 1)).
+    flow = rolling(bank, motion((0.0, 0.1, 0.0)), 0.8).truth().forward.flow
+    np.testing.assert_allclose(flow[..., 1], -5.0 / (1.0 + 5.0 * 0.8 / 39), atol=2e-3)
+    np.testing.assert_allclose(flow[..., 0], 0.0, atol=1e-3)
+
+
+def test_frames_of_a_rolling_shutter_agree_along_their_flow(bank):
+    frames = rolling(bank, motion((0.1, 0.05, 0.2), (0.02, -0.03, 0.05)), 0.9)
+    first, back = moved_back(frames)
+    assert len(first) > 1000
+    assert np.abs(first - back).mean() < 0.25 * np.abs(first - first.mean()).mean()

@@ -5,16 +5,22 @@ import numpy as np
 import pytest
 
 from leadline.data.flow.shards import FlowShards
-from leadline.data.synthetic.flow import motion_blur, render_flow
+from leadline.data.synthetic.flow import draw_pair, motion_blur, render_flow
 from leadline.data.synthetic.generate import generate_flow
+from leadline.data.synthetic.motion import HingedMotion
 
 SIZE = (96, 192)
 SEEDS = range(100, 108)
 
 
+@pytest.fixture(scope="module", params=["first", "further"])
+def worlds(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def pairs(bank, household):
-    return {seed: render_flow(seed, SIZE, sensor=False) for seed in SEEDS}
+def pairs(bank, household, worlds):
+    return {seed: render_flow(seed, SIZE, sensor=False, worlds=worlds) for seed in SEEDS}
 
 
 def at(layer: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -51,7 +57,8 @@ def test_depth_and_flow_agree_with_the_noted_pose(pairs):
     """Where no body moves, the flow is K (R Z K^-1 p + t) - p."""
     checked = 0
     for sample, truth, notes in pairs.values():
-        still = np.isfinite(truth.depth[0]) & ~truth.moving[0] & sample.valid
+        # With a rolling shutter each row has a pose of its own.
+        still = np.isfinite(truth.depth[0]) & ~truth.moving[0] & sample.valid & (notes.readout == 0)
         y, x = np.indices(SIZE)
         rays = np.stack(
             [(x - notes.centre_px[0]) / notes.focal_px, (y - notes.centre_px[1]) / notes.focal_px, x * 0 + 1]
@@ -67,13 +74,22 @@ def test_depth_and_flow_agree_with_the_noted_pose(pairs):
     assert checked > 10_000
 
 
-def test_seeds_repeat_and_differ(pairs):
-    sample, _, notes = render_flow(SEEDS[0], SIZE, sensor=False)
+def test_seeds_repeat_and_differ(pairs, worlds):
+    sample, _, notes = render_flow(SEEDS[0], SIZE, sensor=False, worlds=worlds)
     np.testing.assert_array_equal(sample.first, pairs[SEEDS[0]][0].first)
     np.testing.assert_array_equal(sample.flow, pairs[SEEDS[0]][0].flow)
     assert notes == pairs[SEEDS[0]][2]
     assert not np.array_equal(sample.first, pairs[SEEDS[1]][0].first)
     assert len({notes.path for _, _, notes in pairs.values()}) > 1
+
+
+def test_further_worlds_have_all_kinds_of_motion(bank, household):
+    notes = [render_flow(seed, SIZE, sensor=False, worlds="further")[2] for seed in (101, 103, 111)]
+    assert notes[0].bending_bodies > 0
+    assert notes[1].readout > 0
+    assert notes[2].moving_lights > 0
+    limbs = draw_pair(101, SIZE, "further").pair.moving.bodies.values()
+    assert any(isinstance(motion, HingedMotion) for motion in limbs)
 
 
 def test_motion_blur_smears_along_the_motion():

@@ -100,6 +100,7 @@ def flow_render(
     output: Path,
     size: str = "640x320",
     workers: int = 2,
+    worlds: Literal["first", "further"] = "first",
     engine: _Engine = "processes",
 ) -> None:
     """Render pairs of frames of moving worlds, with exact flow and occlusion in both directions.
@@ -113,6 +114,8 @@ def flow_render(
         output: Output folder for the shards.
         size: WIDTHxHEIGHT in pixels.
         workers: Shards that are rendered at once, each by one process; 0 renders in this one.
+        worlds: Which scenes: in the first ones the camera and rigid bodies move; in further ones, with furnished rooms
+            among them, limbs swing and bodies bend as well, lights move, and rolling shutters expose row after row.
         engine: processes are those of this machine; ray takes the workers of a Ray cluster, of the one at RAY_ADDRESS
             or of a local one. The shards are the same.
     """
@@ -120,9 +123,10 @@ def flow_render(
     with needs_extra("train"):
         from leadline.data.synthetic.contact_sheets import flow_contact_sheet
         from leadline.data.synthetic.generate import generate_flow
-    paths = generate_flow(count, seed, output, workers, (height, width), engine=engine)
+    paths = generate_flow(count, seed, output, workers, (height, width), worlds=worlds, engine=engine)
     sheet = output / "contact_sheet.png"
-    write_image(sheet, flow_contact_sheet(range(seed, seed + min(count, _SHEET_PAIRS)), (height, width)))
+    shown = range(seed, seed + min(count, _SHEET_PAIRS))
+    write_image(sheet, flow_contact_sheet(shown, (height, width), worlds=worlds))
     print(f"{output}: {count} pairs of frames in {len(paths)} shards; look at {sheet}")
 
 

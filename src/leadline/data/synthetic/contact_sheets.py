@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.generate import Sequences
 from leadline.data.synthetic.mono import render_mono
+from leadline.data.synthetic.moving_worlds import MovingWorlds
 from leadline.data.synthetic.stereo import Worlds, render_stereo
 from leadline.data.synthetic.video import render_video
 from leadline.visual.colormap import plasma
@@ -56,12 +57,12 @@ def mono_contact_sheet(
 
 
 def flow_contact_sheet(
-    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True
+    seeds: Sequence[int], size: tuple[int, int] = (320, 640), sensor: bool = True, worlds: MovingWorlds = "first"
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Both frames, flow, and occlusion with what moves by itself, of some seeds, a row each."""
     rows: list[list[Panel]] = []
     for seed in seeds:
-        sample, truth, notes = render_flow(seed, size, sensor)
+        sample, truth, notes = render_flow(seed, size, sensor, worlds)
         assert sample.truth is not None, "the renderer knows it"
         assert sample.occluded is not None, "the renderer knows it"
         scale = colour_scale(sample.truth)

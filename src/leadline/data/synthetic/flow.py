@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 
 from leadline.data.synthetic.footage import Footage, known_flow, usable_view
-from leadline.data.synthetic.motion import MovingScene
+from leadline.data.synthetic.motion import BendingMotion, MovingScene
 from leadline.data.synthetic.motion_truth import Motion
-from leadline.data.synthetic.moving_worlds import PathKind, World, draw_motion, draw_world, slowed
+from leadline.data.synthetic.moving_worlds import MovingWorlds, PathKind, World, draw_motion, draw_world, slowed
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.sensor import SensorParams, apply_sensor, encode, exposure_gain, random_sensor
 from leadline.data.synthetic.textures import TextureBank
@@ -54,7 +54,10 @@ class FlowNotes:
         focal_px: Focal length.
         centre_px: Principal point (x, y).
         second_from_first: Camera pose of the second frame relative to the first, rows of a 3x4 matrix, metres.
-        moving_bodies: How many bodies move by themselves.
+        moving_bodies: How many bodies move by themselves; a limb that swings is a body of its own.
+        bending_bodies: How many of them bend.
+        moving_lights: How many lights move.
+        readout: Share of a frame's time between the exposure of the first row and that of the last; 0 for all at once.
         shutter: Share of the time between the frames that the shutter is open; 0 for no motion blur.
         sensors: Parameters of the sensor in both frames, empty for a perfect one.
     """
@@ -67,12 +70,15 @@ class FlowNotes:
     centre_px: tuple[float, float]
     second_from_first: list[list[float]]
     moving_bodies: int
+    bending_bodies: int
+    moving_lights: int
+    readout: float
     shutter: float
     sensors: list[dict[str, object]]
 
 
 def render_flow(
-    seed: int, size: tuple[int, int] = (320, 640), sensor: bool = True
+    seed: int, size: tuple[int, int] = (320, 640), sensor: bool = True, worlds: MovingWorlds = "first"
 ) -> tuple[FlowSample, FlowTruth, FlowNotes]:
     """The pair of frames of a seed.
 
@@ -80,9 +86,11 @@ def render_flow(
         seed: Every choice follows from it.
         size: Height and width.
         sensor: Whether to add motion blur and the faults of real cameras.
+        worlds: Which set of worlds it is drawn from.
     """
-    drawn = draw_pair(seed, size)
+    drawn = draw_pair(seed, size, worlds)
     world, pair, rng = drawn.world, drawn.pair, drawn.rng
+    moving = pair.moving
     truth = pair.truth()
     shutter = float(rng.uniform(*_SHUTTERS)) if sensor and rng.random() < 0.3 else 0.0
     sensors = _random_sensors(rng) if sensor else None
@@ -95,7 +103,10 @@ def render_flow(
         world.camera.focal_px,
         world.camera.centre_px,
         relative_pose(*truth.cameras),
-        len(pair.moving.bodies),
+        len(moving.bodies),
+        sum(isinstance(motion, BendingMotion) for motion in moving.bodies.values()),
+        len(moving.lights),
+        moving.readout,
         shutter,
         [asdict(s) for s in sensors] if sensors else [],
     )
@@ -161,23 +172,26 @@ class DrawnPair:
     rng: np.random.Generator
 
 
-def draw_pair(seed: int, size: tuple[int, int]) -> DrawnPair:
+def draw_pair(seed: int, size: tuple[int, int], worlds: MovingWorlds = "first") -> DrawnPair:
     """The moving world of a seed: the first try whose views and motions are usable.
 
     Args:
         seed: Every choice follows from it.
         size: Height and width.
+        worlds: Which set of worlds it is drawn from.
     """
     for attempt in range(_ATTEMPTS):
-        world = draw_world(seed, attempt, size)
+        world = draw_world(seed, attempt, size, worlds)
         rng = np.random.Generator(np.random.PCG64([seed, attempt, 5]))
         renderer = Renderer(world.scene, world.bank)
         hits = renderer.geometry(world.camera)
         if not usable_view(world.scene, hits):
             continue
-        moving, kind = draw_motion(world, renderer, hits, rng)
+        moving, kind = draw_motion(world, renderer, hits, rng, worlds)
         for _ in range(3):
-            pair = FramePair(moving, world.bank, renderer, hits)
+            # Rows that are exposed one after the other see something else.
+            seen = hits if moving.readout == 0 else None
+            pair = FramePair(moving, world.bank, renderer, seen)
             if pair.tame:
                 break
             moving = slowed(moving, 0.5)

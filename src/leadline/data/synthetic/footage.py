@@ -1,6 +1,7 @@
 """A moving scene seen at several times: renderers, cameras, and the truth between neighbouring frames."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, final
 
 import numpy as np
@@ -46,8 +47,8 @@ class Footage:
         self.moving, self.times = moving, tuple(times)
         self.cameras = tuple(moving.camera_at(time) for time in times)
         renderer = first or Renderer(moving.scene_at(times[0]), bank)
-        # Where nothing moves by itself, one renderer serves all times.
-        later = [Renderer(moving.scene_at(time), bank) if moving.bodies else renderer for time in times[1:]]
+        # Where nothing but the camera moves, one renderer serves all times.
+        later = [Renderer(moving.scene_at(time), bank) if moving.changes else renderer for time in times[1:]]
         self.renderers = (renderer, *later)
         known = [] if hits is None else [hits]
         rest = zip(self.renderers[len(known) :], self.cameras[len(known) :], strict=True)
@@ -136,4 +137,4 @@ def draw_baseline_m(footage: Footage, rng: np.random.Generator) -> float:
 def to_the_right(camera: Camera, baseline_m: float) -> Camera:
     """The same camera, so far to the right."""
     position = camera.position_m + np.float32(baseline_m) * camera.world_from_camera[:, 0]
-    return Camera(camera.size, camera.focal_px, camera.centre_px, camera.world_from_camera, position.astype(np.float32))
+    return replace(camera, position_m=position.astype(np.float32))

@@ -27,7 +27,7 @@ class FreshWorlds:
             it, so a run that goes on meets no world twice. The default lies far from the seeds of rendered folders.
         height: Of the images, px; the default suits the task, as for `leadline render`.
         width: Of the images, px.
-        further: Share of stereo pairs from the further worlds; the rest are from the first ones.
+        further: Share of pairs, of stereo or of frames, from the further worlds; the rest are from the first ones.
     """
 
     first_seed: int = 1_000_000_000
@@ -99,12 +99,7 @@ def fresh_stereo(worlds: FreshWorlds) -> tuple[list[Source[StereoSample]], list[
     Raises:
         MissingExtraError: If the renderer's packages are not installed.
     """
-    _require_renderer()
-    size = worlds.size(320, 640)
-    both = (("first", 1.0 - worlds.further), ("further", worlds.further))
-    used = [(name, share) for name, share in both if share > 0]
-    sources = [Rendered(partial(_stereo, size=size, worlds=name), worlds.first_seed) for name, _ in used]
-    return list(sources), [share for _, share in used]
+    return _of_both(worlds, partial(_stereo, size=worlds.size(320, 640)))
 
 
 def fresh_depth(worlds: FreshWorlds) -> tuple[list[Source[DepthSample]], list[float]]:
@@ -118,13 +113,20 @@ def fresh_depth(worlds: FreshWorlds) -> tuple[list[Source[DepthSample]], list[fl
 
 
 def fresh_flow(worlds: FreshWorlds) -> tuple[list[Source[FlowSample]], list[float]]:
-    """Rendered pairs of frames, and their share.
+    """Rendered pairs of frames, and how often those of each set of worlds are drawn.
 
     Raises:
         MissingExtraError: If the renderer's packages are not installed.
     """
+    return _of_both(worlds, partial(_flow, size=worlds.size(320, 640)))
+
+
+def _of_both(worlds: FreshWorlds, render: Callable[..., SampleT]) -> tuple[list[Source[SampleT]], list[float]]:
     _require_renderer()
-    return [Rendered(partial(_flow, size=worlds.size(320, 640)), worlds.first_seed)], [1.0]
+    both = (("first", 1.0 - worlds.further), ("further", worlds.further))
+    used = [(name, share) for name, share in both if share > 0]
+    sources = [Rendered(partial(render, worlds=name), worlds.first_seed) for name, _ in used]
+    return list(sources), [share for _, share in used]
 
 
 def _require_renderer() -> None:
@@ -152,7 +154,7 @@ def _depth(seed: int, size: tuple[int, int]) -> DepthSample:
     return render_mono(seed, size)[0]
 
 
-def _flow(seed: int, size: tuple[int, int]) -> FlowSample:
+def _flow(seed: int, size: tuple[int, int], worlds: Any) -> FlowSample:  # noqa: ANN401 - a literal
     from leadline.data.synthetic.flow import render_flow
 
-    return render_flow(seed, size)[0]
+    return render_flow(seed, size, worlds=worlds)[0]

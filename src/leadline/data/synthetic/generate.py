@@ -15,6 +15,7 @@ from leadline.data.stereo.scenes import write_stereo_scene
 from leadline.data.stereo.shards import write_stereo_shard
 from leadline.data.synthetic.flow import render_flow
 from leadline.data.synthetic.mono import render_mono
+from leadline.data.synthetic.moving_worlds import MovingWorlds
 from leadline.data.synthetic.stereo import RenderedRig, Worlds, render_stereo
 from leadline.data.synthetic.video import Objects, Views, render_video
 from leadline.data.video.shards import FIRST_FRAME, SequenceShards, write_sequence_shard
@@ -131,6 +132,7 @@ def generate_flow(
     size: tuple[int, int] = (320, 640),
     shard_size: int = 100,
     sensor: bool = True,
+    worlds: MovingWorlds = "first",
     engine: Engine = "processes",
 ) -> list[Path]:
     """Render ``count`` pairs of frames with motion; finished shards are kept, as by ``generate_stereo``.
@@ -143,6 +145,7 @@ def generate_flow(
         size: Height and width.
         shard_size: Pairs a shard.
         sensor: Whether to add motion blur and the faults of real cameras.
+        worlds: Which set of worlds the pairs are drawn from.
         engine: Where the workers are, as for `run_tasks`.
     Returns:
         All shards, finished before or now.
@@ -150,7 +153,7 @@ def generate_flow(
         OutputError: If the folder cannot be written.
         InputError: If a shard of an earlier run is damaged or of another size.
     """
-    tasks = _shard_tasks("flow", count, seed, output, size, shard_size, sensor)
+    tasks = _shard_tasks("flow", count, seed, output, size, shard_size, sensor, worlds)
     _run(_render_flow_shard, _unfinished(tasks), workers, engine, count, "rendering frames")
     return [task.path for task in tasks]
 
@@ -342,7 +345,7 @@ def _render_flow_shard(task: _Task) -> _Task:
 
 def _frames(task: _Task) -> Iterator[tuple[FlowSample, dict[str, object]]]:
     for seed in range(task.first, task.first + task.count):
-        sample, _, notes = render_flow(seed, task.size, task.sensor)
+        sample, _, notes = render_flow(seed, task.size, task.sensor, "further" if task.worlds == "further" else "first")
         yield sample, asdict(notes)
 
 

@@ -6,15 +6,20 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float64
 
+from leadline.data.synthetic.further_motions import slow_body, slow_rigid, with_further_motions
 from leadline.data.synthetic.mono_worlds import random_mono_scene
 from leadline.data.synthetic.motion import MovingScene, RigidMotion, SwayingMotion
 from leadline.data.synthetic.outdoors import street
 from leadline.data.synthetic.render import Camera, Hits, Renderer
 from leadline.data.synthetic.scene import Scene
+from leadline.data.synthetic.stereo_worlds import further_scene
 from leadline.data.synthetic.textures import TextureBank, household_bank, texture_bank
 from leadline.data.synthetic.worlds import random_scene
 
 PathKind = Literal["still", "hand", "drone", "car"]
+MovingWorlds = Literal["first", "further"]
+"""Sets of worlds: in the first ones rigid bodies move; in further ones, whose stereo worlds are the further ones, limbs
+swing and bodies bend as well, lights move, and rolling shutters expose row after row."""
 
 #: Kind of world and how often it is drawn.
 _WORLDS: Final = (("stereo", 0.5), ("mono", 0.22), ("drive", 0.28))
@@ -71,20 +76,22 @@ class World:
     camera: Camera
 
 
-def draw_world(seed: int, attempt: int, size: tuple[int, int]) -> World:
+def draw_world(seed: int, attempt: int, size: tuple[int, int], worlds: MovingWorlds = "first") -> World:
     """The world of a seed; a stereo or mono world is that of the same seed's stereo pair or single image.
 
     Args:
         seed: Every choice follows from it.
         attempt: Another world of the same seed, for when one turned out unusable.
         size: Height and width of the frames.
+        worlds: Which set of worlds the stereo ones are drawn from.
     """
     rng = np.random.Generator(np.random.PCG64([seed, attempt, 4]))
     weights = np.array([w for _, w in _WORLDS])
     kind = _WORLDS[int(rng.choice(len(_WORLDS), p=weights))][0]
-    bank = texture_bank() if kind == "stereo" else household_bank()
+    bank = texture_bank() if kind == "stereo" and worlds == "first" else household_bank()
     if kind == "stereo":
-        scene = random_scene(seed, bank, size[0] / size[1], attempt)
+        layout = random_scene if worlds == "first" else further_scene
+        scene = layout(seed, bank, size[0] / size[1], attempt)
     else:
         scene = random_mono_scene(seed, bank, attempt) if kind == "mono" else street(rng, bank)
     height, width = size
@@ -94,7 +101,9 @@ def draw_world(seed: int, attempt: int, size: tuple[int, int]) -> World:
     return World(kind, scene, bank, camera)
 
 
-def draw_motion(world: World, renderer: Renderer, hits: Hits, rng: np.random.Generator) -> tuple[MovingScene, PathKind]:
+def draw_motion(
+    world: World, renderer: Renderer, hits: Hits, rng: np.random.Generator, worlds: MovingWorlds = "first"
+) -> tuple[MovingScene, PathKind]:
     """Draws how camera and bodies move, at speeds that give motions of a drawn size in the image.
 
     Args:
@@ -102,6 +111,7 @@ def draw_motion(world: World, renderer: Renderer, hits: Hits, rng: np.random.Gen
         renderer: Of its scene.
         hits: What the camera sees at time 0.
         rng: Where chance comes from.
+        worlds: Which set of worlds it belongs to.
     Returns:
         The moving scene, and the kind of its camera path.
     """
@@ -113,25 +123,20 @@ def draw_motion(world: World, renderer: Renderer, hits: Hits, rng: np.random.Gen
         if not np.any(path.velocity_m) or not renderer.blocked(world.camera.position_m, end):
             break
         path = RigidMotion(path.centre_m, 0.5 * path.velocity_m, path.spin_rad)
-    return MovingScene(world.scene, world.camera, path, _draw_bodies(world, rng)), kind
+    moving = MovingScene(world.scene, world.camera, path, _draw_bodies(world, rng))
+    return (moving if worlds == "first" else with_further_motions(moving, rng)), kind
 
 
 def slowed(moving: MovingScene, share: float) -> MovingScene:
     """The same motion at a share of its speed."""
-    bodies = {body: _slow_motion(motion, share) for body, motion in moving.bodies.items()}
-    return MovingScene(moving.scene, moving.camera, _slow_path(moving.path, share), bodies)
-
-
-def _slow_motion(motion: RigidMotion, share: float) -> RigidMotion:
-    return RigidMotion(motion.centre_m, share * motion.velocity_m, share * motion.spin_rad)
+    bodies = {body: slow_body(motion, share) for body, motion in moving.bodies.items()}
+    return replace(moving, path=_slow_path(moving.path, share), bodies=bodies)
 
 
 def _slow_path(path: RigidMotion | SwayingMotion, share: float) -> RigidMotion | SwayingMotion:
     if isinstance(path, RigidMotion):
-        return _slow_motion(path, share)
-    return replace(
-        path, even=_slow_motion(path.even, share), sway_m=share * path.sway_m, sway_rad=share * path.sway_rad
-    )
+        return slow_rigid(path, share)
+    return replace(path, even=slow_rigid(path.even, share), sway_m=share * path.sway_m, sway_rad=share * path.sway_rad)
 
 
 def log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
-from jaxtyping import Bool, Float32, Int, Int32
+from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from leadline.data.synthetic.scene import Light, Scene
 from leadline.data.synthetic.textures import TextureBank, image_bank
@@ -25,6 +25,30 @@ _CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
+class RollingShutter:
+    """Even motion of a camera from the exposure of its image's first row to that of its last.
+
+    Attributes:
+        shift_m: Of the optical centre, in the world.
+        turn_rad: As axis times angle, in the world.
+    """
+
+    shift_m: Float32[np.ndarray, "3"]
+    turn_rad: Float32[np.ndarray, "3"]
+
+    def turned(self, vectors: Float[np.ndarray, "3 n"], share: Float[np.ndarray, " n"]) -> Float[np.ndarray, "3 n"]:
+        """Vectors turned by shares of the turn.
+
+        Source: Rodrigues' formula.
+        """
+        full = float(np.linalg.norm(self.turn_rad))
+        axis = self.turn_rad / max(full, 1e-12)
+        sine, cosine = np.sin(share * full), np.cos(share * full)
+        crossed = np.stack([axis[i - 2] * vectors[i - 1] - axis[i - 1] * vectors[i - 2] for i in range(3)])
+        return vectors * cosine + crossed * sine + axis[:, None] * (_dot(axis, vectors) * (1 - cosine))
+
+
+@dataclass(frozen=True)
 class Camera:
     """A pinhole with square pixels.
 
@@ -32,8 +56,9 @@ class Camera:
         size: Height and width of its image.
         focal_px: Focal length.
         centre_px: Principal point (x, y); pixel centres are integers.
-        world_from_camera: Rotation.
-        position_m: Optical centre in the world.
+        world_from_camera: Rotation; with a rolling shutter that of the middle row.
+        position_m: Optical centre in the world, likewise.
+        rolling: How it moves while the rows are exposed one after the other; None for all at once.
     """
 
     size: tuple[int, int]
@@ -41,11 +66,29 @@ class Camera:
     centre_px: tuple[float, float]
     world_from_camera: Float32[np.ndarray, "3 3"]
     position_m: Float32[np.ndarray, "3"]
+    rolling: RollingShutter | None = None
+
+    def rays(
+        self, x_px: Float32[np.ndarray, " n"], y_px: Float32[np.ndarray, " n"]
+    ) -> tuple[Float32[np.ndarray, "3 *each"], Float32[np.ndarray, "3 n"]]:
+        """Origin, or one of each ray with a rolling shutter, and direction of the rays through places of the image."""
+        directions = self.directions(x_px, y_px)
+        if self.rolling is None:
+            return self.position_m, directions
+        share = self.row_share(y_px)
+        origins = self.position_m[:, None] + self.rolling.shift_m[:, None] * share
+        return origins.astype(np.float32), self.rolling.turned(directions, share).astype(np.float32)
+
+    def row_share(self, y_px: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """When rows are exposed: -1/2 for the first one, 1/2 for the last."""
+        return y_px / (self.size[0] - 1) - 0.5
 
     def directions(
         self, x_px: Float32[np.ndarray, " n"], y_px: Float32[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "3 n"]:
         """World directions of rays, scaled to one metre along the optical axis: a hit's ``t`` is its depth.
+
+        A rolling shutter is not looked at: this is how the camera stands at the middle row.
 
         Example:
             >>> camera = Camera((3, 3), 2.0, (1.0, 1.0), np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
@@ -60,10 +103,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Hits:
-    """Intersections of rays from one point with the scene.
+    """Intersections of rays with the scene.
 
     Attributes:
-        origin: The rays' origin.
+        origin: The rays' origin: one for all, or one of each.
         directions: Their directions, not normalised.
         depth: Multiples of the direction; inf where nothing is hit.
         face: Triangles hit, -1 for none.
@@ -71,7 +114,7 @@ class Hits:
         v: Second barycentric coordinate.
     """
 
-    origin: Float32[np.ndarray, "3"]
+    origin: Float32[np.ndarray, "3 *each"]
     directions: Float32[np.ndarray, "3 n"]
     depth: Float32[np.ndarray, " n"]
     face: Int32[np.ndarray, " n"]
@@ -83,18 +126,20 @@ class Hits:
         if len(index) == len(self.face):
             return self
         fields = (self.directions, self.depth, self.face, self.u, self.v)
-        return Hits(self.origin, *(f.take(index, axis=-1) for f in fields))
+        origin = self.origin if self.origin.ndim == 1 else self.origin.take(index, axis=-1)
+        return Hits(origin, *(f.take(index, axis=-1) for f in fields))
 
     def chunks(self) -> Iterator[tuple[slice, "Hits"]]:
         """The rays piece by piece, each piece with its place."""
         for start in range(0, len(self.face), _CHUNK):
             part = slice(start, start + _CHUNK)
             fields = (self.directions, self.depth, self.face, self.u, self.v)
-            yield part, Hits(self.origin, *(f[..., part] for f in fields))
+            origin = self.origin if self.origin.ndim == 1 else self.origin[:, part]
+            yield part, Hits(origin, *(f[..., part] for f in fields))
 
     def points(self) -> Float32[np.ndarray, "3 n"]:
         """End points of the rays, in the world."""
-        return self.origin[:, None] + self.directions * self.depth
+        return self.origin.reshape(3, -1) + self.directions * self.depth
 
 
 @dataclass(frozen=True)
@@ -134,16 +179,16 @@ class Renderer:
         self._sky_bank = None if scene.air.sky is None else image_bank([scene.air.sky], mirrored=True)
         self._facets, self._normals, self._corners, self._charts, self._looks = map(_planes, tables)
 
-    def trace(self, origin: Float32[np.ndarray, "3"], directions: Float32[np.ndarray, "3 n"]) -> Hits:
-        """First hits of rays from one point."""
+    def trace(self, origin: Float32[np.ndarray, "3 *each"], directions: Float32[np.ndarray, "3 n"]) -> Hits:
+        """First hits of rays from one point, or each from its own."""
         rays = directions.T
-        found = self._tree.run(np.broadcast_to(origin, rays.shape), rays, dists=np.inf, output=1)
+        found = self._tree.run(np.broadcast_to(origin.T, rays.shape), rays, dists=np.inf, output=1)
         return Hits(origin, directions, found["tfar"], found["primID"], found["u"], found["v"])
 
     def geometry(self, camera: Camera) -> Hits:
         """First hits through the centres of a camera's pixels, row by row."""
         y, x = np.indices(camera.size, np.float32).reshape(2, -1)
-        return self.trace(camera.position_m, camera.directions(x, y))
+        return self.trace(*camera.rays(x, y))
 
     def blocked(self, start: Float32[np.ndarray, "3"], end: Float32[np.ndarray, "3"]) -> bool:
         """Whether something stands between two points."""
@@ -172,7 +217,7 @@ class Renderer:
         """Supersample the pixels on silhouettes, in place."""
         y, x = np.divmod(edges, camera.size[1])
         places = np.stack([x, y], -1)[:, None].astype(np.float32) + _SUBPIXELS
-        around = self.trace(camera.position_m, camera.directions(*places.reshape(-1, 2).T))
+        around = self.trace(*camera.rays(*places.reshape(-1, 2).T))
         fine, _ = self._shade(around, self._light_share(around), camera.focal_px)
         _put(colour, edges, fine.reshape(3, -1, len(_SUBPIXELS)).mean(-1))
 
@@ -235,7 +280,8 @@ class Renderer:
         normal, cosine = self._normal(hits, away)
         chart = self.scene.face_chart.take(hits.face).astype(np.intp)
         look = self._looks.take(chart // 3, axis=1)
-        albedo = self._albedo(hits, points, chart, distance / np.float32(focal_px), cosine, look)
+        places = points if self.scene.rest is None else on_faces(self.scene.rest[self.scene.faces[hits.face]], hits)
+        albedo = self._albedo(hits, places, chart, distance / np.float32(focal_px), cosine, look)
         down, up = air.ambient_down[:, None], air.ambient_up[:, None]
         received = down + (0.5 - 0.5 * normal[1]) * (up - down)
         shine = np.zeros_like(received)
@@ -334,11 +380,8 @@ class Renderer:
         some = np.flatnonzero(own >= 0)
         if not len(some):
             return
-        corners = scene.uv[hits.face[some]]
-        b, c = hits.u[some, None], hits.v[some, None]
-        place = corners[:, 0] * (1 - b - c) + corners[:, 1] * b + corners[:, 2] * c
+        u, v = on_faces(scene.uv[hits.face[some]], hits.keep(some))
         footprint = spread[some] * scene.texels_per_m[owner[some], 0]
-        u, v = np.ascontiguousarray(place.T)
         _put(colour, some, scene.images.sample(own[some], u, v, footprint))
 
     def _layer(
@@ -381,6 +424,12 @@ def silhouettes(depth: Float32[np.ndarray, "h w"], chart: Int[np.ndarray, "h w"]
         first = inverse[a] - inverse[b]
         edges[middle] |= np.abs(first[a] - first[b]) > 0.02 * inverse[middle]
     return edges
+
+
+def on_faces(corners: Float32[np.ndarray, "n 3 c"], hits: Hits) -> Float32[np.ndarray, "c n"]:
+    """Values at hits between those of their triangles' corners."""
+    b, c = hits.u[:, None], hits.v[:, None]
+    return np.ascontiguousarray((corners[:, 0] * (1 - b - c) + corners[:, 1] * b + corners[:, 2] * c).T)
 
 
 def _planes(rows: np.ndarray) -> np.ndarray:

@@ -111,6 +111,7 @@ class Scene:
         own: For each object, its image; -1 for those with tiles.
         uv: Places of the faces' corners on their image.
         models: Packages and names of the models in it.
+        rest: Vertices as the charts know them, where bodies bend; None where nothing does.
     """
 
     vertices: Float32[np.ndarray, "v 3"]
@@ -134,6 +135,7 @@ class Scene:
     own: Int32[np.ndarray, " n"] | None = None
     uv: Float32[np.ndarray, "f 3 2"] | None = None
     models: tuple[str, ...] = ()
+    rest: Float32[np.ndarray, "v 3"] | None = None
 
 
 def rotation_matrix(yaw_rad: float, pitch_rad: float, roll_rad: float) -> np.ndarray:
