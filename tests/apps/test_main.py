@@ -40,6 +40,14 @@ def test_help_of_a_command_has_its_whole_docstring(leadline):
     assert "a pair that fails does not stop the others" in " ".join(leadline("stereo", "--help").out.split())
 
 
+def test_the_overview_groups_every_command_by_its_purpose(leadline):
+    grouped = [command for commands in command_line._PURPOSES.values() for command in commands]
+    assert sorted(grouped) == sorted({command[0] for command in command_line._COMMANDS})
+    shown = leadline("--help").out
+    places = [shown.index(heading) for heading in ("Depth", "stereo", "Motion", "scene-flow", "Options", "--version")]
+    assert places == sorted(places)
+
+
 def test_every_command_exists():
     for place, _ in command_line._COMMANDS.values():
         module, _, function = place.partition(":")

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Final, cast
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError
 
 from leadline.apps.cli.words import with_options
 from leadline.errors import LeadlineError, Terminated
@@ -80,6 +80,17 @@ _COMMANDS: Final = {
     ("ablate",): ("ablate:ablate", "Ablation study: single changes of a recipe, same data, seeds and budget."),
     ("export",): ("export:export", "Turn a checkpoint into an ONNX file."),
 }
+_PURPOSES: Final = {
+    "Depth": ("demo", "stereo", "mono", "refine", "video"),
+    "Motion": ("flow", "scene-flow", "track-camera", "tracks"),
+    "Cameras and calibration": ("live", "cameras", "check", "rectify", "calibrate"),
+    "Robots": ("tof", "fly", "simulate"),
+    "Results": ("view", "serve"),
+    "Evaluation": ("eval", "bench", "models"),
+    "Data": ("data", "render", "restyle", "mine"),
+    "Training": ("train", "finetune", "adapt", "ablate", "export"),
+}
+"""How the overview groups the commands."""
 _ARGUMENT: Final = re.compile(
     r"\b(pass|expected no) (accept_licence|enlarge|max_disparity|min_disparity|source|threads)(?:=True|(?= for ))"
 )
@@ -102,14 +113,22 @@ def make_app(asked: Sequence[str] = ()) -> App:
         help="Learned depth that people can trust, from two cameras or one.",
         version=lambda: version("leadline"),
         default_parameter=Parameter(negative=(), validator=_refuse_nan),
+        group_commands=Group("Options", sort_key=len(_PURPOSES)),
         suppress_keyboard_interrupt=False,
     )
-    groups = {name: App(name=name, help=summary) for name, summary in _GROUPS.items()}
+    sections = [(Group(name, sort_key=place), commands) for place, (name, commands) in enumerate(_PURPOSES.items())]
+    purposes = {command: section for section, commands in sections for command in commands}
+    groups = {
+        name: App(name=name, help=summary, group=purposes[name], group_commands="Commands")
+        for name, summary in _GROUPS.items()
+    }
     for command, (place, summary) in _COMMANDS.items():
         parent = app if len(command) == 1 else groups[command[0]]
         # A summary that is given here would replace the docstring.
         is_asked = tuple(asked[: len(command)]) == command
-        parent.command(f"leadline.apps.cli.{place}", name=command[-1], help=None if is_asked else summary)
+        section = purposes[command[0]] if parent is app else None
+        text = None if is_asked else summary
+        parent.command(f"leadline.apps.cli.{place}", name=command[-1], help=text, group=section)
     for group in groups.values():
         app.command(group)
     app.register_install_completion_command(help="Install the completion of commands and options for your shell.")
