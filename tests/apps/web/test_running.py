@@ -10,7 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from leadline.apps.web.running import is_loopback, run_app
+from leadline.apps.web.access import is_loopback
+from leadline.apps.web.running import run_app
 from leadline.errors import InputError
 
 PROGRAM = """
@@ -60,3 +61,11 @@ def test_an_address_elsewhere_is_refused():
         run_app(lambda *_: None, port=70000)  # pyright: ignore[reportArgumentType]
     assert is_loopback("127.0.0.2")
     assert not is_loopback("example.org")
+
+
+def test_the_address_is_one_that_others_can_open():
+    from leadline.apps.web.running import app_beside
+
+    with app_beside(lambda *_: None, host="0.0.0.0") as url:  # pyright: ignore[reportArgumentType]
+        assert url.startswith("http://")
+        assert "0.0.0.0" not in url

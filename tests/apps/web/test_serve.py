@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from leadline.apps.web.running import run_app
+from leadline.apps.web.running import app_beside, run_app
 from leadline.apps.web.serve.app import make_app
 from leadline.apps.web.serve.work import Limits, Models, Worker, Workers
 from leadline.io.pfm import read_pfm
@@ -195,21 +195,54 @@ def test_the_command_needs_a_token_for_other_machines(leadline, monkeypatch):
     assert leadline("serve", "--workers", 0, "--model", "sgbm").code == 2
 
 
+def _form(parts):
+    """The parts of a form, without its end."""
+    return b"".join(
+        b"--x\r\nContent-Disposition: form-data; name=%b; filename=a.png\r\n\r\n%b\r\n" % (name.encode(), data)
+        for name, (_, data) in parts.items()
+    )
+
+
+def test_a_client_that_goes_away_leaves_no_trace(parts, monkeypatch, capfd):
+    """It is counted, and the server's terminal stays quiet."""
+    import socket
+    from urllib.request import urlopen
+
+    hold = threading.Event()
+    monkeypatch.setattr(Worker, "run", lambda *_: hold.wait(20))
+    pool = Workers(MODELS, 1, Limits())
+    body = _form(parts) + b"--x--\r\n"
+    with app_beside(make_app(pool)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            head = f"POST /stereo HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n"
+            client.sendall(head.encode() + b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + body)
+            end = time.monotonic() + 20
+            while not pool.busy and time.monotonic() < end:
+                time.sleep(0.01)
+        while time.monotonic() < end:
+            with urlopen(f"{url}/metrics", timeout=60) as answer:
+                if b'path="/stereo",status="499"} 1' in answer.read():
+                    break
+        else:
+            pytest.fail("it was not counted")
+        hold.set()
+    pool.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_hundred_clients_at_once(parts):
     from urllib.request import Request as Asked
     from urllib.request import urlopen
 
     pool, urls, ready = Workers(MODELS, 1, Limits()), [], threading.Event()
-    body = b"".join(
-        b"--x\r\nContent-Disposition: form-data; name=%b; filename=a.png\r\n\r\n%b\r\n" % (name.encode(), data)
-        for name, (_, data) in parts.items()
-    )
+    body = _form(parts)
     fields = b'--x\r\nContent-Disposition: form-data; name="max_disparity"\r\n\r\n32\r\n--x--\r\n'
 
     def ask(_: int) -> bytes:
         asked = Asked(f"{urls[0]}/stereo?file=disparity.pfm", body + fields)
         asked.add_header("Content-Type", "multipart/form-data; boundary=x")
-        return urlopen(asked, timeout=60).read()
+        return urlopen(asked, timeout=300).read()
 
     server = threading.Thread(
         target=run_app,

@@ -15,6 +15,7 @@ from leadline.apps.cli.extras import needs_extra
 from leadline.apps.cli.stereo import ranged_methods, with_card
 from leadline.apps.cli.view import DEFAULT_PORT, show_address
 from leadline.apps.cli.words import with_options
+from leadline.apps.web.access import LOOPBACK, names_for, token_of_page, with_token
 from leadline.cameras.opening import open_source
 from leadline.errors import InputError
 from leadline.io.owned import owned_folder
@@ -59,8 +60,9 @@ def live(
     keep_free_mb: float = 500.0,
     patience_s: float = 60.0,
     view: bool = False,
-    host: str = "127.0.0.1",
+    host: str = LOOPBACK,
     port: int = DEFAULT_PORT,
+    token: str | None = None,
     no_browser: bool = False,
 ) -> int:
     """Depth of a stereo camera while it runs, with rate, latency and confidence in the terminal.
@@ -99,8 +101,9 @@ def live(
         patience_s: How long an unplugged camera is waited for, seconds.
         view: Show it in the browser, too, as `leadline view` does. After the end of a recording the page stays until
             Ctrl-C, if neither --frames nor --seconds is given.
-        host: Address of the page. Others than 127.0.0.1 let everybody on the network see it.
+        host: Address of the page, as for `leadline view`.
         port: Port of the page; 0 for any that is free.
+        token: Token of the page, as for `leadline view`.
         no_browser: Open no browser, and print the page's address alone.
     """
     for value, name in ((frames, "--frames"), (seconds, "--seconds")):
@@ -128,7 +131,7 @@ def live(
             stack.enter_context(recording)
             if not opened.is_live:
                 options = replace(options, first_number=recording.next_camera_number)
-        shown = stack.enter_context(_page(opened.address, model, host, port, no_browser)) if view else None
+        shown = stack.enter_context(_page(opened.address, model, (host, port, token), no_browser)) if view else None
         stream = stack.enter_context(LiveStream(opened, methods, given, options, screen.say))
         try:
             _run(stream, recording, screen, shown, frames, seconds)
@@ -151,15 +154,17 @@ def _wait() -> None:
 
 
 @contextmanager
-def _page(title: str, model: str, host: str, port: int, no_browser: bool) -> Generator["LiveView"]:
+def _page(title: str, model: str, place: tuple[str, int, str | None], no_browser: bool) -> Generator["LiveView"]:
     """The stream's page, which is served while the block runs."""
     with needs_extra("web"):
-        from leadline.apps.web.running import app_beside, is_loopback
+        from leadline.apps.web.running import app_beside
         from leadline.apps.web.view.app import make_app
         from leadline.apps.web.view.live import LiveView
     shown = LiveView(title, (("method", model),))
-    with app_beside(make_app((), shown, is_loopback(host)), host, port) as address:
-        show_address(address, is_loopback(host), no_browser)
+    host, port, token = place
+    secret = token_of_page(host, token)
+    with app_beside(make_app((), shown, secret, names_for(secret)), host, port) as address:
+        show_address(with_token(address, secret), no_browser)
         try:
             yield shown
         finally:

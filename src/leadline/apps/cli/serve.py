@@ -1,16 +1,15 @@
 """`leadline serve`: depth over HTTP."""
 
-import os
 import sys
 from typing import Final
 
-from leadline.apps.web.running import LOOPBACK, is_loopback, run_app
-from leadline.errors import InputError, MissingExtraError
+from leadline.apps.cli.extras import needs_extra
+from leadline.apps.web.access import LOOPBACK, names_for, token_of_program
+from leadline.apps.web.running import run_app
 from leadline.runtime.mono import DEFAULT_MONO_MODEL
 from leadline.runtime.onnx_session import Provider
 from leadline.runtime.stereo import DEFAULT_MODEL
 
-_TOKEN: Final = "LEADLINE_TOKEN"
 _MEGABYTE: Final = 1024 * 1024
 
 
@@ -50,29 +49,16 @@ def serve(
         max_waiting: Requests that may wait for a worker; more are turned away.
         timeout_s: Longest time for a request, waiting included, seconds.
     """
-    try:
+    with needs_extra("web"):
         from leadline.apps.web.serve.app import make_app
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("starlette", "python_multipart"):
-            raise
-        raise MissingExtraError(
-            f'expected the package {error.name} for a server, found none; install it with pip install "leadline[web]"'
-        ) from error
     from leadline.apps.web.serve.work import Limits, Models, Workers
 
-    secret = token or os.environ.get(_TOKEN) or None
-    if secret is None and not is_loopback(host):
-        raise InputError(
-            f"expected a token for a server that other machines reach, got --host {host} alone; add --token or set "
-            f"{_TOKEN}"
-        )
+    secret = token_of_program(host, token)
     limits = Limits(max_megabytes * _MEGABYTE, max_pixels, max_waiting, timeout_s)
     pool = Workers(Models(model, mono_model, threads, provider), workers, limits)
-    # Pages of other sites could reach a server of this machine by a name of theirs.
-    hosts = () if secret is not None else ("localhost", "127.0.0.1", "[::1]")
     try:
         run_app(
-            make_app(pool, secret, hosts),
+            make_app(pool, secret, names_for(secret)),
             host,
             port,
             lambda url: print(f"leadline serves at {url}", flush=True),

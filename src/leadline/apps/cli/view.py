@@ -6,6 +6,7 @@ import webbrowser
 from pathlib import Path
 
 from leadline.apps.cli.extras import needs_extra
+from leadline.apps.web.access import LOOPBACK, names_for, token_of_page, with_token
 from leadline.errors import InputError
 
 DEFAULT_PORT = 8808
@@ -18,8 +19,9 @@ def view(
     compare: Path | None = None,
     image: Path | None = None,
     tracks: Path | None = None,
-    host: str = "127.0.0.1",
+    host: str = LOOPBACK,
     port: int = DEFAULT_PORT,
+    token: str | None = None,
     no_browser: bool = False,
 ) -> int:
     """A result in the browser: layers with a wipe, values with their errors, points in 3D, objects, a time line.
@@ -33,8 +35,11 @@ def view(
         compare: Another result on the same image, to be compared with a wipe.
         image: The image of a result that has none, or whose image is gone.
         tracks: Objects and their tracks, as `leadline tracks` writes them (.json).
-        host: Address to listen at. Others than 127.0.0.1 let everybody on the network see the result.
+        host: Address to listen at. Others than this machine's own, such as 0.0.0.0, let those on the network see it who
+            have the token.
         port: Port to listen at; 0 for any that is free.
+        token: What the page's address must end in, as ?token=TOKEN. LEADLINE_TOKEN in the environment hides it from the
+            list of processes. A new one for each run where other machines reach the page and none is given.
         no_browser: Open no browser, and print the address alone.
     """
     if not Path(result).is_dir() and _is_source(result):
@@ -42,28 +47,26 @@ def view(
             raise InputError(f"expected a result to compare, with an image or tracks, got the source {result}")
         from leadline.apps.cli.live import live
 
-        return live(result, view=True, host=host, port=port, no_browser=no_browser)
+        return live(result, view=True, host=host, port=port, token=token, no_browser=no_browser)
     with needs_extra("web"):
-        from leadline.apps.web.running import is_loopback, run_app
+        from leadline.apps.web.running import run_app
         from leadline.apps.web.view.app import make_app
         from leadline.apps.web.view.opening import open_sides
     sides = open_sides(Path(result), compare, image, tracks)
-    app = make_app(sides, None, is_loopback(host))
-    run_app(app, host, port, lambda address: show_address(address, is_loopback(host), no_browser))
+    secret = token_of_page(host, token)
+    app = make_app(sides, None, secret, names_for(secret))
+    run_app(app, host, port, lambda address: show_address(with_token(address, secret), no_browser))
     return 0
 
 
-def show_address(address: str, is_private: bool, no_browser: bool) -> None:
+def show_address(address: str, no_browser: bool) -> None:
     """Prints where the page is, and opens it where there is a screen.
 
     Args:
         address: Of the page.
-        is_private: Whether only this machine reaches it.
         no_browser: Open none.
     """
     print(f"{address} (Ctrl-C ends)", flush=True)
-    if not is_private:
-        print("warning: everybody on this network can see it", file=sys.stderr)
     if not no_browser and _has_screen():
         webbrowser.open(address)
 

@@ -6,36 +6,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from ipaddress import ip_address
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from leadline.apps.web.access import LOOPBACK
 from leadline.errors import InputError, MissingExtraError, Terminated
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from uvicorn import Server
 
-LOOPBACK: Final = "127.0.0.1"
-"""Where a server listens unless it is told otherwise: programs of this machine alone reach it."""
 _WS_BYTES: Final = 256 * 1024 * 1024
 """Largest message of a WebSocket; applications have their own, lower limits."""
 _GRACE_S: Final = 30
 """How long requests that are being answered may take after the end was asked for."""
 _GRACE_BESIDE_S: Final = 3
 _MOST_PORT: Final = 65535
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "192.168.1.7")]
-    [True, True, True, False, False]
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def run_app(
@@ -114,7 +100,18 @@ def _server(app: "ASGIApp", grace_s: int = _GRACE_S) -> "Server":
 
 
 def _url(host: str, listening: socket.socket) -> str:
+    host = _outward(host)
     return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+
+
+def _outward(host: str) -> str:
+    """The address under which others reach a server that listens at every address of this machine."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route, suppress(OSError):
+        route.connect(("192.0.2.1", 9))  # sends nothing: it asks which address a packet would come from
+        return str(route.getsockname()[0])
+    return socket.gethostname()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -113,7 +113,7 @@ def test_other_names_of_this_machine_are_refused(write):
     sides = open_sides(write())
     with TestClient(make_app(sides), base_url="http://evil.example") as client:
         assert client.get("/api/view").status_code == 400
-    with TestClient(make_app(sides, is_loopback=False), base_url="http://robot.local") as client:
+    with TestClient(make_app(sides, hosts=()), base_url="http://robot.local") as client:
         assert client.get("/api/view").status_code == 200
 
 

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from leadline.apps.web.access import with_token
 from leadline.apps.web.running import app_beside
 from leadline.apps.web.view.app import make_app
 from leadline.apps.web.view.opening import open_sides
@@ -137,3 +138,17 @@ def test_the_first_image_is_there_soon(chromium, leadline, tmp_path):
             assert process.wait(20) == 143
     print("seconds to the first image:", seconds)
     assert min(seconds) < 3.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.mark.slow
+def test_the_page_in_a_browser_on_another_machine(chromium, write):
+    """Chromium follows the address, keeps the cookie and gets every module and layer by it."""
+    with app_beside(make_app(open_sides(write()), None, "a secret", ())) as address:
+        page = chromium(900, 700)
+        page.open(address)
+        page.until("document.body?.textContent.includes('?token=TOKEN')")
+        page.complaints.clear()  # the refusal itself
+        page.open(with_token(address, "a secret"))
+        page.until("document.body?.dataset.ready")
+        assert page.run("location.search") == ""
+        assert page.complaints == []

@@ -1,7 +1,6 @@
 """The server's routes: requests become files on the disk, wait for a worker, and are answered with its result."""
 
 import asyncio
-import hmac
 import json
 import os
 import zipfile
@@ -15,13 +14,13 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from leadline.apps.web.access import guards
 from leadline.apps.web.serve.description import CONTENT_TYPES, index_page, openapi
 from leadline.apps.web.serve.fields import MONO_FIELDS, STEREO_FIELDS, Field, texts_of
 from leadline.apps.web.serve.statistics import Statistics
@@ -49,7 +48,7 @@ _STATUS: Final = {TooLargeError: 413, BusyError: 429, StoppingError: 503}
 """Status of errors; 422 of all others."""
 _LOOK_S: Final = 0.25
 """How often a waiting request looks whether its client is still there."""
-_OPEN: Final = frozenset({"/health"})
+_OPEN: Final = ("/health",)
 
 
 def make_app(workers: Workers, token: str | None = None, hosts: tuple[str, ...] = ()) -> Starlette:
@@ -70,30 +69,20 @@ def make_app(workers: Workers, token: str | None = None, hosts: tuple[str, ...] 
         Route("/mono", server.mono, methods=["POST"]),
         WebSocketRoute("/stream", stream(workers, server.statistics)),
     ]
-    middleware = [Middleware(_Guard, statistics=server.statistics, token=token)]
-    if hosts:
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)))
-    return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={LeadlineError: _explained, HTTPException: _refused}
-    )
+    middleware = [Middleware(_Counted, statistics=server.statistics), *guards(token, hosts, _OPEN)]
+    handlers = {LeadlineError: _explained, HTTPException: _refused, ClientDisconnect: _gone}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
-class _Guard:
-    """Counts requests, and turns away those without the token."""
+class _Counted:
+    """Counts requests by path and status."""
 
-    def __init__(self, app: ASGIApp, statistics: Statistics, token: str | None) -> None:
-        self._app, self._statistics, self._token = app, statistics, token
+    def __init__(self, app: ASGIApp, statistics: Statistics) -> None:
+        self._app, self._statistics = app, statistics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on."""
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        path = cast(str, scope["path"])
-        if self._token is not None and path not in _OPEN and not self._is_allowed(scope):
-            await self._turn_away(scope, receive, send)
-            return
-        if scope["type"] == "websocket":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         status = 500
@@ -109,24 +98,7 @@ class _Guard:
         try:
             await self._app(scope, receive, counted)
         finally:
-            self._statistics.count(path, status, begun - left())
-
-    def _is_allowed(self, scope: Scope) -> bool:
-        given = dict(cast("list[tuple[bytes, bytes]]", scope["headers"])).get(b"authorization", b"")
-        return hmac.compare_digest(given, f"Bearer {self._token}".encode())
-
-    async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "expected the server's token"})
-            return
-        self._statistics.count(cast(str, scope["path"]), 401, 0.0)
-        answer = JSONResponse(
-            {"error": "expected the header Authorization: Bearer TOKEN, got another or none"},
-            401,
-            {"www-authenticate": "Bearer"},
-        )
-        await answer(scope, receive, send)
+            self._statistics.count(cast(str, scope["path"]), status, begun - left())
 
 
 class _Server:
@@ -314,6 +286,11 @@ async def _explained(_: HttpRequest, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)
     headers = {"retry-after": "1"} if status in (429, 503) else None
     return JSONResponse({"error": " ".join(str(error).split())}, status, headers)
+
+
+async def _gone(_: HttpRequest, __: Exception) -> Response:
+    """An answer that nobody gets, for the statistics: the client has closed the connection."""
+    return Response(status_code=499)
 
 
 async def _refused(_: HttpRequest, error: Exception) -> Response:

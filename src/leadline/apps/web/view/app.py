@@ -8,12 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 from typing import Final
-from urllib.parse import urlparse
 
 import numpy as np
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -21,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from leadline.apps.web.access import OWN_NAMES, guards
 from leadline.apps.web.view.downloads import make_file
 from leadline.apps.web.view.frame import Viewed, ViewFrame
 from leadline.apps.web.view.live import LiveView
@@ -47,14 +46,19 @@ _HEADERS: Final = (
 )
 
 
-def make_app(sides: Sequence[Viewed], live: LiveView | None = None, is_loopback: bool = True) -> Starlette:
+def make_app(
+    sides: Sequence[Viewed],
+    live: LiveView | None = None,
+    token: str | None = None,
+    hosts: Sequence[str] = OWN_NAMES,
+) -> Starlette:
     """The application.
 
     Args:
         sides: One result, or two that are compared; none for a stream.
         live: A stream.
-        is_loopback: Whether only this machine reaches it: requests under another name are refused then, which keeps
-            pages of other sites from reading it through a name of theirs (DNS rebinding).
+        token: What a browser must bring, at first in the address; none if absent.
+        hosts: Names under which it may be reached; all if empty.
     """
     server = _Server(sides, live)
     routes = [
@@ -67,9 +71,7 @@ def make_app(sides: Sequence[Viewed], live: LiveView | None = None, is_loopback:
         WebSocketRoute("/api/live", server.stream),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    middleware = [Middleware(_Headers)]
-    if is_loopback:
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]))
+    middleware = [Middleware(_Headers), *guards(token, hosts, is_page=True)]
     handlers = {LeadlineError: _explained}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
@@ -159,8 +161,7 @@ class _Server:
     async def stream(self, socket: WebSocket) -> None:
         """Frames of the stream, one for each `next` of the page."""
         live = self._live
-        origin = socket.headers.get("origin")
-        if live is None or (origin is not None and urlparse(origin).netloc != socket.headers.get("host")):
+        if live is None:
             await socket.close(1008)
             return
         client = live.enter()
