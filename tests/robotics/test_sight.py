@@ -66,3 +66,14 @@ def test_depth_without_scale_or_camera_is_refused(depth):
 def test_tiny_depth_is_refused():
     with pytest.raises(InputError, match="at least 24x12 pixels, got 20x10"):
         sight_of_depth(depth_of(np.ones((10, 20))))
+
+
+def test_the_nearer_of_two_targets_is_the_obstacle():
+    wall, pole = np.full((8, 8), 3.0), np.full((8, 8), np.nan)
+    pole[:, 3] = 1.0
+    frame = TofFrame.from_status(wall, np.full((8, 8), 5), second_m=pole)
+    seen = sight_of_frame(TofZones(), frame)
+    ahead = seen.range_m[0].reshape(8, 8) / np.hypot(1.0, TofZones().centers[..., 0])
+    assert ahead[:, 3] == pytest.approx(1.0)
+    assert ahead[:, 4] == pytest.approx(3.0)
+    assert seen.free_m[0].reshape(8, 8)[0, 3] < 1.05

@@ -68,3 +68,24 @@ def test_every_status_of_the_manual_has_words():
 def test_what_is_no_frame_is_refused(make, match):
     with pytest.raises(InputError, match=match):
         make()
+
+
+def test_second_targets_count_where_they_are_distances():
+    second = np.array([[3.0, 0.0, np.nan, 0.5]] * 4)
+    states = np.array([[5, 5, 5, 255]] * 4)
+    frame = TofFrame.from_status(np.full((4, 4), 1.0), states, second_m=second)
+    np.testing.assert_array_equal(frame.second_m[0], [3.0, np.nan, np.nan, np.nan])
+    nearer = TofFrame.from_status(np.full((4, 4), 2.0), np.full((4, 4), 5), second_m=np.full((4, 4), 0.5))
+    assert float(nearer.nearest_m.max()) == 0.5
+    assert float(frame.nearest_m.max()) == 1.0
+
+
+@pytest.mark.parametrize("layer", [{"sigma_m": np.full((4, 4), -0.1)}, {"sigma_m": np.full((4, 4), np.nan)}])
+def test_an_impossible_sigma_is_refused(layer):
+    with pytest.raises(InputError, match="expected sigma_m of 0 or more"):
+        TofFrame.from_status(np.full((4, 4), 1.0), np.full((4, 4), 5), **layer)
+
+
+def test_a_second_target_in_millimetres_is_refused():
+    with pytest.raises(InputError, match="give metres"):
+        TofFrame.from_status(np.full((4, 4), 1.0), np.full((4, 4), 5), second_m=np.full((4, 4), 2500.0))

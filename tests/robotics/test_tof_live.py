@@ -47,6 +47,25 @@ def test_frames_come_over_a_serial_port(board):
     assert "numbers, expected" in source.faults[0][1]
 
 
+def test_a_serial_line_that_changes_its_size_or_unit_is_named(board):
+    ours, name = board
+    source = open_tof(f"serial:{name}")
+    near = ",".join(["4"] * 64)
+    os.write(ours, f"{near}\n{FLAT}\n{','.join(['900'] * 16)}\n{FLAT}\n".encode())
+    try:
+        frames = source.frames()
+        found = [next(frames) for _ in range(3)]
+    finally:
+        source.close()
+    assert [frame.size for frame in found] == [8, 8, 8]
+    assert float(found[1].distances_m[0, 1]) == pytest.approx(1.001)
+    words = [words for _, words in source.faults]
+    assert words == [
+        "distances up to here were taken for metres, and are millimetres",
+        "a frame of 16 zones after one of 64",
+    ]
+
+
 def test_the_boards_own_clock_counts_where_its_unit_is_stated(board):
     ours, name = board
     source = SerialTof.open(name, 115200)

@@ -200,3 +200,159 @@ def test_greetings_of_a_board_are_no_faults():
     for text in ("Initializing sensor board. This can take up to 10s.", "", "# comment", "\x00\x00"):
         assert lines.feed(text) == []
     assert lines.faults == []
+
+
+def _record(i, **more):
+    return json.dumps({"t_ms": 66 * i, "distance_mm": MM.tolist(), "target_status": STATUS.tolist(), **more})
+
+
+def test_millimetres_and_metres_in_one_log_are_refused(log):
+    metres = ",".join(f"{mm / 1000:.3f}" for mm in MM)
+    lines = [f"{t / 10},{metres if t % 3 == 0 else ','.join(map(str, MM))}" for t in range(9)]
+    with pytest.raises(InputError, match=r"in one unit, got 3 frames that look like metres among 9 .* split the log"):
+        log(lines)
+    near = [f"{t / 10},{','.join(['3'] * 64 if t == 4 else map(str, MM))}" for t in range(9)]
+    assert float(log(near).frames[4].distances_m[0, 0]) == pytest.approx(0.003)  # a finger on the sensor
+
+
+def test_valid_zones_without_a_distance_are_told_of(log):
+    found = log([_record(t, distance_mm=[1_500_000] * 64, target_status=[5] * 64) for t in range(3)])
+    assert "192 of 192 zones with a valid status have no distance above 0 and up to 10 m" in "; ".join(found.notes)
+    assert found.frames[0].blind
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"range_sigma_mm": [-1] * 64}, "line 2: a number below 0 as range_sigma_mm"),
+        ({"nb_target_detected": [-1] * 64}, "line 2: a number below 0 as nb_target_detected"),
+        ({"nb_target_detected": [300] * 64}, "line 2: more than 255 targets"),
+        ({"t_ms": float("nan")}, "line 2: a time that is no finite number"),
+        ({"target_status": [5.5] * 64}, "line 2: a status that is no number from 0 to 255"),
+    ],
+)
+def test_frames_with_impossible_layers_are_left_out(log, more, match):
+    found = log([_record(0), _record(1, **more), _record(2)])
+    assert len(found.frames) == 2
+    assert match in "; ".join(found.notes)
+
+
+def test_a_layer_without_numbers_counts_as_not_reported(log):
+    found = log([_record(0, range_sigma_mm=[None] * 64), _record(1, range_sigma_mm=[4.0] * 64)])
+    assert found.frames[0].sigma_m is None
+    assert float(found.frames[1].sigma_m[0, 0]) == pytest.approx(0.004)
+
+
+def test_a_torn_line_with_16_numbers_is_no_4x4_frame(log):
+    lines = [f"{t / 10},{','.join(map(str, MM))}" for t in range(12)]
+    lines[5] = ",".join(map(str, MM[-16:]))
+    found = log(lines)
+    assert (len(found.frames), found.frames[0].size) == (11, 8)
+    assert "line 6: 16 zones among frames of 64" in "; ".join(found.notes)
+
+
+def test_times_that_some_frames_lack_are_told_of(log):
+    found = log([_record(0), _record(1), json.dumps({"distance_mm": MM.tolist()})])
+    assert not found.timed
+    assert "warning: " in found.notes[0]
+    assert "1 of 3 frames have no time: 15 frames per second are assumed" in found.notes[0]
+
+
+def test_a_time_that_a_clock_has_twice_is_refused(log):
+    frames = ",".join(map(str, MM))
+    found = log([f"{t / 10},{frames}" for t in (*range(10), *range(3))])
+    assert found.at(0.7) == 7
+    with pytest.raises(
+        InputError, match=r"0\.1 s, which it has at frames 1 and 10, as its clock goes back; split the log"
+    ):
+        found.at(0.1)
+    assert list(found.near(11, 0.25)) == [10, 11, 12]
+    assert list(found.near(-2, 0.25)) == [10, 11, 12]
+
+
+def _table(legend, lines):
+    """A table of cells as ST's programs print it: a rule above each row, and so many lines a row."""
+    rows = ["Cell Format :", "", *legend, ""]
+    for row in range(8):
+        rows.append(" -----------------" * 8)
+        rows.append("|                 " * 8 + "|")
+        for left, right in lines:
+            cells = [f"| \x1b[38;5;10m{left[i]:5}\x1b[0m  :  {right[i]:5} " for i in range(8 * row, 8 * row + 8)]
+            rows.append("".join(cells) + "|")
+    return [*rows, " -----------------" * 8]
+
+
+DISTANCE, SIGNAL = " \x1b[38;5;10m Distance [mm]\x1b[0m :  Status", " Signal [kcps/spad] : Ambient [kcps/spad]"
+
+
+def test_signal_and_ambient_of_a_table_are_no_distances(log):
+    table = _table([DISTANCE, SIGNAL], [(MM, STATUS), (np.full(64, 77), np.full(64, 3))])
+    found = log(2 * table)
+    assert len(found.frames) == 2
+    assert float(found.frames[1].distances_m[7, 0]) == pytest.approx(1.057)
+    without_legend = [line for line in table if "kcps" not in line and "Distance" not in line]
+    with pytest.raises(InputError, match="a second line of a row of cells, expected the legend"):
+        log(without_legend)
+
+
+def _two_targets():
+    """Forms of a log with two targets a zone; the second is 1 m behind, in zones whose number is even."""
+    second = np.where(np.arange(64) % 2 == 0, MM + 1000, 0)
+    states = np.where(np.arange(64) % 2 == 0, 5, 255)
+    both, all_states = np.stack([MM, second], 1), np.stack([STATUS, states], 1)
+    uld = [
+        f"Zone {i:3d} : {1 + (i + 1) % 2:2d}, {4:6d}, {1024:6d}, "
+        + "".join(f"Target[{j}] : {all_states[i, j]:2d}, {both[i, j]:4d}, {900:6d}, {7:3d}, " for j in range(2))
+        for i in range(64)
+    ]
+    rows = ["zone,distance_mm,status,distance2_mm,status2"]
+    rows += [f"{i},{MM[i]},{STATUS[i]},{second[i]},{states[i]}" for i in range(64)]
+    return {
+        "json": [json.dumps({"distance_mm": both.ravel().tolist(), "target_status": all_states.ravel().tolist()})],
+        "nested": [json.dumps({"distance_mm": both.tolist(), "target_status": all_states.tolist()})],
+        "second": [json.dumps({"mm": MM.tolist(), "status": STATUS.tolist(), "second_mm": second.tolist()})],
+        "uld": ["Print data no :   1", *uld, ""],
+        "table": _table([DISTANCE, DISTANCE], [(MM, STATUS), (second, states)]),
+        "signal": _table(
+            [DISTANCE, SIGNAL] * 2,
+            [(MM, STATUS), (np.full(64, 77), STATUS), (second, states), (np.full(64, 77), STATUS)],
+        ),
+        "zones": rows,
+    }
+
+
+@pytest.mark.parametrize("form", sorted(_two_targets()))
+def test_second_targets_are_read(log, form):
+    frame = log(_two_targets()[form], name="log.jsonl").frames[0]
+    assert frame.size == 8
+    np.testing.assert_allclose(frame.distances_m[frame.valid], MM[STATUS == 5] / 1000, atol=1e-6)
+    there = (np.arange(64) % 2 == 0) & (STATUS == 5)
+    assert frame.second_m is not None
+    np.testing.assert_array_equal(np.isfinite(frame.second_m.ravel()), there)
+    np.testing.assert_allclose(frame.second_m.ravel()[there], MM[there] / 1000 + 1.0, atol=1e-6)
+    turned = frame.turned(1)
+    assert float(turned.second_m[0, 7]) == pytest.approx(2.001)
+
+
+def test_second_targets_of_an_archive_are_read(tmp_path):
+    mm = np.stack([np.full((2, 8, 8), 900), np.full((2, 8, 8), 2500)], axis=-1)
+    status = np.full(mm.shape, 5)
+    np.savez(tmp_path / "log.npz", t_ms=[0, 66], mm=mm, targets=np.full((2, 8, 8), 2), status=status)
+    frame = read_tof_log(tmp_path / "log.npz").frames[1]
+    assert (float(frame.distances_m[3, 3]), float(frame.second_m[3, 3])) == pytest.approx((0.9, 2.5))
+    status[0] = 300
+    np.savez(tmp_path / "log.npz", t_ms=[0, 66], mm=mm, targets=np.full((2, 8, 8), 2), status=status)
+    found = read_tof_log(tmp_path / "log.npz")
+    assert len(found.frames) == 1
+    assert "line 0: a status that is no number" in found.notes[0]
+    status[:] = 300
+    np.savez(tmp_path / "log.npz", t_ms=[0, 66], mm=mm, targets=np.full((2, 8, 8), 2), status=status)
+    with pytest.raises(InputError, match=r"got none in .* \(frame 0: a status"):
+        read_tof_log(tmp_path / "log.npz")
+
+
+def test_a_torn_line_of_targets_is_named(log):
+    lines = _two_targets()["uld"]
+    lines[5] = "Zone   4 :  2,      4,   1024, Target[0] : 5,"
+    with pytest.raises(InputError, match="is a torn line of a zone"):
+        log(lines)

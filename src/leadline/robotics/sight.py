@@ -131,7 +131,7 @@ def sight_of_zones(
 
 
 def sight_of_frame(zones: TofZones, frame: TofFrame, roll_rad: float = 0.0, pitch_rad: float = 0.0) -> Sight:
-    """Sight of one robot from one frame.
+    """Sight of one robot from one frame; of two targets in a zone the nearer one counts.
 
     Args:
         zones: Where the sensor looks.
@@ -143,7 +143,7 @@ def sight_of_frame(zones: TofZones, frame: TofFrame, roll_rad: float = 0.0, pitc
     """
     zones.require(frame)
     roll, pitch = np.array([roll_rad]), np.array([pitch_rad])
-    return sight_of_zones(zones, frame.distances_m[None], frame.valid[None], frame.status[None], roll, pitch)
+    return sight_of_zones(zones, frame.nearest_m[None], frame.valid[None], frame.status[None], roll, pitch)
 
 
 def sight_of_depth(depth: DepthMap, roll_rad: float = 0.0, pitch_rad: float = 0.0) -> Sight:

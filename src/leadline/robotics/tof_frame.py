@@ -47,6 +47,9 @@ FARTHEST_M: Final = 4.0
 _LARGEST_M: Final = 10.0
 """A distance beyond is no distance of such a sensor, whatever the status says: its unit is wrong."""
 
+_OPTIONAL: Final = ("sigma_m", "reflectance", "ambient", "second_m")
+_LAYERS: Final = ("distances_m", "valid", "status", "targets", *_OPTIONAL)
+
 
 @dataclass(frozen=True, eq=False)
 class TofFrame:
@@ -64,8 +67,11 @@ class TofFrame:
         ambient: Light that is not the sensor's, thousands of photons per second and detector; None if not reported.
         targets: Number of targets that were found in each zone.
         time_s: When it was measured, by the sensor's or the recorder's clock.
+        second_m: Metres of a second target in the zone, NaN where there is none; None if not reported. Sensors give the
+            strongest target first or the nearest, as they are set.
     Raises:
-        InputError: If a layer's shape or type is wrong, or a valid distance is not finite, positive and below 10 m.
+        InputError: If a layer's shape or type is wrong, a valid distance is not finite, positive and below 10 m, or a
+            valid zone's sigma is negative or not finite.
     Example:
         >>> frame = TofFrame.from_status(np.full((8, 8), 1.5), np.full((8, 8), 5))
         >>> frame.size, bool(frame.valid.all()), float(frame.distances_m[0, 0])
@@ -80,6 +86,7 @@ class TofFrame:
     ambient: Float32[np.ndarray, "_ _"] | None
     targets: UInt8[np.ndarray, "_ _"]
     time_s: float = 0.0
+    second_m: Float32[np.ndarray, "_ _"] | None = None
 
     def __post_init__(self) -> None:
         """Checks that the layers fit together."""
@@ -88,15 +95,25 @@ class TofFrame:
             raise InputError(f"expected a finite time_s, got {self.time_s}; give seconds")
         shape = _require_square(self.distances_m, "distances_m")
         kinds = {"distances_m": np.float32, "valid": np.bool_, "status": np.uint8, "targets": np.uint8}
-        for name in ("distances_m", "valid", "status", "sigma_m", "reflectance", "ambient", "targets"):
+        for name in _LAYERS:
             layer = cast("np.ndarray[Any, np.dtype[Any]] | None", getattr(self, name))
-            if layer is None and name in ("sigma_m", "reflectance", "ambient"):
+            if layer is None and name in _OPTIONAL:
                 continue
             kind = np.dtype(kinds.get(name, np.float32))
             if not isinstance(layer, np.ndarray) or layer.dtype != kind or layer.shape != shape:
                 got = f"{layer.dtype} of {layer.shape}" if isinstance(layer, np.ndarray) else type(layer).__name__
                 raise InputError(f"expected {kind} of {shape} as {name}, got {got}; use TofFrame.from_status")
-        known = self.distances_m[self.valid]
+        self._require_distances(self.distances_m[self.valid])
+        if self.second_m is not None:
+            self._require_distances(self.second_m[~np.isnan(self.second_m)])
+        sigma = np.zeros(0) if self.sigma_m is None else self.sigma_m[self.valid]
+        if not bool((np.isfinite(sigma) & (sigma >= 0.0)).all()):
+            raise InputError(
+                f"expected sigma_m of 0 or more of each valid zone, got {sigma.min():g}; leave it out if it is unknown"
+            )
+
+    @staticmethod
+    def _require_distances(known: np.ndarray) -> None:
         if not bool((np.isfinite(known) & (known > 0.0) & (known <= _LARGEST_M)).all()):
             raise InputError(
                 f"expected valid distances above 0 and up to {_LARGEST_M:g} m, got {known.min():g} to {known.max():g}; "
@@ -114,6 +131,7 @@ class TofFrame:
         ambient: Num[np.ndarray, "_ _"] | None = None,
         targets: Num[np.ndarray, "_ _"] | None = None,
         time_s: float = 0.0,
+        second_m: Num[np.ndarray, "_ _"] | None = None,
         accepted: Collection[int] = tuple(STATUS_CONFIDENCE),
     ) -> "TofFrame":
         """A frame from what a sensor reports; which zones are valid follows from their status.
@@ -126,6 +144,7 @@ class TofFrame:
             ambient: As for the class.
             targets: As for the class; from the status (0 for 255, else 1) if absent.
             time_s: As for the class.
+            second_m: As for the class; what is not above 0 is no target.
             accepted: Status of valid zones.
         Raises:
             InputError: As for the class, or a status is no whole number from 0 to 255.
@@ -138,7 +157,12 @@ class TofFrame:
         valid = np.isin(states, list(accepted)) & np.isfinite(metres) & (metres > 0.0)
         found = (states != NO_TARGET).astype(np.uint8) if targets is None else np.asarray(targets).astype(np.uint8)
         known = np.where(np.isfinite(metres), metres, 0.0).astype(np.float32)
-        return cls(known, valid, states, _single(sigma_m), _single(reflectance), _single(ambient), found, time_s)
+        second = None
+        if second_m is not None:
+            metres = np.asarray(second_m, np.float64)
+            second = np.where(valid & np.isfinite(metres) & (metres > 0.0), metres, np.nan).astype(np.float32)
+        layers = (_single(sigma_m), _single(reflectance), _single(ambient))
+        return cls(known, valid, states, *layers, found, time_s, second)
 
     @property
     def size(self) -> int:
@@ -152,6 +176,11 @@ class TofFrame:
         for status, trust in STATUS_CONFIDENCE.items():
             table[status] = trust
         return np.where(self.valid, table[self.status], np.float32(0.0))
+
+    @property
+    def nearest_m(self) -> Float32[np.ndarray, "n n"]:
+        """Distance of the nearest target of each zone; any number where not valid."""
+        return self.distances_m if self.second_m is None else np.fmin(self.distances_m, self.second_m)
 
     @property
     def blind(self) -> bool:
@@ -169,8 +198,7 @@ class TofFrame:
         def moved(layer: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(np.rot90(layer[:, ::-1] if flip else layer, -quarter_turns))
 
-        names = ("distances_m", "valid", "status", "sigma_m", "reflectance", "ambient", "targets")
-        layers = {name: getattr(self, name) for name in names}
+        layers = {name: getattr(self, name) for name in _LAYERS}
         return replace(self, **{name: moved(layer) for name, layer in layers.items() if layer is not None})
 
 

@@ -2,91 +2,29 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, isqrt
-from types import MappingProxyType
+from math import isfinite
 from typing import Any, Final, cast
 
-import numpy as np
+from leadline.io.known_depths import LengthUnit
+from leadline.robotics.tof_frame import NO_TARGET, SIZES
+from leadline.robotics.tof_raw import COUNTS, KEYS, RawFrame, are_states, is_time, time_unit_of, unit_of
+from leadline.robotics.tof_records import RecordFault, raw_of_record
 
-from leadline.io.known_depths import UNIT_M, LengthUnit
-from leadline.robotics.tof_frame import NO_TARGET, SIZES, TofFrame
-
-_COUNTS: Final = tuple(size * size for size in SIZES)
-_WHOLE_MM: Final = 10.0
-"""Median distance from which a number without a unit cannot be metres of such a sensor."""
-_FARTHEST_M: Final = 10.0
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ZONE: Final = re.compile(r"Zone\s*:\s*(\d+)\s*,\s*Status\s*:\s*(\d+)\s*,\s*Distance\s*:\s*(-?\d+)\s*(mm)?", re.I)
+_TARGETS: Final = re.compile(r"Zone\s+(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*,\s*\d+\s*,\s*Target\[")
+_TARGET: Final = re.compile(r"Target\[\d\]\s*:\s*(\d+)\s*,\s*(-?\d+)\s*,\s*\d+\s*,\s*(\d+)")
 _CELL: Final = re.compile(r"\|\s*(-?\d+|X)\s*:\s*(\d+|X)\s*(?=\|)", re.I)
+_RULE: Final = re.compile(r"^[-\s]*-{8,}[-\s]*$")
+_FORMAT: Final = re.compile(r"(Distance|Signal)\s*\[[^\]]*\]\s*:", re.I)
 _SPLIT: Final = re.compile(r"\s*[;,\t]\s*|\s+")
 _SEMICOLONS: Final = re.compile(r";")
-
-_Numbers = list[float]
-
-_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "distances": ("distance_mm", "distances_mm", "distance", "distances", "distances_m", "distance_m", "mm", "z"),
-        "status": ("target_status", "status", "statuses"),
-        "sigma": ("range_sigma_mm", "sigma_mm", "sigma", "sigma_m"),
-        "reflectance": ("reflectance", "reflectance_percent"),
-        "ambient": ("ambient_per_spad", "ambient"),
-        "targets": ("nb_target_detected", "targets", "nb_targets"),
-    }
-)
-_TIMES: Final = re.compile(r"^(?:t|time|timestamp|millis|micros|ts)(?:_?(s|ms|us|ns))?$", re.I)
 _FLAT: Final = re.compile(
     r"^(d|dist|distance|zone|z|mm|range|s|st|status|target_status)[_\[ ]?(\d+)\]?(?:_?(mm|cm|m))?$", re.I
 )
-_SECONDS: Final[Mapping[str, float]] = MappingProxyType({"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9})
 
-
-@dataclass(frozen=True)
-class RawFrame:
-    """A frame before its units are known.
-
-    Args:
-        distances: n * n numbers, row by row.
-        layers: status, sigma, reflectance, ambient and targets, as far as there are; sigma in the distances' unit,
-            reflectance in per cent.
-        unit: Of the distances; None if nothing says so.
-        time: As written; None if there is none.
-        time_unit: Of the time; None if nothing says so.
-        line: Number of the line that completed it.
-    """
-
-    distances: Sequence[float]
-    layers: Mapping[str, Sequence[float]]
-    unit: LengthUnit | None
-    time: float | None = None
-    time_unit: str | None = None
-    line: int = 0
-
-    def guessed_unit(self) -> LengthUnit:
-        """The stated unit, or millimetres where the numbers are too large for metres."""
-        if self.unit is not None:
-            return self.unit
-        known = [value for value in self.distances if isfinite(value) and value > 0]
-        return "mm" if known and float(np.median(known)) > _WHOLE_MM else "m"
-
-    def frame(self, unit: LengthUnit, time_s: float) -> TofFrame:
-        """The frame in metres. Distances beyond 10 m, such as 65535, are not valid.
-
-        Args:
-            unit: Of the distances.
-            time_s: Of the frame.
-        """
-        size = isqrt(len(self.distances))
-        metres = np.array(self.distances, np.float64).reshape(size, size) * UNIT_M[unit]
-        metres[~((metres > 0) & (metres <= _FARTHEST_M))] = np.nan
-        layers = {name: np.array(values, np.float64).reshape(size, size) for name, values in self.layers.items()}
-        status = layers.pop("status", np.where(np.isfinite(metres), 5, NO_TARGET))
-        if "sigma" in layers:
-            layers["sigma_m"] = layers.pop("sigma") * UNIT_M[unit]
-        if "reflectance" in layers:
-            layers["reflectance"] = layers["reflectance"] / 100.0
-        return TofFrame.from_status(metres, status, time_s=time_s, **layers)
+_Numbers = list[float]
 
 
 @dataclass
@@ -95,8 +33,8 @@ class TofLines:
 
     It knows: grids of 4 or 8 rows (as SparkFun's examples print); a frame a line, of 16 or 64 distances, with a time
     before them, as many statuses after them, or a heading that says which is which; a zone a line with a heading;
-    points x;y;z; ST's `Zone : 0, Status : 5, Distance : 1234 mm`; tables of cells `| distance : status |`; and JSON
-    objects, alone or as the `v` of a record.
+    points x;y;z; ST's `Zone : 0, Status : 5, Distance : 1234 mm` and its lines of several targets; tables of cells
+    `| distance : status |` whose legend says what the lines of a row are; and JSON objects (`raw_of_record`).
 
     Args:
         faults: Line numbers and what is wrong with each line that was left out.
@@ -116,6 +54,12 @@ class TofLines:
     _zone_key: tuple[object, ...] | None = None
     _zone_unit: LengthUnit | None = None
     _zone_time_unit: str | None = None
+    _table: "_Table" = field(default_factory=lambda: _Table())
+
+    @property
+    def number(self) -> int:
+        """Lines that were taken."""
+        return self._number
 
     def feed(self, line: str) -> list[RawFrame]:
         """Takes a line.
@@ -126,6 +70,9 @@ class TofLines:
             Frames that it completed: mostly none or one.
         """
         self._number += 1
+        return self._sound(self._fed(line))
+
+    def _fed(self, line: str) -> list[RawFrame]:
         text = _ANSI.sub("", line).strip().strip("\x00")
         if not text:
             return self._ended_grid() if self._grid and len(self._grid) in SIZES else []
@@ -136,6 +83,14 @@ class TofLines:
         zone = _ZONE.search(text)
         if zone is not None:
             return self._zone_line(int(zone[1]), {"distances": float(zone[3]), "status": float(zone[2])}, "mm", None)
+        if _TARGETS.search(text):
+            return self._targets_line(text)
+        if _RULE.match(text):
+            self._table.begin_row()
+            return []
+        if _FORMAT.search(text):
+            self._table.tell(text)
+            return []
         cells = _CELL.findall(text)
         if cells:
             return self._table_row(cells)
@@ -143,7 +98,14 @@ class TofLines:
 
     def close(self) -> list[RawFrame]:
         """Frames that the end completes; a part of one is a fault."""
-        return [*self._ended_grid(), *self._ended_zones()]
+        return self._sound([*self._ended_grid(), *self._ended_zones()])
+
+    def _sound(self, raws: list[RawFrame]) -> list[RawFrame]:
+        """Frames of which nothing is wrong; the others are faults."""
+        faults = {id(raw): raw.fault() for raw in raws}
+        for words in filter(None, faults.values()):
+            self._fault(words)
+        return [raw for raw in raws if not faults[id(raw)]]
 
     def _fault(self, words: str) -> list[RawFrame]:
         self.faults.append((self._number, words))
@@ -152,7 +114,7 @@ class TofLines:
     def _numbers(self, text: str) -> list[RawFrame]:
         separator = _SEMICOLONS if ";" in text else _SPLIT
         cells = [cell.strip().strip('"') for cell in separator.split(text)]
-        if cells and cells[-1] == "" and len(cells) - 1 in (*SIZES, *_COUNTS):
+        if cells and cells[-1] == "" and len(cells) - 1 in (*SIZES, *COUNTS):
             cells = cells[:-1]  # boards print a separator after the last number, too
         if self._heading is None and any(_is_word(cell) for cell in cells):
             return self._words(cells, text)
@@ -186,12 +148,12 @@ class TofLines:
         return self._fault(f"{text[:60]!r} is no line of numbers") if torn else []
 
     def _flat(self, values: _Numbers, text: str) -> list[RawFrame]:
-        for count in _COUNTS:
+        for count in COUNTS:
             for timed in (0, 1):
                 body = values[timed:]
                 if len(body) == count:
                     return self._flat_frame(values[0] if timed else None, body, None)
-                if len(body) == 2 * count and all(0 <= v <= 255 and v == round(v) for v in body[count:]):
+                if len(body) == 2 * count:
                     return self._flat_frame(values[0] if timed else None, body[:count], body[count:])
         return self._fault(f"{len(values)} numbers, expected 4 or 8 of a row, or 16 or 64 of a frame")
 
@@ -207,8 +169,18 @@ class TofLines:
     def _table_row(self, cells: list[tuple[str, str]]) -> list[RawFrame]:
         if len(cells) not in SIZES:
             return self._fault(f"{len(cells)} cells, expected 4 or 8")
+        what = self._table.next_line()
+        if what is None:
+            return self._fault(
+                "a second line of a row of cells, expected the legend (Cell Format) that says what it is"
+            )
+        if what == "signal":
+            return []
         distances = [_number(distance) for distance, _ in cells]
         status = [float(NO_TARGET) if state.upper() == "X" else float(state) for _, state in cells]
+        if what == "second":
+            self._table.seconds += [(distances, status)]
+            return self._ended_grid() if self._is_full() else []
         return self._row(distances, status)
 
     def _row(self, distances: _Numbers, status: _Numbers) -> list[RawFrame]:
@@ -216,18 +188,28 @@ class TofLines:
         if self._grid and len(self._grid[0][0]) != len(distances):
             done = self._ended_grid()
         self._grid.append((distances, status))
-        return [*done, *(self._ended_grid() if len(self._grid) == len(distances) else [])]
+        return [*done, *(self._ended_grid() if self._is_full() else [])]
+
+    def _is_full(self) -> bool:
+        """Whether all rows are there, and those of second targets where the legend tells of them."""
+        whole = bool(self._grid) and len(self._grid) == len(self._grid[0][0])
+        return whole and (not self._grid[0][1] or not self._table.has_seconds() or self._has_seconds())
+
+    def _has_seconds(self) -> bool:
+        return len(self._table.seconds) == len(self._grid)
 
     def _ended_grid(self) -> list[RawFrame]:
         rows, self._grid = self._grid, []
+        seconds, self._table.seconds = self._table.seconds, []
         if not rows:
             return []
         width = len(rows[0][0])
         if len(rows) != width:
             return self._fault(f"a grid of {len(rows)} rows, expected {width} of {width} distances")
-        distances = [value for row, _ in rows for value in row]
-        status = [value for _, row in rows for value in row]
+        distances, status = _chained(rows)
         layers = {"status": status} if len(status) == len(distances) else {}
+        if len(seconds) == width:
+            layers["second"], layers["second_status"] = _chained(seconds)
         # A table of cells is what ST's programs print, in millimetres.
         return [RawFrame(distances, layers, "mm" if layers else None, None, None, self._number)]
 
@@ -236,7 +218,7 @@ class TofLines:
         if len(values) != len(heading):
             return self._fault(f"{len(values)} columns, expected the {len(heading)} of the heading")
         time, time_unit = self._time(values)
-        if sum(bool(_FLAT.match(word)) for word in heading) >= min(_COUNTS):
+        if sum(bool(_FLAT.match(word)) for word in heading) >= min(COUNTS):
             return self._flat_by_name(heading, values, time, time_unit)
         row = dict(zip(heading, values, strict=True))
         if "x" in row and "y" in row and "z" in row:
@@ -245,7 +227,7 @@ class TofLines:
         if not (isfinite(zone) and zone == round(zone)):
             return self._fault("no whole number as the zone")
         found: dict[str, float] = {}
-        for name in _KEYS:
+        for name in KEYS:
             place = self._column((name,))
             if place is not None:
                 found[name] = values[place]
@@ -265,12 +247,24 @@ class TofLines:
                 unit = unit or cast("LengthUnit | None", match[3]) or ("mm" if match[1].lower() == "mm" else None)
         distances = [found[False][place] for place in sorted(found[False])]
         status = [found[True][place] for place in sorted(found[True])]
-        if len(distances) not in _COUNTS or len(status) not in (0, len(distances)):
+        if len(distances) not in COUNTS or len(status) not in (0, len(distances)):
             return self._fault(f"{len(distances)} distances and {len(status)} statuses, expected 16 or 64")
-        if status and not _are_states(status):
+        if status and not are_states(status):
             return self._fault("a status that is no number from 0 to 255")
         layers = {"status": status} if status else {}
         return [RawFrame(distances, layers, unit, time, time_unit, self._number)]
+
+    def _targets_line(self, text: str) -> list[RawFrame]:
+        """A zone with its targets, as ST's example of several targets prints it."""
+        head, targets = _TARGETS.search(text), _TARGET.findall(text)
+        if head is None or not targets:
+            return self._fault(f"{text[:60]!r} is a torn line of a zone")
+        found = {"targets": float(head[2]), "ambient": float(head[3])}
+        for layer, place in (("status", 0), ("distances", 1), ("sigma", 2)):
+            found[layer] = float(targets[0][place])
+        if len(targets) > 1:
+            found["second_status"], found["second"] = float(targets[1][0]), float(targets[1][1])
+        return self._zone_line(int(head[1]), found, "mm", None)
 
     def _point(self, row: dict[str, float]) -> list[RawFrame]:
         """A point of a zone, row by row; the distance is its z, in mm, and c tells several sensors apart."""
@@ -289,19 +283,19 @@ class TofLines:
         time_unit: str | None = None,
     ) -> list[RawFrame]:
         done = self._ended_zones() if zone in self._zones or (self._zones and key != self._zone_key) else []
-        if not 0 <= zone < max(_COUNTS):
-            return [*done, *self._fault(f"zone {zone}, expected 0 to {max(_COUNTS) - 1}")]
-        if "status" in found and not _are_states([found["status"]]):
+        if not 0 <= zone < max(COUNTS):
+            return [*done, *self._fault(f"zone {zone}, expected 0 to {max(COUNTS) - 1}")]
+        if "status" in found and not are_states([found["status"]]):
             return [*done, *self._fault("a status that is no number from 0 to 255")]
         self._zones[zone] = {**found, **({} if time is None else {"time": time})}
         self._zone_key, self._zone_unit, self._zone_time_unit = key, unit, time_unit
-        return [*done, *(self._ended_zones() if len(self._zones) == max(_COUNTS) else [])]
+        return [*done, *(self._ended_zones() if len(self._zones) == max(COUNTS) else [])]
 
     def _ended_zones(self) -> list[RawFrame]:
         zones, self._zones, self._zone_key = self._zones, {}, None
         if not zones:
             return []
-        if sorted(zones) != list(range(len(zones))) or len(zones) not in _COUNTS:
+        if sorted(zones) != list(range(len(zones))) or len(zones) not in COUNTS:
             return self._fault(f"a frame of {len(zones)} zones, expected 16 or 64")
         names = [name for name in zones[0] if all(name in zone for zone in zones.values())]
         columns = {name: [zones[place][name] for place in range(len(zones))] for name in names}
@@ -311,18 +305,17 @@ class TofLines:
         return [RawFrame(distances, columns, unit, time, self._zone_time_unit, self._number)]
 
     def _column(self, names: tuple[str, ...]) -> int | None:
-        words = [word for name in names for word in _KEYS[name]]
+        words = [word for name in names for word in KEYS[name]]
         return next((place for place, word in enumerate(self._heading or []) if word in words), None)
 
     def _distance_unit(self) -> LengthUnit | None:
         place = self._column(("distances",))
-        return None if place is None else _unit_of((self._heading or [])[place])
+        return None if place is None else unit_of((self._heading or [])[place])
 
     def _time(self, values: _Numbers) -> tuple[float | None, str | None]:
         for word, value in zip(self._heading or [], values, strict=True):
-            match = _TIMES.match(word)
-            if match is not None and isfinite(value):
-                return value, _time_unit_of(word)
+            if is_time(word):
+                return value, time_unit_of(word)
         return None, None
 
     def _json(self, text: str) -> list[RawFrame]:
@@ -330,85 +323,71 @@ class TofLines:
             record = json.loads(text)
         except ValueError:
             return self._fault(f"{text[:40]!r} is no whole JSON object")
-        return self.take(record)
+        return self._record(record)
 
     def take(self, record: Any) -> list[RawFrame]:  # noqa: ANN401 - what JSON holds
-        """Takes a JSON object that is decoded already.
+        """Takes a JSON object that is decoded already; it counts as a line.
 
         Args:
-            record: With distances under a usual name, or in `v`, where `t` is microseconds.
+            record: As of `raw_of_record`.
         """
-        if not isinstance(record, dict):
-            return self._fault("no JSON object")
-        found = cast("dict[str, Any]", record)
-        inner = found.get("v")
-        if isinstance(inner, dict):
-            found = {**cast("dict[str, Any]", inner), "timestamp_us": found.get("t")}
-        lower: dict[str, Any] = {key.lower(): value for key, value in found.items()}
-        name = next((key for key in _KEYS["distances"] if key in lower), None)
-        if name is None:
-            return []  # a header, or a record of another sensor
-        distances = _listed(lower[name])
-        if distances is None or len(distances) not in _COUNTS:
-            count = "no list" if distances is None else f"{len(distances)} distances"
-            return self._fault(f"{count}, expected 16 or 64")
-        layers: dict[str, _Numbers] = {}
-        for layer in ("status", "sigma", "reflectance", "ambient", "targets"):
-            key = next((key for key in _KEYS[layer] if key in lower), None)
-            values = None if key is None else _listed(lower[key])
-            if values is not None and len(values) != len(distances):
-                return self._fault(f"{len(values)} values of {key}, expected {len(distances)}")
-            if values is not None:
-                layers[layer] = values
-        if "status" in layers and not _are_states(layers["status"]):
-            return self._fault("a status that is no number from 0 to 255")
-        clocks = [(float(value), _time_unit_of(key)) for key, value in lower.items() if _is_clock(key, value)]
-        time, time_unit = clocks[0] if clocks else (None, None)
-        return [RawFrame(distances, layers, _unit_of(name), time, time_unit, self._number)]
+        self._number += 1
+        return self._sound(self._record(record))
+
+    def _record(self, record: Any) -> list[RawFrame]:  # noqa: ANN401 - what JSON holds
+        try:
+            found = raw_of_record(record, self._number)
+        except RecordFault as fault:
+            return self._fault(str(fault))
+        return [] if found is None else [found]
 
 
-def _is_clock(key: str, value: Any) -> bool:  # noqa: ANN401 - what JSON holds
-    return _TIMES.match(key) is not None and _is_real(value)
+@dataclass
+class _Table:
+    """What the lines of a row of cells are, in ST's tables, by the legend above the table.
 
+    Args:
+        legend: What each line of a row is: distance, second, signal or other.
+        line: Lines of this row so far.
+        ruled: Whether rules part the rows.
+        seconds: Distances and statuses of second targets, row by row.
+    """
 
-def _time_unit_of(word: str) -> str | None:
-    match = _TIMES.match(word)
-    if match is None:
-        return None
-    return {"millis": "ms", "micros": "us"}.get(word.lower(), match[1].lower() if match[1] else None)
+    legend: list[str] = field(default_factory=lambda: list[str]())
+    line: int = 0
+    ruled: bool = False
+    seconds: list[tuple[_Numbers, _Numbers]] = field(default_factory=lambda: list[tuple[_Numbers, _Numbers]]())
 
-
-def seconds_of(unit: str) -> float:
-    """Seconds that one s, ms, us or ns stands for."""
-    return _SECONDS[unit]
-
-
-def _unit_of(word: str) -> LengthUnit | None:
-    return next((unit for unit in UNIT_M if word == unit or word.endswith(f"_{unit}")), None)
-
-
-def _listed(value: object) -> _Numbers | None:
-    """Numbers of a list, or of a list of rows; None becomes NaN."""
-    if not isinstance(value, list):
-        return None
-    flat: _Numbers = []
-    for each in cast("list[object]", value):
-        if isinstance(each, list):
-            inner = _listed(cast("list[object]", each))
-            if inner is None:
-                return None
-            flat += inner
+    def tell(self, text: str) -> None:
+        """Takes a line of the legend; one after a table begins a new legend."""
+        if self.line:
+            self.legend, self.line, self.ruled = [], 0, False
+        if _FORMAT.findall(text)[0].lower() == "signal":
+            self.legend.append("signal")
         else:
-            flat.append(float(cast("float", each)) if _is_real(each) else float("nan"))
-    return flat
+            known = sum(each != "signal" for each in self.legend)
+            self.legend.append(("distance", "second")[known] if known < 2 else "signal")
+
+    def begin_row(self) -> None:
+        """Takes a rule."""
+        self.line, self.ruled = 0, True
+
+    def next_line(self) -> str | None:
+        """What the next line of cells is; None where nothing says so."""
+        legend, at = self.legend or ["distance"], self.line
+        self.line += 1
+        if not self.ruled:
+            return legend[at % len(legend)]
+        return legend[at] if at < len(legend) else None
+
+    def has_seconds(self) -> bool:
+        """Whether the legend tells of second targets."""
+        return "second" in self.legend
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _are_states(values: Sequence[float]) -> bool:
-    return all(isfinite(value) and 0 <= value <= 255 and value == round(value) for value in values)
+def _chained(rows: list[tuple[_Numbers, _Numbers]]) -> tuple[_Numbers, _Numbers]:
+    """Distances and statuses of all rows, one after the other."""
+    return [value for row, _ in rows for value in row], [value for _, row in rows for value in row]
 
 
 def _is_word(cell: str) -> bool:

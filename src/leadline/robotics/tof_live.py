@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import Any, Final, Protocol, runtime_checkable
 
 from leadline.errors import CameraError, CameraLostError, InputError, MissingExtraError
+from leadline.io.known_depths import LengthUnit
 from leadline.robotics.tof_frame import TofFrame
-from leadline.robotics.tof_lines import RawFrame, TofLines, seconds_of
+from leadline.robotics.tof_lines import TofLines
+from leadline.robotics.tof_raw import RawFrame, seconds_of
 
 BAUD: Final = 115200
 _SILENCE_S: Final = 5.0
@@ -130,7 +132,10 @@ class SerialTof:
 
     def frames(self) -> Iterator[TofFrame]:
         """As of `TofSource`."""
-        rest, heard, unit = b"", time.monotonic(), None
+        rest, heard = b"", time.monotonic()
+        unit: LengthUnit | None = None
+        size: int | None = None
+        zones: int | None = None
         while True:
             now = time.monotonic()
             if now - heard > self.silence_s:
@@ -143,8 +148,20 @@ class SerialTof:
             rest = rest[-_LONGEST_LINE:]
             for line in lines:
                 for raw in self.parser.feed(line.decode("utf-8", errors="replace")):
+                    zones, before = len(raw.distances), zones
+                    size = size or zones
+                    if size != zones != before:
+                        self._leave_out(f"a frame of {zones} zones after one of {size}")
+                        continue
+                    size = zones
+                    if unit == "m" and raw.guessed_unit() != "m":
+                        self._leave_out("distances up to here were taken for metres, and are millimetres")
+                        unit = None
                     unit, heard = unit or raw.guessed_unit(), time.monotonic()
                     yield raw.frame(unit, self._time_s(raw))
+
+    def _leave_out(self, words: str) -> None:
+        self.faults.append((self.parser.number, words))
 
     def _time_s(self, raw: RawFrame) -> float:
         """The board's time where its unit is stated, else the time now."""

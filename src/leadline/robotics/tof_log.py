@@ -14,8 +14,9 @@ from leadline.io.files import read_bytes
 from leadline.io.known_depths import ZONES, LengthUnit, read_tof_zones
 from leadline.io.npz import read_npz
 from leadline.io.text import read_lines
-from leadline.robotics.tof_frame import STATUS_WORDS, TofFrame
-from leadline.robotics.tof_lines import RawFrame, TofLines, seconds_of
+from leadline.robotics.tof_frame import STATUS_CONFIDENCE, STATUS_WORDS, TofFrame
+from leadline.robotics.tof_lines import TofLines
+from leadline.robotics.tof_raw import RawFrame, seconds_of, split_targets
 
 RATE_HZ: Final = 15.0
 """Rate of an 8x8 sensor, which a log without times is taken to have."""
@@ -24,6 +25,11 @@ _SHOWN: Final = 3
 _LEFT_OUT: Final = 0.5
 _MOST_SECONDS: Final = 5.0
 _MOST_MS: Final = 5000.0
+_SAME_TIME_S: Final = 0.1
+_TORN: Final = 0.1
+"""Share of frames of another size that are taken for torn lines."""
+_LOST: Final = 0.01
+"""Share of zones without a distance although their status is valid from which it is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +63,60 @@ class TofLog:
             return self
         return replace(self, frames=[frame.turned(quarter_turns, flip) for frame in self.frames])
 
+    def at(self, time_s: float) -> int:
+        """Number of the frame nearest to a time.
+
+        Args:
+            time_s: By the log's clock.
+        Raises:
+            InputError: If the clock went back, and the log has that time twice.
+        """
+        away = np.array([abs(frame.time_s - time_s) for frame in self.frames])
+        found = int(away.argmin())
+        near = self.near(found, 2.0 * _SAME_TIME_S)
+        twice = np.flatnonzero(away <= max(_SAME_TIME_S, float(away.min())))
+        if not all(near.start <= number < near.stop for number in twice.tolist()):
+            raise InputError(
+                f"expected a time that the log has once, got {time_s:g} s, which it has at frames {found} and "
+                f"{int(twice[(twice < near.start) | (twice >= near.stop)][0])}, as its clock goes back; split the log"
+            )
+        return found
+
+    def near(self, number: int, span_s: float) -> range:
+        """Numbers of the frames around one, within half of a span of its time without a break.
+
+        Args:
+            number: Of the frame.
+            span_s: Seconds.
+        """
+        number %= len(self.frames)
+        time = self.frames[number].time_s
+        first = last = number
+        while first > 0 and abs(self.frames[first - 1].time_s - time) <= span_s / 2.0:
+            first -= 1
+        while last + 1 < len(self.frames) and abs(self.frames[last + 1].time_s - time) <= span_s / 2.0:
+            last += 1
+        return range(first, last + 1)
+
     def around(self, time_s: float, span_s: float) -> list[TofFrame]:
         """Frames within half of a span of a time, the nearest one at least.
 
         Args:
             time_s: By the log's clock.
             span_s: Seconds.
+        Raises:
+            InputError: As for `at`.
         """
-        near = [frame for frame in self.frames if abs(frame.time_s - time_s) <= span_s / 2.0]
-        return near or [min(self.frames, key=lambda frame: abs(frame.time_s - time_s))]
+        middle = self.at(time_s)
+        near = [self.frames[i] for i in self.near(middle, 2.0 * span_s)]
+        return [frame for frame in near if abs(frame.time_s - time_s) <= span_s / 2.0] or [self.frames[middle]]
 
 
 def read_tof_log(path: Path | str, unit: LengthUnit | None = None) -> TofLog:
     r"""Frames of a log, by what is in the file: see `TofLines` for lines; also JSON arrays and .npz archives.
 
-    An .npz archive has t_ms, mm, targets and status, each with the frames as its first axis. Millimetres are assumed
+    An .npz archive has t_ms, mm, targets and status, each with the frames as its first axis; mm and status may have the
+    targets of a zone as their last. Millimetres are assumed
     where nothing says the unit and the median number is above 10; a bare grid of 8x8 numbers is in metres unless the
     caller says otherwise.
 
@@ -153,18 +198,22 @@ def _from_json(path: Path | str, lines: TofLines) -> tuple[list[RawFrame], list[
 def _log(
     path: Path | str, raws: Sequence[RawFrame], faults: Sequence[tuple[int, str]], unit: LengthUnit | None
 ) -> TofLog:
-    sizes = Counter(len(raw.distances) for raw in raws)
-    if len(sizes) > 1:
-        counts = " and ".join(f"{count} of {size} zones" for size, count in sizes.items())
-        raise InputError(f"expected frames of one size, got {counts} in {path}; split the log")
+    raws, torn = _of_one_size(path, raws)
+    faults = [*faults, *torn]
     said: LengthUnit | None = next((raw.unit for raw in raws if raw.unit is not None), None)
     if unit is not None and said is not None and unit != said:
         raise InputError(f"expected distances in {unit} as asked for, got {said} in {path}; correct one")
     guesses: list[LengthUnit] = [raw.guessed_unit() for raw in raws]
     chosen: LengthUnit = unit or said or ("mm" if 2 * guesses.count("mm") >= len(guesses) else "m")
+    metres = sum(raw.is_in_metres() for raw in raws)
+    if chosen != "m" and unit is None and said is None and metres:
+        raise InputError(
+            f"expected distances in one unit, got {metres} frames that look like metres among {len(raws)} in {path}, "
+            "the others like millimetres; split the log, or give the unit"
+        )
     times, timed, notes = _times(path, raws)
     frames = [raw.frame(chosen, time) for raw, time in zip(raws, times, strict=True)]
-    notes = [*_left_out(path, faults), *notes, *_odd_states(path, frames)]
+    notes = [*_left_out(path, faults), *notes, *_odd_states(path, frames), *_lost_zones(path, frames, chosen)]
     if unit is None and said is None:
         notes.append(f"{path}: no unit is stated, its distances are taken for {_NAMES[chosen]}")
     if all(frame.blind for frame in frames):
@@ -173,6 +222,19 @@ def _log(
 
 
 _NAMES: Final[Mapping[LengthUnit, str]] = {"m": "metres", "cm": "centimetres", "mm": "millimetres"}
+
+
+def _of_one_size(path: Path | str, raws: Sequence[RawFrame]) -> tuple[Sequence[RawFrame], Sequence[tuple[int, str]]]:
+    """Frames without the few of another size, which are torn lines."""
+    sizes = Counter(len(raw.distances) for raw in raws)
+    usual, count = sizes.most_common(1)[0]
+    if len(raws) - count > _TORN * len(raws):
+        counts = " and ".join(f"{count} of {size} zones" for size, count in sizes.items())
+        raise InputError(f"expected frames of one size, got {counts} in {path}; split the log")
+    torn = [
+        (raw.line, f"{len(raw.distances)} zones among frames of {usual}") for raw in raws if len(raw.distances) != usual
+    ]
+    return [raw for raw in raws if len(raw.distances) == usual], torn
 
 
 def _left_out(path: Path | str, faults: Sequence[tuple[int, str]]) -> list[str]:
@@ -192,10 +254,26 @@ def _odd_states(path: Path | str, frames: Sequence[TofFrame]) -> list[str]:
     return [f"warning: {path}: statuses that the manual does not know count as invalid: {listed}"]
 
 
+def _lost_zones(path: Path | str, frames: Sequence[TofFrame], unit: LengthUnit) -> list[str]:
+    """A warning of zones whose status is valid and whose distance is none: another unit, or damage."""
+    good = [np.isin(frame.status, list(STATUS_CONFIDENCE)) for frame in frames]
+    lost = sum(int((mask & ~frame.valid).sum()) for mask, frame in zip(good, frames, strict=True))
+    every = sum(int(mask.sum()) for mask in good)
+    if not lost or lost <= _LOST * every:
+        return []
+    return [
+        f"warning: {path}: {lost} of {every} zones with a valid status have no distance above 0 and up to 10 m in "
+        f"{_NAMES[unit]}, and count as invalid; is that the unit?"
+    ]
+
+
 def _times(path: Path | str, raws: Sequence[RawFrame]) -> tuple[list[float], bool, list[str]]:
     """Seconds of each frame, whether the file has them, and faults of its clock."""
     if any(raw.time is None for raw in raws):
-        notes = [] if len(raws) == 1 else [f"{path}: no times: {RATE_HZ:g} frames per second are assumed"]
+        without = sum(raw.time is None for raw in raws)
+        some = f"warning: {path}: {without} of {len(raws)} frames have no time"
+        words = f"{path}: no times" if without == len(raws) else some
+        notes = [] if len(raws) == 1 else [f"{words}: {RATE_HZ:g} frames per second are assumed"]
         return [i / RATE_HZ for i in range(len(raws))], False, notes
     written = np.array([raw.time for raw in raws], np.float64)
     unit = next((raw.time_unit for raw in raws if raw.time_unit is not None), None)
@@ -239,21 +317,28 @@ def clock_faults(path: Path | str, times_s: Sequence[float]) -> list[str]:
 def _from_archive(path: Path | str) -> TofLog:
     found = read_npz(path, ("t_ms", "mm", "targets", "status"), "an .npz archive with t_ms, mm, targets and status")
     times, mm, targets, status = (np.asarray(found[name]) for name in ("t_ms", "mm", "targets", "status"))
-    whole = mm.ndim == 3 and mm.shape[1] == mm.shape[2] and len(mm) > 0
-    if not whole or times.shape != mm.shape[:1] or not targets.shape == status.shape == mm.shape:
+    whole = mm.ndim in (3, 4) and mm.shape[1] == mm.shape[2] and mm.size > 0
+    if not whole or times.shape != mm.shape[:1] or status.shape != mm.shape or targets.shape != mm.shape[:3]:
         shapes = ", ".join(f"{name} {np.shape(found[name])}" for name in ("t_ms", "mm", "targets", "status"))
-        raise InputError(f"expected t_ms of n and mm, targets and status of n x 8 x 8 in {path}, got {shapes}")
-    raws = [
-        RawFrame(
-            mm[i].ravel().astype(np.float64).tolist(),
-            {
-                "status": status[i].ravel().astype(np.float64).tolist(),
-                "targets": targets[i].ravel().astype(np.float64).tolist(),
-            },
-            "mm",
-            float(times[i]),
-            "ms",
+        raise InputError(
+            f"expected t_ms of n and mm, targets and status of n x 8 x 8 (mm and status x targets) in {path}, "
+            f"got {shapes}"
         )
-        for i in range(len(mm))
-    ]
-    return _log(path, raws, (), None)
+    raws: list[RawFrame] = []
+    faults: list[tuple[int, str]] = []
+    for i in range(len(mm)):
+        raw = _raw_of_arrays(float(times[i]), mm[i], targets[i], status[i])
+        words = raw.fault()
+        raws += [] if words else [raw]
+        faults += [(i, words)] if words else []
+    if not raws:
+        raise InputError(f"expected {_EXPECTED}, got none in {path} (frame {faults[0][0]}: {faults[0][1]})")
+    return _log(path, raws, faults, None)
+
+
+def _raw_of_arrays(time_ms: float, mm: np.ndarray, targets: np.ndarray, status: np.ndarray) -> RawFrame:
+    zones = targets.size
+    layers = split_targets("distances", mm.ravel().astype(np.float64).tolist(), zones)
+    layers |= split_targets("status", status.ravel().astype(np.float64).tolist(), zones)
+    layers["targets"] = targets.ravel().astype(np.float64).tolist()
+    return RawFrame(layers.pop("distances"), layers, "mm", time_ms, "ms")

@@ -51,8 +51,17 @@ def run_batch(names: Sequence[str], run: Run, label: str, noun: str) -> int:
 
 def told(report: Report) -> tuple[str, tuple[str, ...]]:
     """A report as the command line says it: its line, and its notes and warnings with the options that they mean."""
-    lines = *(f"note: {note}" for note in report.notes), *report.warnings
+    lines = *map(noted, report.notes), *report.warnings
     return report.line, tuple(with_options(line) for line in lines)
+
+
+def noted(note: str) -> str:
+    """A note as the command line says it; a warning says itself that it is one.
+
+    >>> noted("no times"), noted("warning: no times")
+    ('note: no times', 'warning: no times')
+    """
+    return note if note.lower().startswith("warning") else f"note: {note}"
 
 
 def say(lines: Iterable[str]) -> None:

@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from cyclopts import Parameter
 
-from leadline.apps.cli.batch import say
-from leadline.errors import CameraLostError, InputError
+from leadline.apps.cli.batch import noted, say
+from leadline.errors import InputError, LeadlineError
 from leadline.io.atomic import atomic_write
 from leadline.io.known_depths import LengthUnit
 from leadline.robotics.limits import RobotLimits
@@ -79,7 +79,7 @@ def fly(
         raise InputError(f"expected no seconds for a recording, got {seconds:g}; they are for a running sensor")
     else:
         found = read_tof_log(log, unit)
-        say(note if note.startswith("warning") else f"note: {note}" for note in found.notes)
+        say(map(noted, found.notes))
         frames = iter(found.frames)
     commands: list[PilotCommand] = []
     print(_HEAD)
@@ -87,8 +87,9 @@ def fly(
         for frame in frames:
             commands.append(pilots.step(frame.turned(rotate // 90, flip)))
             print(command_line(commands[-1]), flush=True)
-    except CameraLostError:
-        commands.append(PilotCommand(commands[-1].time_s if commands else 0.0, reason="the sensor is lost: stops"))
+    except (LeadlineError, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "the sensor is lost"
+        commands.append(PilotCommand(commands[-1].time_s if commands else 0.0, reason=f"{reason}: stops"))
         print(command_line(commands[-1]), flush=True)
         raise
     finally:

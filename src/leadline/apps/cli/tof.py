@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from cyclopts import Parameter
 
-from leadline.apps.cli.batch import say
+from leadline.apps.cli.batch import noted, say
 from leadline.errors import CameraLostError, InputError
 from leadline.io.atomic import atomic_write
 from leadline.io.images import read_image, write_image
@@ -112,14 +112,16 @@ def tof_show(
         if record is not None:
             raise InputError(f"expected a running sensor to record, got {log}; it is a recording")
         found = held.upright(read_tof_log(log, unit))
-    chosen = _chosen(found, frame, at)
-    say(f"note: {note}" if not note.startswith("warning") else note for note in found.notes)
+    number = _chosen(found, frame, at)
+    chosen = found.frames[number]
+    say(map(noted, found.notes))
     print("\n".join(log_lines(found)))
-    print(f"frame {found.frames.index(chosen)} at {chosen.time_s:.3f} s, metres (status where not valid):")
+    print(f"frame {number} at {chosen.time_s:.3f} s, metres (status where not valid):")
     print(frame_text(chosen))
     panels: list[Panel] = []
     if image is not None:
-        moment = combine_frames(found.around(chosen.time_s, _SPAN_S) if found.timed else list(found.frames))
+        near = found.near(number, _SPAN_S) if found.timed else range(len(found.frames))
+        moment = combine_frames([found.frames[i] for i in near])
         panels = _on_image(image, CameraSource(focal_px, fov, calibration), moment, held)
     if output is not None:
         write_image(output, log_sheet(found, Path(log).name, panels))
@@ -128,15 +130,15 @@ def tof_show(
     return 0
 
 
-def _chosen(log: TofLog, number: int | None, time_s: float | None) -> TofFrame:
+def _chosen(log: TofLog, number: int | None, time_s: float | None) -> int:
     if number is not None and time_s is not None:
         raise InputError("expected a frame or a time, got both; leave one out")
     if time_s is not None:
-        return min(log.frames, key=lambda each: abs(each.time_s - time_s))
+        return log.at(time_s)
     number = len(log.frames) // 2 if number is None else number
     if not -len(log.frames) <= number < len(log.frames):
         raise InputError(f"expected a frame from 0 to {len(log.frames) - 1}, got {number}")
-    return log.frames[number]
+    return number % len(log.frames)
 
 
 def _on_image(path: Path, source: CameraSource, frame: TofFrame, mount: TofMount) -> list[Panel]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from leadline.apps.cli.batch import say
+from leadline.apps.cli.batch import noted, say
 from leadline.apps.cli.eval import scene_progress
 from leadline.apps.cli.words import with_options
 from leadline.classical.flow import FLOW_NAMES, ClassicalFlow
@@ -105,7 +105,7 @@ def track_camera(
     notes = tuple(dict.fromkeys((*notes, *found.notes)))
     if float(np.median(found.shares)) < _LEAST_SHARE:
         notes += ("warning: in most steps most points contradict the camera's motion: the path is a guess",)
-    say(with_options(note if note.lower().startswith("warning") else f"note: {note}") for note in notes)
+    say(with_options(noted(note)) for note in notes)
     with whole_result(output, _FILES) as place:
         write_tum(place / _TUM, found.trajectory)
         write_kitti(place / _KITTI, found.trajectory)
