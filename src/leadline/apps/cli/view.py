@@ -26,9 +26,9 @@ def view(
 ) -> int:
     """A result in the browser: layers with a wipe, values with their errors, points in 3D, objects, a time line.
 
-    Takes what `leadline stereo`, `mono`, `flow`, `scene-flow`, `video`, `demo` and `live --record` write, folders of
-    such folders, a .pfm or a .ply; or a camera or recording as `leadline live` takes it, which is then shown live. The
-    page needs no network. Ctrl-C ends it.
+    Takes what `leadline stereo`, `mono`, `flow`, `scene-flow`, `tracks`, `video`, `demo` and `live --record` write,
+    folders of such folders, a .pfm or a .ply; or a camera or recording as `leadline live` takes it, which is then
+    shown live. The page needs no network. Ctrl-C ends it.
 
     Args:
         result: Folder or file; or a source, such as uvc:0.

@@ -170,6 +170,60 @@ def test_tracks_as_the_command_writes_them(write, tmp_path):
     assert found.error_m == pytest.approx(np.sqrt(3 * 0.01), abs=1e-4)
 
 
+@pytest.fixture
+def tracks_folder(tmp_path, write_image):
+    """What `leadline tracks` writes of two images, in which a thing comes closer."""
+    from leadline.geometry.boxes import LabelledBox
+    from leadline.results.tracks import SeenFrame, TracksRun
+    from leadline.tracking.detection import BoxDepth, detection_in_space
+    from leadline.tracking.tracker import TrackerOptions
+
+    def make(poses=(None, None)):
+        camera = Pinhole(100.0, 100.0, 31.5, 23.5, 48, 64)
+        paths = [write_image(tmp_path / f"{n}.png", np.full((48, 64, 3), 50 + n, np.uint8)) for n in range(2)]
+        run = TracksRun(tmp_path / "run", describe_request(paths, {}), True, TrackerOptions(confirm=1))
+        for number, (path, pose) in enumerate(zip(paths, poses, strict=True)):
+            seen = LabelledBox((10.0, 10.0, 20.0, 30.0), 0.9, "person")
+            found = (detection_in_space(seen, BoxDepth(5.0 - 0.1 * number, 0.05, 99), camera),)
+            image = cv2.imread(str(path))[..., ::-1]
+            run.add(SeenFrame(path.stem, 7.0 + 0.5 * number, image, found, pose), camera)
+        run.finish({"model": "mine"})
+        return tmp_path / "run"
+
+    return make
+
+
+def test_a_folder_of_tracks_is_a_result(tracks_folder, tmp_path):
+    (side,) = open_sides(tracks_folder())
+    assert [(moment.name, moment.time_s) for moment in side.moments] == [("0", 0.0), ("1", 0.5)]
+    assert ("tracks", "1") in side.facts
+    frame = side.load(1)
+    assert (frame.image == 51).all()
+    (found,) = frame.objects
+    assert found.box_px == (10.0, 10.0, 10.0, 20.0)
+    assert len(found.trail_m) == 1
+    (tmp_path / "1.png").unlink()
+    (side,) = open_sides(tmp_path / "run")
+    pytest.importorskip("av", reason="the overlay is a film: leadline[video]")
+    frame = side.load(1)
+    assert frame.notes == ("the images are those of overlay.mp4",)
+    assert frame.image.shape == (48, 64, 3)
+
+
+def test_a_moving_camera_has_no_trail_of_its_earlier_places(tracks_folder):
+    moved = np.eye(4)
+    moved[2, 3] = 1.0
+    (found,) = open_sides(tracks_folder((np.eye(4), moved)))[0].load(1).objects
+    assert found.trail_m == ()
+
+
+def test_tracks_without_frames_are_refused(tracks_folder):
+    folder = tracks_folder()
+    (folder / "tracks.json").write_text('{"frames": []}')
+    with pytest.raises(InputError, match=r"expected frames in .*, got none; make the result again"):
+        open_sides(folder)
+
+
 def test_tracks_by_time(tmp_path, scene):
     from leadline.apps.web.view.frame import Moment
     from leadline.apps.web.view.series import Series

@@ -25,6 +25,7 @@ class SeenObject:
         velocity_m_per_s: If known.
         error_m: What the position may be wrong by, if known.
         trail_m: Positions before, the oldest first.
+        is_in_world: Whether the camera moves, so that earlier positions are of other places of it.
     """
 
     number: int
@@ -35,6 +36,7 @@ class SeenObject:
     velocity_m_per_s: tuple[float, float, float] | None = None
     error_m: float | None = None
     trail_m: tuple[tuple[float, float, float], ...] = ()
+    is_in_world: bool = False
 
 
 @dataclass(frozen=True, eq=False)

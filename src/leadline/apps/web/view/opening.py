@@ -6,7 +6,7 @@ from pathlib import Path
 from leadline.apps.web.view.folders import open_file, open_result
 from leadline.apps.web.view.frame import Viewed
 from leadline.apps.web.view.series import open_batch, open_film, open_recording
-from leadline.apps.web.view.tracks import read_tracks, with_tracks
+from leadline.apps.web.view.tracks import open_tracks, read_tracks, with_tracks
 from leadline.errors import InputError
 from leadline.io.images import read_image
 from leadline.results.request import SUMMARY_FILE
@@ -16,8 +16,8 @@ def open_viewed(path: Path, image: Path | None = None) -> Viewed:
     """Opens what `leadline` wrote.
 
     Args:
-        path: Folder of stereo, mono, flow, scene-flow, video or `live --record`; a folder of such folders; a .pfm or
-            .ply.
+        path: Folder of stereo, mono, flow, scene-flow, tracks, video or `live --record`; a folder of such folders; a
+            .pfm or .ply.
         image: The image that a single result lies on, instead of the one that its summary names.
     Raises:
         InputError: If there is no such path, or nothing in it that can be shown: says what was found.
@@ -36,11 +36,11 @@ def open_viewed(path: Path, image: Path | None = None) -> Viewed:
         return found or open_file(path, image)
     if not is_folder:
         raise InputError(f"expected a result of leadline at {path}, got no such file or folder; check the name")
-    found = open_recording(path) or open_film(path) or open_result(path, image) or open_batch(path)
+    found = open_recording(path) or open_film(path) or open_tracks(path) or open_result(path, image) or open_batch(path)
     if found is None:
         raise InputError(
-            f"expected a folder that leadline stereo, mono, flow, scene-flow, video or live --record wrote, got "
-            f"{path} with {_content(path)}; name the folder of a result"
+            f"expected a folder that leadline stereo, mono, flow, scene-flow, tracks, video or live --record wrote, "
+            f"got {path} with {_content(path)}; name the folder of a result"
         )
     if image is not None and len(found.moments) > 1:
         raise InputError(f"expected one result for an image, got {len(found.moments)} in {path}; leave the image out")

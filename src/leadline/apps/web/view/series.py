@@ -170,8 +170,14 @@ def _packed(archive: Path) -> tuple[list[str], Callable[[int], Map]]:
 
 
 @dataclass(frozen=True, eq=False)
-class _FilmImages:
-    """Frames of a clip: images, a film, or the left half of the film in the result."""
+class ClipImages:
+    """Frames of a clip: images, a film, or the left half of the film in the result.
+
+    Args:
+        paths: Images.
+        film: Instead of them.
+        is_half: Whether the film has something beside each frame.
+    """
 
     paths: Sequence[str] = ()
     film: FrameSequence | None = None
@@ -179,9 +185,11 @@ class _FilmImages:
 
     @property
     def times_s(self) -> Sequence[float] | None:
+        """When each frame of a film was taken."""
         return None if self.film is None else self.film.times_s
 
     def load(self, index: int, size: tuple[int, int]) -> Image | None:
+        """A frame; None if it is not to be had in this size."""
         if self.film is None and index >= len(self.paths):
             return None
         try:
@@ -194,22 +202,36 @@ class _FilmImages:
         return pixels if pixels.shape[:2] == size else None
 
 
-def _images(folder: Path, summary: Mapping[str, Any], names: Sequence[str]) -> tuple[_FilmImages, tuple[str, ...]]:
+def _images(folder: Path, summary: Mapping[str, Any], names: Sequence[str]) -> tuple[ClipImages, tuple[str, ...]]:
     """The frames that the result was made of, else those in its own film, and what is to be said of them."""
+    try:
+        if (found := clip_images(summary, names)) is not None:
+            return found, ()
+    except LeadlineError as error:
+        return ClipImages(), (f"no images: {error}",)
+    try:
+        own = ClipImages(film=open_frames(folder / FILM), is_half=True)
+    except LeadlineError as error:
+        return ClipImages(), (f"no images: those of the clip are gone, and {error}",)
+    return own, (f"the clip's own images are gone: those of {FILM} are shown",)
+
+
+def clip_images(summary: Mapping[str, Any], names: Sequence[str]) -> ClipImages | None:
+    """The frames of the clip that a result was made of; None if they are not there any more.
+
+    Args:
+        summary: Content of summary.json.
+        names: Of the result's frames.
+    Raises:
+        LeadlineError: If it is a film that cannot be read.
+    """
     paths = list(request_inputs(summary))
     if paths and is_film(paths[0]) and Path(paths[0]).is_file():
-        try:
-            return _FilmImages(film=open_frames(paths[0])), ()
-        except LeadlineError as error:
-            return _FilmImages(), (f"no images: {error}",)
+        return ClipImages(film=open_frames(paths[0]))
     left = paths[: len(names)]
-    if len(left) == len(names) and all(Path(path).is_file() for path in left) and _named(left) == list(names):
-        return _FilmImages(left), ()
-    try:
-        own = _FilmImages(film=open_frames(folder / FILM), is_half=True)
-    except LeadlineError as error:
-        return _FilmImages(), (f"no images: those of the clip are gone, and {error}",)
-    return own, (f"the clip's own images are gone: those of {FILM} are shown",)
+    if left and len(left) == len(names) and all(Path(path).is_file() for path in left) and _named(left) == list(names):
+        return ClipImages(left)
+    return None
 
 
 def _named(paths: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Objects and their tracks for the frames of a result, from the JSON file that `leadline tracks` writes."""
+"""Objects and their tracks, from the JSON file that `leadline tracks` writes: for a result's frames, or alone."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
+from leadline.apps.web.view.folders import read_summary, summary_facts
 from leadline.apps.web.view.frame import Moment, SeenObject, Viewed, ViewFrame
-from leadline.errors import InputError
+from leadline.apps.web.view.series import ClipImages, Series, clip_images
+from leadline.errors import InputError, LeadlineError
 from leadline.io.files import read_bytes
+from leadline.io.video import open_frames
+from leadline.results.tracks import FILM, TRACKS_FILE
 
 _MOST_BYTES: Final = 512 << 20
 _LONGEST_TRAIL: Final = 100
@@ -67,6 +71,7 @@ def _object(told: Mapping[str, Any]) -> SeenObject:
         size_m=_vector(told.get("size_m")),
         velocity_m_per_s=_vector(told.get("velocity_m_per_s")),
         error_m=None if error is None else float(error),
+        is_in_world=told.get("world_position_m") is not None,
     )
 
 
@@ -103,7 +108,8 @@ class _Tracked:
         trails = dict[int, list[tuple[float, float, float]]]()
         for frame in before:
             for entry in frame:
-                if entry.position_m is not None:
+                # The positions of a moving camera's earlier frames are of its earlier places.
+                if entry.position_m is not None and not entry.is_in_world:
                     trails.setdefault(entry.number, []).append(entry.position_m)
         found = (replace(entry, trail_m=tuple(trails.get(entry.number, ()))) for entry in self._objects[index])
         return replace(self._inner.load(index), objects=tuple(found))
@@ -141,3 +147,44 @@ def with_tracks(viewed: Viewed, tracks: Sequence[TracksFrame], path: Path) -> Vi
             "the tracks of this result"
         )
     return _Tracked(viewed, [frame.objects for frame in tracks])
+
+
+def open_tracks(folder: Path) -> Viewed | None:
+    """What `leadline tracks` wrote; None if the folder has no such result.
+
+    Args:
+        folder: With tracks.json and summary.json.
+    Raises:
+        InputError: If a file is damaged, or there is no frame.
+    """
+    path = folder / TRACKS_FILE
+    if not path.is_file():
+        return None
+    tracks, summary = read_tracks(path), read_summary(folder)
+    if not tracks:
+        raise InputError(f"expected frames in {path}, got none; make the result again")
+    names = [str(number) if frame.name is None else frame.name for number, frame in enumerate(tracks)]
+    images, notes = _images(folder, summary, names)
+    camera = summary.get("camera") or {}
+    size = (int(camera.get("height", 0)), int(camera.get("width", 0)))
+
+    def read(index: int) -> ViewFrame:
+        return ViewFrame(names[index], images.load(index, size), notes=notes)
+
+    begin = tracks[0].time_s or 0.0
+    moments = [
+        Moment(name, None if frame.time_s is None else frame.time_s - begin)
+        for name, frame in zip(names, tracks, strict=True)
+    ]
+    series = Series(folder.resolve().name, moments, summary_facts(summary), read)
+    return _Tracked(series, [frame.objects for frame in tracks])
+
+
+def _images(folder: Path, summary: Mapping[str, Any], names: Sequence[str]) -> tuple[ClipImages, tuple[str, ...]]:
+    """The frames of the clip; else those of the overlay film, where the boxes are drawn already."""
+    try:
+        if (found := clip_images(summary, names)) is not None:
+            return found, ()
+        return ClipImages(film=open_frames(folder / FILM)), (f"the images are those of {FILM}",)
+    except LeadlineError as error:
+        return ClipImages(), (f"no images: {error}",)

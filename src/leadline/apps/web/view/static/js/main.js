@@ -117,6 +117,7 @@ function fillChoices() {
   const known = options.map((option) => option.value).join();
   if (known === state.choices) return;
   state.choices = known;
+  $("#flat").classList.toggle("one", options.length < 2);
   const has = (value) => options.some((option) => option.value === value);
   const first = (...values) => values.find(has) ?? options[0]?.value;
   const two = state.frames.length > 1, main = ["depth", "disparity", "flow"].find((id) => has(`0:${id}`));
