@@ -76,6 +76,47 @@ def test_alignment_by_scale_lays_the_first_poses_upon_each_other():
     np.testing.assert_allclose(align_poses(other, truth, "scale").apply(other), truth, atol=1e-9)
 
 
+def test_a_mirror_costs_what_it_costs_by_hand():
+    """Points at +-3, +-2 and +-1 on the axes against the same with z mirrored.
+
+    Of all turns none is best; the scale is (9 + 4 - 1) / 14 = 6/7. Squared errors: (3/7)^2, (2/7)^2 and (6/7 + 1)^2.
+    """
+    truth, mirrored = np.tile(np.eye(4), (6, 1, 1)), np.tile(np.eye(4), (6, 1, 1))
+    truth[:, :3, 3] = np.concatenate([np.diag([3.0, 2.0, 1.0]), -np.diag([3.0, 2.0, 1.0])])
+    mirrored[:, :3, 3] = truth[:, :3, 3] * (1.0, 1.0, -1.0)
+    found = align_poses(mirrored, truth, "sim3")
+    assert found.scale == pytest.approx(6 / 7)
+    np.testing.assert_allclose(found.rotation, np.eye(3), atol=1e-12)
+    errors = absolute_errors_m(found.apply(mirrored), truth)
+    np.testing.assert_allclose(errors, [3 / 7, 2 / 7, 13 / 7] * 2)
+
+
+@pytest.mark.parametrize("kind", ["sim3", "se3"])
+def test_a_straight_path_has_rank_one_and_an_exact_alignment(kind):
+    scale = 0.5 if kind == "sim3" else 1.0
+    truth = straight(0, 1, 2, 3)
+    elsewhere = PoseAlignment(scale, turn(1, 90), np.array([5.0, 0.0, 0.0])).apply(truth)
+    found = align_poses(elsewhere, truth, kind)
+    assert found.scale == pytest.approx(1 / scale)
+    assert np.linalg.det(found.rotation) == pytest.approx(1.0)
+    np.testing.assert_allclose(absolute_errors_m(found.apply(elsewhere), truth), 0.0, atol=1e-9)
+    # Steps 1, 1, 1 against 1, 2, 1 m, about their means: -1.5 -0.5 0.5 1.5 and -2 -1 1 2, scale 7 / 5.
+    other = straight(0, 1, 3, 4)
+    errors = absolute_errors_m(align_poses(truth, other, kind).apply(truth), other)
+    np.testing.assert_allclose(errors, [0.1, 0.3, 0.3, 0.1] if kind == "sim3" else [0.5] * 4, atol=1e-9)
+
+
+def test_a_path_that_runs_backwards_is_not_made_right_by_a_negative_scale():
+    truth, backwards = straight(0, 1, 2), straight(0, -1, -2)
+    found = align_poses(backwards, truth, "scale")
+    assert found.scale == 0.0
+    np.testing.assert_allclose(absolute_errors_m(found.apply(backwards), truth), [0, 1, 2])
+    # A turn by 180 degrees lays it upon the truth: its motions are still wrong, by 2 m a step.
+    turned = align_poses(backwards, truth, "sim3").apply(backwards)
+    np.testing.assert_allclose(absolute_errors_m(turned, truth), 0.0, atol=1e-9)
+    np.testing.assert_allclose(relative_errors(turned, truth).translation_m, 2.0)
+
+
 def test_errors_by_hand():
     truth, found = straight(0, 1, 2, 3), straight(0, 1.5, 2, 3)
     np.testing.assert_allclose(absolute_errors_m(found, truth), [0, 0.5, 0, 0])
@@ -109,6 +150,9 @@ def test_inverse_poses():
 def test_a_camera_that_stands_still_has_no_scale():
     with pytest.raises(InputError, match="standing still"):
         align_poses(straight(1, 1, 1), straight(0, 1, 2), "sim3")
+    for kind in ("sim3", "scale"):
+        with pytest.raises(InputError, match="got the truth standing still"):
+            align_poses(straight(0, 1, 2), straight(1, 1, 1), kind)
     with pytest.raises(InputError, match="at least 3 poses to align by se3, got 2"):
         align_poses(straight(0, 1), straight(0, 1), "se3")
 

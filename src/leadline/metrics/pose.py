@@ -63,11 +63,15 @@ class PoseAlignment:
 def align_poses(poses: _Poses, truth: _Poses, kind: PoseAlignmentKind) -> PoseAlignment:
     """The alignment of positions with the least sum of squared distances.
 
+    No alignment mirrors a path, and no scale is negative. The turn about a straight path is arbitrary; positions and
+    relative motions do not depend on it. A straight path that runs backwards is turned round by sim3 and se3, and only
+    its relative motions are wrong.
+
     Args:
         poses: Estimate.
         truth: As many true poses.
         kind: sim3 (rotation, translation and scale), se3 (rotation and translation), scale (about the first pose,
-            which is laid upon the true one), or none.
+            which is laid upon the true one; 0 for a path that runs backwards), or none.
     Raises:
         InputError: If there are fewer than 3 poses, or a camera stands still and a scale is asked for.
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991.
@@ -79,7 +83,7 @@ def align_poses(poses: _Poses, truth: _Poses, kind: PoseAlignmentKind) -> PoseAl
     if kind == "scale":
         turn = truth[0, :3, :3] @ poses[0, :3, :3].T
         steps, true_steps = (found - found[0]) @ turn.T, wanted - wanted[0]
-        scale = float((steps * true_steps).sum()) / _spread(steps, "the estimate")
+        scale = max(0.0, float((steps * true_steps).sum())) / _spreads(steps, true_steps)
         return PoseAlignment(scale, turn, wanted[0] - scale * turn @ found[0])
     if len(poses) < 3:
         raise InputError(f"expected at least 3 poses to align by {kind}, got {len(poses)}; use more frames")
@@ -90,15 +94,16 @@ def align_poses(poses: _Poses, truth: _Poses, kind: PoseAlignmentKind) -> PoseAl
     rotation = left @ proper @ right
     scale = 1.0
     if kind == "sim3":
-        scale = float((stretch * np.diag(proper)).sum()) / _spread(steps, "the estimate")
+        scale = float((stretch * np.diag(proper)).sum()) / _spreads(steps, true_steps)
     return PoseAlignment(scale, rotation, true_centre - scale * rotation @ centre)
 
 
-def _spread(steps: Float64[np.ndarray, "n 3"], whose: str) -> float:
-    spread = float((steps**2).sum())
-    if spread <= (_STILL * max(1.0, float(np.abs(steps).max()))) ** 2:
-        raise InputError(f"expected a camera that moves, got {whose} standing still; its scale cannot be found")
-    return spread
+def _spreads(found: Float64[np.ndarray, "n 3"], wanted: Float64[np.ndarray, "n 3"]) -> float:
+    """Sum of the estimate's squared distances; both cameras have to move."""
+    for steps, whose in ((found, "the estimate"), (wanted, "the truth")):
+        if float((steps**2).sum()) <= (_STILL * max(1.0, float(np.abs(steps).max()))) ** 2:
+            raise InputError(f"expected a camera that moves, got {whose} standing still; its scale cannot be found")
+    return float((found**2).sum())
 
 
 def absolute_errors_m(poses: _Poses, truth: _Poses) -> Float64[np.ndarray, " n"]:
@@ -150,7 +155,8 @@ def snippet_errors_m(poses: _Poses, truth: _Poses, frames: int = 5) -> Float64[n
 
     Each snippet is taken relative to its first frame, and the estimate's scale is chosen for each by least squares. The
     published code divides the root of the summed squares by the number of frames, not by its root; so does this, so
-    that numbers compare: the root mean square is sqrt(frames) times as large.
+    that numbers compare: the root mean square is sqrt(frames) times as large. As there, the scale may be negative: a
+    snippet that runs backwards has no error.
 
     Args:
         poses: Estimate, of any scale.
