@@ -21,7 +21,7 @@ def consensus(
         flow_difference: That of each source warped by optical flow.
         disagreement_px: Length of the difference between both motions.
         threshold_px: Below which both motions are the same.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), equation 8.
+    Source: Ranjan et al. 2019 (Competitive Collaboration), the consensus loss.
     """
     return (rigid_difference < flow_difference) | (disagreement_px < threshold_px)
 
@@ -35,7 +35,7 @@ def consensus_mask(
         still_logit: Logit of the probability that a pixel is still.
         still: Of `consensus`.
         seen: Which pixels a source sees by both motions.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), equation 8.
+    Source: Ranjan et al. 2019 (Competitive Collaboration), the consensus loss.
     """
     logit = at_least_float32(still_logit)
     cost = functional.binary_cross_entropy_with_logits(logit, still.to(logit.dtype), reduction="none")
@@ -51,7 +51,7 @@ def moving_pixels(
         still_logit: Logit of the probability that a pixel is still, towards each source.
         disagreement_px: Length of the difference between rigid flow and optical flow, towards each source.
         threshold_px: Mean over the sources below which both motions are the same.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), section 3.3, the segmentation after training.
+    Source: Ranjan et al. 2019 (Competitive Collaboration), the segmentation after training.
     """
     still = still_logit.sigmoid().prod(dim=1, keepdim=True) > 0.5
     same = disagreement_px.mean(dim=1, keepdim=True) < threshold_px

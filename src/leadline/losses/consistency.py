@@ -32,7 +32,7 @@ def left_right_consistency(
         weight: Per-pixel weight of the left view.
         tolerance_px: Pixels that disagree by more count as occluded, and no more; the published loss has no limit, and
             a tight one from the beginning has nothing to learn from.
-    Source: Godard et al. 2017 (MonoDepth), equation 4; the occlusion of Hirschmueller 2008 (SGM).
+    Source: Godard et al. 2017 (MonoDepth), the left-right consistency loss; the occlusion of Hirschmueller 2008 (SGM).
     """
     left = at_least_float32(left_disparity).masked_fill(weight == 0, 0.0)
     right = at_least_float32(right_disparity)
@@ -82,7 +82,7 @@ def geometric_consistency(
         weight: Per-pixel weight of the first view.
         absolute_px: As in `geometrically_consistent`.
         share: As in `geometrically_consistent`.
-    Source: Yin and Shi 2018 (GeoNet), equation 6.
+    Source: Yin and Shi 2018 (GeoNet), the geometric consistency loss.
     """
     there, back = at_least_float32(forward).masked_fill(weight == 0, 0.0), at_least_float32(backward)
     kept = geometrically_consistent(there.detach(), back.detach(), absolute_px, share)

@@ -45,7 +45,7 @@ def balanced_cross_entropy(
         logit: Logit of P(edge).
         edges: Whether there is one.
         weight: Per-pixel weight, 0 where that is not known.
-    Source: Xie and Tu 2015 (HED), equation 2, as a mean.
+    Source: Xie and Tu 2015 (HED), the class-balanced cross-entropy, as a mean.
     """
     values = functional.binary_cross_entropy_with_logits(logit, edges.to(logit.dtype), reduction="none")
     return 0.5 * (masked_mean(values, weight * edges) + masked_mean(values, weight * ~edges))

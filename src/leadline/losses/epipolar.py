@@ -27,7 +27,7 @@ def squared_sampson_distance(
         fundamental: F of x'^T F x = 0, pixels, at any scale but 0.
     Returns:
         Squared pixels; a flow that misses the lines of a rectified pair by v has v^2 / 2.
-    Source: Hartley and Zisserman 2004, equation 11.9; as a loss Zhong et al. 2019 (EPIFlow).
+    Source: Hartley and Zisserman 2004, the Sampson distance; as a loss Zhong et al. 2019 (EPIFlow).
     """
     matrix = _unit(fundamental.double())
     first, second = (_homogeneous(points) for points in _matches(flow))
@@ -129,7 +129,8 @@ def _homogeneous(points: Float64[Tensor, "b n 2"]) -> Float64[Tensor, "b n 3"]:
 def _normalising(points: Float64[Tensor, "b n 2"], weight: Float64[Tensor, "b n"]) -> Float64[Tensor, "b 3 3"]:
     """The similarity that moves the points' weighted mean to 0 and scales their RMS distance from it to sqrt(2).
 
-    Source: Hartley and Zisserman 2004, section 11.2. Unlike Hartley's mean distance, it is smooth.
+    Source: Hartley and Zisserman 2004, the normalised eight-point algorithm. Unlike Hartley's mean distance, this is
+        smooth.
     """
     share = (weight / weight.sum(dim=1, keepdim=True).clamp_min(_SMALLEST)).unsqueeze(2)
     centre = (share * points).sum(dim=1, keepdim=True)

@@ -33,7 +33,7 @@ def robust_flow(
         weight: Per-pixel weight, 0 without truth.
         shape: Barron's alpha.
         scale_px: Barron's c.
-    Source: Barron 2019, equation 1.
+    Source: Barron 2019, A General and Adaptive Robust Loss Function.
     """
     error = endpoint_error(prediction, truth, weight)
     return scale_px * masked_mean(general_robust(error, shape, scale_px), weight)

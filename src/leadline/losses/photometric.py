@@ -23,7 +23,7 @@ def l1_ssim_difference(
         warped: Image in [0, 1], warped into the target's view.
         target: Image in [0, 1].
         alpha: Share of SSIM, with a 3x3 box.
-    Source: Godard et al. 2017 (MonoDepth), equation 2.
+    Source: Godard et al. 2017 (MonoDepth), the appearance matching loss.
     """
     structure = 0.5 * (1.0 - box_ssim(warped, target))
     return (alpha * structure + (1.0 - alpha) * (warped - target).abs()).mean(dim=1, keepdim=True)
@@ -70,7 +70,7 @@ def minimum_reprojection(differences: Float[Tensor, "b s h w"]) -> Float[Tensor,
         differences: Photometric difference of each source warped into the target; inf where a source sees nothing.
     Returns:
         The minimum, which is inf where no source sees the pixel: give it no weight.
-    Source: Godard et al. 2019 (Monodepth2), equation 4.
+    Source: Godard et al. 2019 (Monodepth2), the per-pixel minimum reprojection loss.
     """
     return differences.amin(dim=1, keepdim=True)
 
@@ -89,7 +89,8 @@ def auto_mask(
         generator: Source of the noise, on the device of the differences.
     Returns:
         The pixels that count.
-    Source: Godard et al. 2019 (Monodepth2), equation 5; the noise is that of its published form.
+    Source: Godard et al. 2019 (Monodepth2), auto-masking of stationary pixels; the noise is that of its published
+        program.
     """
     unwarped = at_least_float32(unwarped)
     noise = torch.randn(unwarped.shape, generator=generator, device=unwarped.device, dtype=unwarped.dtype)

@@ -16,7 +16,7 @@ def least_reprojection(differences: Float[Tensor, "b s h w"], seen: Bool[Tensor,
     Args:
         differences: Photometric difference of each source warped into the target.
         seen: Which pixels a source sees.
-    Source: Godard et al. 2019 (Monodepth2), equation 4.
+    Source: Godard et al. 2019 (Monodepth2), the per-pixel minimum reprojection loss.
     """
     least = minimum_reprojection(differences.masked_fill(~seen, torch.inf))
     return masked_mean(least, seen.any(dim=1, keepdim=True).to(least.dtype))
@@ -40,7 +40,8 @@ def auto_masked_reprojection(
         generator: As of `auto_mask`.
     Returns:
         The loss, and the pixels that the warped sources explain better.
-    Source: Godard et al. 2019 (Monodepth2), equations 4 and 5; all pixels in the mean as in its published program.
+    Source: Godard et al. 2019 (Monodepth2), minimum reprojection and auto-mask; all pixels in the mean as
+        in its published program.
     """
     differences = differences.masked_fill(~seen, torch.inf)
     kept = auto_mask(differences, unwarped, generator)
@@ -57,7 +58,7 @@ def explained_reprojection(
         differences: Photometric difference of each source warped into the target.
         explainability_logit: Logit of E.
         seen: Which pixels a source sees.
-    Source: Zhou et al. 2017 (SfMLearner), equation 3.
+    Source: Zhou et al. 2017 (SfMLearner), the view synthesis weighed by the explainability mask.
     """
     explained = explainability_logit.sigmoid() * differences
     return masked_mean(explained, seen.to(explained.dtype))
@@ -68,7 +69,7 @@ def explainability_regularisation(explainability_logit: Float[Tensor, "b s h w"]
 
     Args:
         explainability_logit: Logit of E.
-    Source: Zhou et al. 2017 (SfMLearner), section 3.3.
+    Source: Zhou et al. 2017 (SfMLearner), the regularisation of the explainability mask.
     """
     cost = functional.softplus(-at_least_float32(explainability_logit))
     return masked_mean(cost, torch.ones_like(cost))

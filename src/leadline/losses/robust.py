@@ -42,7 +42,7 @@ def charbonnier(
         truth: Their truth; anything where the weight is 0.
         weight: Per-value weight, 0 without truth.
         epsilon: Radius of the corner, > 0, in the unit of the values.
-    Source: Charbonnier et al. 1994; in this form Lai et al. 2017 (LapSRN), section 3.3.
+    Source: Charbonnier et al. 1994; in this form Lai et al. 2017 (LapSRN).
     """
     return masked_mean((masked_error(prediction, truth, weight) ** 2 + epsilon**2).sqrt(), weight)
 
@@ -60,7 +60,7 @@ def general_robust(
         alpha: Shape a, less than infinity; the smaller, the less an outlier pulls. A tensor of shapes is finite, and
             has no gradient where it is exactly 0 or 2.
         scale: Error c, > 0, at which the bowl ends.
-    Source: Barron 2019, equations 1 and 8.
+    Source: Barron 2019, A General and Adaptive Robust Loss Function.
     """
     square = (at_least_float32(error) / scale) ** 2
     # Where the formula is 0 / 0 it is read an epsilon beside; expm1 and log1p keep their precision there.

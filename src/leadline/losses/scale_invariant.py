@@ -27,7 +27,7 @@ def scale_invariant_log(
         truth: True depth, > 0; anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth; an image without any counts as 0.
         balance: 1 forgives a wrong scale, 0 does not.
-    Source: Eigen et al. 2014, equation 4.
+    Source: Eigen et al. 2014, the scale-invariant training loss.
     """
     spread, offset = _log_moments(prediction, truth, weight)
     return batch_mean(spread + (1.0 - balance) * offset.square())
@@ -48,8 +48,8 @@ def root_scale_invariant_log(
         weight: Per-pixel weight, 0 without truth.
         balance: 1 forgives a wrong scale, 0 does not.
         gain: Factor of the root.
-    Source: Lee et al. 2019 (BTS), equation 4; as in AdaBins and ZoeDepth. GLPN and Depth Anything V2 take balance 0.5
-        and gain 1.
+    Source: Lee et al. 2019 (BTS), the training loss; as in AdaBins and ZoeDepth. GLPN and Depth Anything V2 take
+        balance 0.5 and gain 1.
     """
     pooled = (values.reshape(1, 1, 1, -1) for values in (prediction, truth, weight))
     spread, offset = _log_moments(*pooled)
@@ -69,7 +69,8 @@ def scale_and_shift_invariant(
         prediction: Inverse depth up to scale and shift.
         truth: True inverse depth; anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth.
-    Source: Ranftl et al. 2020 (MiDaS), equations 5 and 6 with rho of equation 7's l1 form, untrimmed.
+    Source: Ranftl et al. 2020 (MiDaS), the scale- and shift-invariant loss by median and mean absolute deviation,
+        with absolute differences, untrimmed.
     """
     truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
     return masked_mean((standardised(prediction, weight) - standardised(truth, weight)).abs(), weight)
@@ -90,7 +91,7 @@ def trimmed_scale_and_shift_invariant(
         trim: Share of the pixels with truth that is left out of each image, to the nearest whole number.
     Raises:
         InputError: If the share is not in [0, 1).
-    Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss; there the sum is over the number before trimming.
+    Source: Ranftl et al. 2020 (MiDaS), the trimmed loss; there the sum is over the number before trimming.
     """
     truth = at_least_float32(truth).masked_fill(weight == 0, 0.0)
     residual = (standardised(prediction, weight) - standardised(truth, weight)).abs()
@@ -108,7 +109,7 @@ def without_largest(
         trim: Share of the pixels with truth that is left out of each image, to the nearest whole number.
     Raises:
         InputError: If the share is not in [0, 1).
-    Source: Ranftl et al. 2020 (MiDaS), section 5, the trimmed loss.
+    Source: Ranftl et al. 2020 (MiDaS), the trimmed loss.
     """
     if not 0.0 <= trim < 1.0:
         raise InputError(f"expected a share to trim in [0, 1), got {trim}; 0.2 leaves out the worst fifth")
@@ -127,7 +128,7 @@ def scale_and_shift_invariant_l2(
         prediction: Inverse depth up to scale and shift.
         truth: True inverse depth; anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth.
-    Source: Ranftl et al. 2020 (MiDaS), section 5, the loss aligned by least squares.
+    Source: Ranftl et al. 2020 (MiDaS), the loss aligned by least squares.
     """
     return l2(fitted_scale_and_shift(prediction, truth, weight), truth, weight)
 
@@ -158,7 +159,7 @@ def fitted_scale_and_shift(
 
     An image that fixes no line (no truth, or a constant prediction) is only shifted.
 
-    Source: Ranftl et al. 2020 (MiDaS), equation 4.
+    Source: Ranftl et al. 2020 (MiDaS), alignment by least squares.
     """
     values, target = at_least_float32(prediction), at_least_float32(truth).masked_fill(weight == 0, 0.0)
     middle, target_middle = _mean(values, weight), _mean(target, weight)
@@ -184,7 +185,7 @@ def gradient_matching(
         truth: Anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth; a difference counts by the lesser of its two weights.
         scales: Number of scales, from the full one down.
-    Source: Ranftl et al. 2020 (MiDaS), equation 11; Li and Snavely 2018 (MegaDepth), equation 3.
+    Source: Ranftl et al. 2020 (MiDaS), the multi-scale gradient matching term; Li and Snavely 2018 (MegaDepth).
     """
     return multi_scale_sum(_change, masked_error(prediction, truth, weight), weight, scales=scales)
 
@@ -220,7 +221,7 @@ def standardised(values: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h 
     Args:
         values: Inverse depth up to scale and shift; pixels without weight are shifted and scaled alike.
         weight: Per-pixel weight, 0 without truth; for the median, all that is above 0 counts alike.
-    Source: Ranftl et al. 2020 (MiDaS), equation 6.
+    Source: Ranftl et al. 2020 (MiDaS), alignment by median and mean absolute deviation.
     """
     values = at_least_float32(values)
     medians = [

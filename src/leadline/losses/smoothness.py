@@ -17,7 +17,8 @@ def first_order_smoothness(
         values: Disparity or flow.
         guide: Image in [0, 1], or a map of edges, at the same size.
         beta: How firmly an edge stops the smoothing.
-    Source: Godard et al. 2017 (MonoDepth), equation 3; with predicted edges, Song et al. 2020 (EdgeStereo).
+    Source: Godard et al. 2017 (MonoDepth), the disparity smoothness loss; with predicted edges, Song et al.
+        2020 (EdgeStereo).
     """
     pairs = zip(forward_differences(values), forward_differences(guide), strict=True)
     return sum((_stopped(change, edge, beta) for change, edge in pairs), start=values.new_zeros(()))
@@ -42,7 +43,7 @@ def second_order_smoothness(
 def mean_normalised(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Disparity over its mean in each image, so that smoothness cannot be had by shrinking.
 
-    Source: Wang et al. 2018 (DVO); Godard et al. 2019 (Monodepth2), equation 3.
+    Source: Wang et al. 2018 (DVO); Godard et al. 2019 (Monodepth2), the edge-aware smoothness.
     """
     return disparity / disparity.mean(dim=(2, 3), keepdim=True).clamp_min(1e-7)
 

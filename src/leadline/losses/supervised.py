@@ -18,7 +18,7 @@ def smooth_l1(
         prediction: Disparity in px.
         truth: True disparity in px; anything where the weight is 0.
         weight: Per-pixel weight, 0 without truth.
-    Source: Girshick 2015, "Fast R-CNN", equation 3.
+    Source: Girshick 2015, "Fast R-CNN".
     """
     error = masked_error(prediction, truth, weight)
     return masked_mean(functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none"), weight)

@@ -24,7 +24,8 @@ def laplacian_nll(
         truth: Their truth; anything where the weight is 0.
         log_scale: s; its optimum is the logarithm of the mean absolute error.
         weight: Per-value weight, 0 without truth.
-    Source: Kendall and Gal 2017, section 3, with the Laplacian of their footnote.
+    Source: Kendall and Gal 2017, What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?, with a
+        Laplacian.
     """
     log_scale = at_least_float32(log_scale)
     error = masked_error(prediction, truth, weight).abs()
@@ -44,7 +45,7 @@ def gaussian_nll(
         truth: Their truth; anything where the weight is 0.
         log_scale: s; its optimum is the logarithm of the root mean squared error.
         weight: Per-value weight, 0 without truth.
-    Source: Nix and Weigend 1994; Kendall and Gal 2017, equation 8.
+    Source: Nix and Weigend 1994; Kendall and Gal 2017, heteroscedastic aleatoric uncertainty.
     """
     log_scale = at_least_float32(log_scale)
     square = masked_error(prediction, truth, weight) ** 2

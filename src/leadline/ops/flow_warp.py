@@ -44,7 +44,7 @@ def rigid_flow(
         source_from_target: Takes a point of the target camera's frame into the source camera's.
     Returns:
         The flow (u, v) in pixels, and which points lie in front of the source camera.
-    Source: Yin and Shi 2018 (GeoNet), equation 1.
+    Source: Yin and Shi 2018 (GeoNet), the rigid flow.
     """
     depth = at_least_float32(depth)
     pixels = _pixel_centres(depth).flatten(2)
@@ -68,7 +68,8 @@ def moved_depth(
         depth: Depth of the target view, > 0, in the unit of the translation.
         intrinsics: Camera matrix of both views, pixels at this resolution.
         source_from_target: Takes a point of the target camera's frame into the source camera's.
-    Source: Zou et al. 2018 (DF-Net), section 3.4: the depth that is compared with the source view's own.
+    Source: Zou et al. 2018 (DF-Net), forward-backward consistency: the depth that is compared with the source view's
+        own.
     """
     depth = at_least_float32(depth)
     with torch.autocast(depth.device.type, enabled=False):
@@ -92,7 +93,7 @@ def warp_by_depth(
         source_from_target: Takes a point of the target camera's frame into the source camera's.
     Returns:
         The warped image, and which pixels were read inside the image from in front of its camera.
-    Source: Zhou et al. 2017 (SfMLearner), equation 2.
+    Source: Zhou et al. 2017 (SfMLearner), the differentiable depth image-based rendering.
     """
     flow, in_front = rigid_flow(depth, intrinsics, source_from_target)
     warped, inside = warp_by_flow(source, flow)

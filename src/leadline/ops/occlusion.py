@@ -17,7 +17,7 @@ def left_right_occluded(
         left_disparity: Disparity of the left view, pixels.
         right_disparity: Disparity of the right view, pixels, positive as well.
         tolerance_px: Largest difference between the two that still agrees.
-    Source: Hirschmueller 2008 (SGM), section 2.3.
+    Source: Hirschmueller 2008 (SGM), the left-right check.
     """
     left_disparity, right_disparity = at_least_float32(left_disparity), at_least_float32(right_disparity)
     to_right = torch.cat([-left_disparity, torch.zeros_like(left_disparity)], dim=1)
@@ -35,7 +35,8 @@ def forward_backward_occluded(
         backward: Flow from the second to the first, pixels; b' is it, read where the forward flow ends.
         share: Tolerance that grows with the motion.
         offset_px2: Tolerance without motion, squared pixels.
-    Source: Sundaram et al. 2010, equation 5; with these values Meister et al. 2018 (UnFlow), equation 1.
+    Source: Sundaram et al. 2010, Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow; with
+        these values Meister et al. 2018 (UnFlow), occlusion detection.
     """
     forward, backward = at_least_float32(forward), at_least_float32(backward)
     back, inside = warp_by_flow(backward, forward)
@@ -70,7 +71,7 @@ def geometrically_consistent(
         backward: Flow from the second to the first, pixels.
         absolute_px: Disagreement that is always allowed.
         share: Disagreement that is allowed relative to the motion.
-    Source: Yin and Shi 2018 (GeoNet), section 3.4, equation 6.
+    Source: Yin and Shi 2018 (GeoNet), the geometric consistency check; 3 and 0.05 are those of its published program.
     """
     forward = at_least_float32(forward)
     back, inside = warp_by_flow(at_least_float32(backward), forward)

@@ -23,7 +23,8 @@ def se3_exponential(twist: Float[Tensor, "*b 6"]) -> Float[Tensor, "*b 4 4"]:
     Returns:
         [[R, V v], [0, 1]] with R = I + A W + B W^2 and V = I + B W + C W^2, where W is the cross-product matrix of the
         rotation w, A = sin|w| / |w|, B = (1 - cos|w|) / |w|^2 and C = (|w| - sin|w|) / |w|^3; at least float32.
-    Source: Murray, Li and Sastry 1994, A Mathematical Introduction to Robotic Manipulation, proposition 2.9.
+    Source: Murray, Li and Sastry 1994, A Mathematical Introduction to Robotic Manipulation, exponential
+        coordinates for rigid motion.
 
     Example:
         >>> se3_exponential(torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0, 0.0]))[:3, 3].tolist()

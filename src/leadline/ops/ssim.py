@@ -19,7 +19,7 @@ def ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) -> F
         second: Image in [0, 1].
     Returns:
         At most 1, which it is where both windows are equal; windows are cut at the border.
-    Source: Wang et al. 2004, equation 13.
+    Source: Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity.
     """
     return _ssim(first, second, lambda values: gaussian_mean(values, 5, 1.5))
 
@@ -32,7 +32,7 @@ def box_ssim(first: Float[Tensor, "b c h w"], second: Float[Tensor, "b c h w"]) 
         second: Image in [0, 1].
     Returns:
         At most 1, which it is where both windows are equal; windows are cut at the border.
-    Source: Godard et al. 2017, section 3.3.
+    Source: Godard et al. 2017 (MonoDepth), the appearance matching loss.
     """
     return _ssim(first, second, lambda values: box_mean(values, 1))
 

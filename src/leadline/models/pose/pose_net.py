@@ -39,8 +39,8 @@ class PoseNet(nn.Module):
     Args:
         views: Frames that it is given.
         explains: Whether it says an explainability mask for each view after the first.
-    Source: Zhou et al. 2017 (SfMLearner), section 3.5: mean over the image of 1x1 convolutions, times 0.01, so that
-        learning starts near no motion; here narrower and with batch norm.
+    Source: Zhou et al. 2017 (SfMLearner), the pose network: mean over the image of 1x1 convolutions, times 0.01, so
+        that learning starts near no motion; here narrower and with batch norm.
     """
 
     input_stride = 32

@@ -15,7 +15,7 @@ class StillMask(nn.Module):
 
     Args:
         views: Frames that it is given.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), section 3.4 (MaskNet): an encoder and a decoder with skips
+    Source: Ranjan et al. 2019 (Competitive Collaboration), MaskNet: an encoder and a decoder with skips
         that see all frames.
     """
 

@@ -201,7 +201,7 @@ def scene_terms(
         frames: The target, then the sources.
         intrinsics: Camera matrix at the frames' size.
         recipe: Weights of the terms.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), equation 5, E_R.
+    Source: Ranjan et al. 2019 (Competitive Collaboration), E_R.
     """
     photometric = smoothness = frames[0].new_zeros(())
     for level, inverse in enumerate(reversed(players.inverse_depths)):
@@ -224,7 +224,7 @@ def flow_terms(
         players: Flow; without a segmentation all pixels are its own.
         frames: The target, then the sources.
         recipe: Weights of the terms.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), equation 6, E_F.
+    Source: Ranjan et al. 2019 (Competitive Collaboration), E_F.
     """
     target, *sources = frames
     photometric = smoothness = target.new_zeros(())
@@ -251,7 +251,7 @@ def referee_terms(
         frames: The target, then the sources.
         intrinsics: Camera matrix at the frames' size.
         recipe: Weights of the terms.
-    Source: Ranjan et al. 2019 (Competitive Collaboration), equations 4, 7 and 8: E_R + E_F + E_M + E_C.
+    Source: Ranjan et al. 2019 (Competitive Collaboration): E_R + E_F + E_M + E_C.
     """
     scene, seen = scene_difference(players.inverse_depths[-1], players.motions, frames, intrinsics)
     by_flow, inside = flow_difference(players.flows, frames)

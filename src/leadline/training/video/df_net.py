@@ -150,7 +150,7 @@ def df_net_terms(
         recipe: Weights of the terms.
         joint: Whether visibility is judged and the consistencies count; of networks that know nothing yet, no pixel
             agrees there and back.
-    Source: Zou et al. 2018 (DF-Net), equations 1 to 6.
+    Source: Zou et al. 2018 (DF-Net): photometric and smoothness terms, forward-backward and cross-task consistency.
     """
     depth = 1.0 / inverse_depths[-1]
     rigid, in_front = rigid_flow(depth, intrinsics, motion)

@@ -141,7 +141,7 @@ def geonet_rigid_terms(
         frames: The target, then the sources.
         intrinsics: Camera matrix at the frames' size.
         recipe: Weights of the terms.
-    Source: Yin and Shi 2018 (GeoNet), equations 2 and 3.
+    Source: Yin and Shi 2018 (GeoNet), the rigid warping loss and the depth smoothness.
     """
     photometric = smoothness = frames[0].new_zeros(())
     for level, inverse in enumerate(reversed(inverse_depths)):
@@ -172,7 +172,7 @@ def geonet_flow_terms(
         targets: First frame of each pair.
         sources: Second frame of each pair.
         recipe: Weights of the terms.
-    Source: Yin and Shi 2018 (GeoNet), section 3.4: what fails the geometric consistency is left to the smoothness.
+    Source: Yin and Shi 2018 (GeoNet), the geometric consistency enforcement: what fails it is left to the smoothness.
     """
     zero = targets.new_zeros(())
     terms = {"photometric": zero, "smoothness": zero, "consistency": zero}

@@ -116,8 +116,8 @@ def monodepth2_terms(
         intrinsics: Camera matrix at the target's size.
         recipe: Weights of the terms.
         generator: Source of the auto-mask's noise.
-    Source: Godard et al. 2019 (Monodepth2), equations 1 to 5: every scale is enlarged to the frames' size before it is
-        judged.
+    Source: Godard et al. 2019 (Monodepth2), the final training loss: every scale is enlarged to the frames' size
+        before it is judged.
     """
     photometric = smoothness = target.new_zeros(())
     unwarped = torch.cat([l1_ssim_difference(source, target) for source, _ in views], dim=1)

@@ -77,8 +77,8 @@ def sfmlearner_terms(
         frames: The target, then the sources.
         intrinsics: Camera matrix at the frames' size.
         recipe: Weights of the terms.
-    Source: Zhou et al. 2017 (SfMLearner), equation 4: absolute differences at every scale, smoothness without regard to
-        edges.
+    Source: Zhou et al. 2017 (SfMLearner), the final objective: absolute differences at every scale, smoothness without
+        regard to edges.
     """
     zero = frames[0].new_zeros(())
     terms = {"photometric": zero, "smoothness": zero, "explainability": zero}
