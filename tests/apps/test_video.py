@@ -122,7 +122,7 @@ def test_damaged_state_of_a_stopped_run_starts_anew(tmp_path):
     progress = VideoProgress([0.1], [0.2], [0.3], [0], "metric")
     (tmp_path / "depth").mkdir()
     write_pfm(tmp_path / "depth" / "0.pfm", np.ones((3, 4), np.float32))
-    video_results._save(tmp_path, request, SteadyState(1, fused=np.ones((3, 4), np.float32)), progress)
+    video_results._save(tmp_path, request, SteadyState(1, fused=np.ones((3, 4, 2), np.float32)), progress)
     whole = (tmp_path / "unfinished.npz").read_bytes()
     assert video_results._resume(tmp_path, request, ("0",))[0].done == 1
     assert video_results._resume(tmp_path, request, ("1",))[0].done == 0  # its file is not there

@@ -14,6 +14,7 @@ from leadline.metrics.align import align
 from leadline.metrics.reduce import masked_mean
 
 _NEAREST_M: Final = 1e-3
+_UNLIKE: Final = 50.0
 
 
 def clip_depth_m(
@@ -50,6 +51,20 @@ def clip_depth_m(
     return np.split(np.clip(aligned.depth, _NEAREST_M, max_depth_m), rows)
 
 
+def alike(now: Float32[np.ndarray, "h w"], past: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """How far the same points look the same in two frames: exp(-50 (I - I_past)^2).
+
+    Args:
+        now: Grey values in [0, 1].
+        past: Those of the last frame, carried to this one along the flow.
+    Source: The weight of OPW in Wang et al., "Neural Video Depth Stabilizer", ICCV 2023.
+    Example:
+        >>> alike(np.float32([[0.5, 0.5]]), np.float32([[0.5, 0.7]])).round(3).tolist()
+        [[1.0, 0.135]]
+    """
+    return np.exp(-_UNLIKE * (now - past) ** 2).astype(np.float32)
+
+
 def warping_error(
     past: Float32[np.ndarray, "h w"], now: Float32[np.ndarray, "h w"], weight: Float32[np.ndarray, "h w"]
 ) -> float:
@@ -58,7 +73,7 @@ def warping_error(
     Args:
         past: Values of the last frame at the points of this one.
         now: Values of this frame.
-        weight: exp(-50 (I - I_past)^2) for grey values in [0, 1], 0 where the flow fails its check.
+        weight: Of `alike`; 0 where the flow fails its check.
     Returns:
         In the unit of the values; NaN if no pixel has weight.
     Source: OPW of Wang et al., "Neural Video Depth Stabilizer", ICCV 2023.

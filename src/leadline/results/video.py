@@ -287,9 +287,8 @@ def _save(folder: Path, request: Mapping[str, Any], state: SteadyState, progress
     arrays: dict[str, np.ndarray] = {"told": np.array(json.dumps(told))}
     if state.overlap:
         arrays["overlap"] = np.stack(state.overlap)
-    for name, value in (("fused", state.fused), ("confidence", state.confidence)):
-        if value is not None:
-            arrays[name] = value
+    if state.fused is not None:
+        arrays["fused"] = state.fused
     if state.last is not None:
         arrays["last"], arrays["raw_last"] = state.last
     with atomic_write(folder / _STATE) as stream:
@@ -306,7 +305,10 @@ def _resume(folder: Path, request: Mapping[str, Any], names: Sequence[str]) -> t
             raise ValueError("another request")
         last = (arrays["last"], arrays["raw_last"]) if "last" in arrays else None
         overlap = tuple(arrays["overlap"]) if "overlap" in arrays else ()
-        state = SteadyState(told.pop("done"), overlap, arrays.get("fused"), arrays.get("confidence"), last)
+        fused = arrays.get("fused")
+        if fused is not None and fused.ndim != 3:
+            raise ValueError("a state of an earlier version")
+        state = SteadyState(told.pop("done"), overlap, fused, last)
         progress = VideoProgress(**told)
         if {state.done} != {len(values) for values in (progress.changes, progress.raw_changes, progress.spreads)}:
             raise ValueError("frames without their figures")

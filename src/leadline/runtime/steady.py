@@ -6,7 +6,7 @@ Each frame is estimated on its own. Then, in windows of frames that overlap,
    squares, held near the method's own scale (`align_frames`);
 2. a window is brought onto the one before by the scale and shift that fit best on the frames of both, a correction that
    fades within the window, lest errors add up over a long film; in the overlap the two are blended;
-3. each frame is fused with the last one, carried along the optical flow to where its points are now.
+3. each frame is fused with all of its past and with its future in the window (`steady_fusion`).
 
 A frame that shares too few points with the one before begins a new shot, which knows nothing of the last one. Memory is
 bounded by the window, however long the film is.
@@ -20,28 +20,19 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from leadline.classical.flow import ClassicalFlow
 from leadline.errors import InputError
-from leadline.geometry.flow import agreeing, carried
+from leadline.geometry.flow import carried
 from leadline.maps import DepthMap, DisparityMap
 from leadline.metrics.video import warping_error
+from leadline.runtime.steady_fusion import Fusion, Step, Values, step_between
 
 Image = UInt8[np.ndarray, "h w 3"]
 Freedom = Literal["scale and shift", "scale", "none"]
 
 _WIDTH_PX: Final = 320
 """Correspondences are looked for in frames of at most this width."""
-_UNLIKE: Final = 50.0
-"""A point counts exp(-50 difference^2) if its grey value, in [0, 1], has changed."""
-_SAME_SHOT: Final = 0.25
-"""Frames of one shot share more than this: of hand-held and driving cameras at least 0.4. Across a cut they share 0.02,
-between images of like texture up to 0.22."""
 _HOLD: Final = 0.01
 """Weight of a frame's own scale and shift beside its agreement with its neighbours."""
-_JUMP: Final = 2.0
-"""Differences from the past of this many mean deviations of the frame are taken for changes of the scene."""
-_SOFT_PX: Final = 3.0
-"""Spread of the blur of the fusion's weight, in pixels of the small grid."""
 _NEAREST: Final = 1e-6
 
 
@@ -79,15 +70,13 @@ class SteadyState:
     Attributes:
         done: Frames that are finished.
         overlap: Scale and shift that the frames of the overlap have so far.
-        fused: Values of the last finished frame; None at a cut.
-        confidence: Its confidence, if it has one.
+        fused: The last finished frame with its past alone, as `Fusion.both_ways` gives it; None at a cut.
         last: Its steadied and its own values on the small grid.
     """
 
     done: int = 0
     overlap: tuple[Float64[np.ndarray, " 2"], ...] = ()
-    fused: Float32[np.ndarray, "h w"] | None = None
-    confidence: Float32[np.ndarray, "h w"] | None = None
+    fused: Float32[np.ndarray, "h2 w2 layers"] | None = None
     last: tuple[Float32[np.ndarray, "h2 w2"], Float32[np.ndarray, "h2 w2"]] | None = None
 
 
@@ -116,21 +105,14 @@ class SteadyFrame(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
-    """From a frame to the one before, on the small grid."""
-
-    flow: Float32[np.ndarray, "h w 2"]
-    weight: Float32[np.ndarray, "h w"]
-
-
-@dataclass(frozen=True, eq=False)
 class _Entry:
     """A frame that waits in its window."""
 
     raw: DepthMap | DisparityMap
     values: Float32[np.ndarray, "h w"]
     small: Float32[np.ndarray, "h2 w2"]
-    step: _Step | None
+    confidence: Float32[np.ndarray, "h2 w2"] | None
+    step: Step | None
 
 
 _Line = Float64[np.ndarray, " 2"]
@@ -184,7 +166,7 @@ class SteadyDepth:
                 before, skip = grey, False
                 continue
             raw = self.method(*views)
-            step = None if before is None else _step_back(before, grey)
+            step = None if before is None else step_between(before, grey)
             if step is None:
                 yield from window.flush()
             window.add(_entry(raw, grey.shape, step), _freedom(raw))
@@ -193,7 +175,7 @@ class SteadyDepth:
         yield from window.flush()
 
 
-def align_frames(values: Sequence[Float32[np.ndarray, "h w"]], steps: Sequence[_Step], freedom: Freedom) -> list[_Line]:
+def align_frames(values: Sequence[Float32[np.ndarray, "h w"]], steps: Sequence[Step], freedom: Freedom) -> list[_Line]:
     """Scale and shift of each frame with which corresponding pixels of consecutive frames agree best.
 
     Minimises the sum over consecutive frames of the weighted mean of (a_k v_k + b_k - a_(k-1) v_(k-1) - b_(k-1))^2 at
@@ -216,8 +198,9 @@ def align_frames(values: Sequence[Float32[np.ndarray, "h w"]], steps: Sequence[_
     matrix = _HOLD * np.eye(count * free)
     right = _HOLD * np.tile([1.0, 0.0], count) if free == 2 else np.zeros(count)
     for number, step in enumerate(steps, 1):
-        known = step.weight > _NEAREST
-        past, now, weight = carried(unit[number - 1], step.flow)[known], unit[number][known], step.weight[known]
+        known = step.back.weight > _NEAREST
+        past = carried(unit[number - 1], step.back.flow)[known]
+        now, weight = unit[number][known], step.back.weight[known]
         weight = weight * _robust(past - now)
         columns = np.stack([past, np.ones_like(past), -now, -np.ones_like(now)], 1).astype(np.float64)
         weight = weight / max(float(weight.sum()), _NEAREST)
@@ -244,7 +227,7 @@ class _Window:
         self.options = options
         self.entries: list[_Entry] = []
         self.done, self.overlap = state.done, list(state.overlap)
-        self.fused, self.confidence, self.last = state.fused, state.confidence, state.last
+        self.fused, self.last = state.fused, state.last
         self.freedom: Freedom = "none"
 
     def add(self, entry: _Entry, freedom: Freedom) -> None:
@@ -260,20 +243,25 @@ class _Window:
         """All frames that are left; what comes next is another shot."""
         if self.entries:
             yield from self._emit(len(self.entries))
-        self.overlap, self.fused, self.confidence, self.last = [], None, None, None
+        self.overlap, self.fused, self.last = [], None, None
 
     def _emit(self, count: int) -> Iterator[SteadyFrame]:
-        lines = self._lines()
-        entries, self.entries, self.overlap = self.entries[:count], self.entries[count:], lines[count:]
-        for number, (entry, line) in enumerate(zip(entries, lines[:count], strict=True), 1):
-            found = self._fuse(entry, line)
+        lines, waiting = self._lines(), self.entries
+        self.entries, self.overlap = waiting[count:], lines[count:]
+        lined = [_on(line, entry.small) for line, entry in zip(lines, waiting, strict=True)]
+        sure, steps = [entry.confidence for entry in waiting], [entry.step for entry in waiting]
+        fusion = Fusion(lined, sure, steps, _meaning(waiting[0].raw), self.options.keep)
+        fused = fusion.both_ways(self.fused, count)
+        for number, (added, past) in enumerate(fused):
+            new_shot, self.fused = self.fused is None, past
+            found = self._told(waiting[number], lines[number], added, new_shot)
             self.done += 1
-            yield found if number < count else found._replace(state=self._state())
+            yield found if number + 1 < count else found._replace(state=self._state())
 
     def _state(self) -> SteadyState:
         if not self.entries:
             return SteadyState(self.done)
-        return SteadyState(self.done, tuple(self.overlap), self.fused, self.confidence, self.last)
+        return SteadyState(self.done, tuple(self.overlap), self.fused, self.last)
 
     def _lines(self) -> list[_Line]:
         """The line of each frame in the window."""
@@ -294,34 +282,29 @@ class _Window:
             joined[number] = share * joined[number] + (1.0 - share) * old
         return joined
 
-    def _fuse(self, entry: _Entry, line: _Line) -> SteadyFrame:
-        values = (line[0] * entry.values + line[1]).astype(np.float32)
-        confidence = entry.raw.confidence
-        new_shot = self.fused is None or entry.step is None
-        if self.fused is not None and entry.step is not None and self.options.keep:
-            flow, weight = _enlarged(entry.step, values.shape)
-            past = carried(self.fused, flow)
-            spread = max(float(np.abs(values - np.median(values)).mean()), _NEAREST)
-            weight = self.options.keep * weight * np.exp(-(((past - values) / (_JUMP * spread)) ** 2))
-            values = weight * past + (1.0 - weight) * values
-            if confidence is not None and self.confidence is not None:
-                confidence = weight * carried(self.confidence, flow) + (1.0 - weight) * confidence
-        self.fused, self.confidence = values, confidence
-        return self._told(entry, values, _as_map(entry.raw, values, confidence), new_shot)
-
     def _told(
-        self, entry: _Entry, values: Float32[np.ndarray, "h w"], found: DepthMap | DisparityMap, new_shot: bool
+        self, entry: _Entry, line: _Line, added: Float32[np.ndarray, "h2 w2 layers"], new_shot: bool
     ) -> SteadyFrame:
         """A frame with what it changes since the last one, measured on the small grid."""
-        small = _shrunk(values, entry.small.shape)
+        height, width = entry.values.shape
+        grown = np.asarray(cv2.resize(added, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        confidence = entry.raw.confidence
+        if confidence is not None:
+            confidence = np.clip(confidence + grown[..., 2], 0.0, 1.0)
+        small = _on(line, entry.small) + added[..., 0]
         change = raw_change = float("nan")
         if self.last is not None and entry.step is not None:
-            past = [carried(old, entry.step.flow) for old in self.last]
-            change = warping_error(past[0], small, entry.step.weight)
-            raw_change = warping_error(past[1], entry.small, entry.step.weight)
+            past = [carried(old, entry.step.back.flow) for old in self.last]
+            change = warping_error(past[0], small, entry.step.back.weight)
+            raw_change = warping_error(past[1], entry.small, entry.step.back.weight)
         self.last = small, entry.small
         spread = float(np.abs(entry.small - np.median(entry.small)).mean())
+        found = _as_map(entry.raw, _on(line, entry.values) + grown[..., 0], confidence)
         return SteadyFrame(found, entry.raw, new_shot, change, raw_change, spread)
+
+
+def _on(line: _Line, values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    return np.float32(line[0]) * values + np.float32(line[1])
 
 
 def _join(
@@ -342,26 +325,6 @@ def _small_grey(image: Image) -> UInt8[np.ndarray, "h2 w2"]:
     return cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY).astype(np.uint8)
 
 
-def _step_back(before: UInt8[np.ndarray, "h w"], now: UInt8[np.ndarray, "h w"]) -> _Step | None:
-    """Where the points of a frame were in the one before; None if it is another shot."""
-    method = ClassicalFlow("dis-fast")
-    back, forth = method.one_way(now, before), method.one_way(before, now)
-    difference = (now.astype(np.float32) - carried(before.astype(np.float32), back)) / 255.0
-    weight = np.where(agreeing(back, forth), np.exp(-_UNLIKE * difference**2), 0.0).astype(np.float32)
-    return None if float(weight.mean()) < _SAME_SHOT else _Step(back, weight)
-
-
-def _enlarged(step: _Step, shape: tuple[int, ...]) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
-    """Flow and weight on the frame's own grid."""
-    height, width = shape
-    grown = np.array([width / step.weight.shape[1], height / step.weight.shape[0]], np.float32)
-    flow = cv2.resize(step.flow, (width, height), interpolation=cv2.INTER_LINEAR) * grown
-    # Softened, lest the mask's outlines show in the depth.
-    soft = cv2.GaussianBlur(step.weight, (0, 0), _SOFT_PX)
-    weight = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    return flow.astype(np.float32), np.asarray(weight, np.float32)
-
-
 def _robust(difference: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
     """Weights of Cauchy's estimator: moving things and edges count less."""
     if not difference.size:
@@ -376,7 +339,15 @@ def _freedom(found: DepthMap | DisparityMap) -> Freedom:
     return "scale and shift" if found.kind in ("affine_inverse", "affine_depth") else "scale"
 
 
-def _entry(raw: DepthMap | DisparityMap, small: tuple[int, ...], step: _Step | None) -> _Entry:
+def _meaning(found: DepthMap | DisparityMap) -> Values:
+    """What the values of `_entry` say of depth."""
+    if isinstance(found, DisparityMap):
+        return "inverse"
+    named: dict[str, Values] = {"affine_inverse": "affine inverse", "affine_depth": "affine depth"}
+    return named.get(found.kind, "logarithm")
+
+
+def _entry(raw: DepthMap | DisparityMap, small: tuple[int, ...], step: Step | None) -> _Entry:
     """Values on which scale and shift act: those of affine kinds, logarithms of distances, disparities."""
     values = raw.disparity if isinstance(raw, DisparityMap) else raw.depth
     known: Bool[np.ndarray, "h w"] = np.isfinite(values) & raw.valid
@@ -385,7 +356,8 @@ def _entry(raw: DepthMap | DisparityMap, small: tuple[int, ...], step: _Step | N
         values = np.log(np.where(known, values, 1.0), dtype=np.float32)
     # What is not known takes the frame's median: it must not disturb its neighbours.
     values = np.where(known, values, np.median(values[known]) if known.any() else 0.0).astype(np.float32)
-    return _Entry(raw, values, _shrunk(values, small), step)
+    confidence = None if raw.confidence is None else _shrunk(raw.confidence, small)
+    return _Entry(raw, values, _shrunk(values, small), confidence, step)
 
 
 def _shrunk(values: Float32[np.ndarray, "h w"], shape: tuple[int, ...]) -> Float32[np.ndarray, "h2 w2"]:

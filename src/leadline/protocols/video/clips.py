@@ -7,7 +7,6 @@ frame pays for it in AbsRel as well.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import cv2
 import numpy as np
@@ -20,13 +19,10 @@ from leadline.io.pair_files import natural_key
 from leadline.io.trajectories import read_trajectory
 from leadline.maps import DepthMap
 from leadline.metrics.depth import abs_rel, delta
-from leadline.metrics.video import clip_depth_m, temporal_alignment_error, warping_error
+from leadline.metrics.video import alike, clip_depth_m, temporal_alignment_error, warping_error
 from leadline.protocols.mono.depth_units import with_units
 from leadline.protocols.mono.scenes import DepthFiles, find_depth_scenes
 from leadline.samples import DepthSample
-
-_UNLIKE: Final = 50.0
-"""Of `warping_error`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +145,7 @@ def _opw(
         past, was, seen = (
             carried(layer.astype(np.float32), back) for layer in (logs[now - 1], greys[now - 1], valid[now - 1])
         )
-        weight = np.exp(-_UNLIKE * ((greys[now].astype(np.float32) - was) / 255.0) ** 2)
+        weight = alike(greys[now] / np.float32(255), was / np.float32(255))
         counts = agreeing(back, forth) & valid[now] & (seen > 0.999)
         errors.append(warping_error(past, logs[now], np.where(counts, weight, 0.0).astype(np.float32)))
     return float(np.nanmean(errors))
