@@ -8,6 +8,7 @@ from leadline.errors import InputError
 from leadline.models.catalog import BUILDERS, build_model
 from leadline.models.mono.efficientnet_lite import EfficientNetLite0
 from leadline.models.stereo import LeadlineFast, StereoInference, StereoPrediction
+from leadline.models.stereo.inference import averaged
 from leadline.models.stereo.leadline_fast import Context
 
 
@@ -103,6 +104,14 @@ def test_what_guides_a_network_is_enlarged_with_the_images(guided, enlarge):
     with torch.inference_mode():
         disparity, _ = StereoInference(guided, enlarge).eval()(left, right, found, valid)
     torch.testing.assert_close(disparity, found)
+
+
+def test_a_matcher_that_agrees_is_averaged_with_the_network():
+    matched = torch.tensor([[10.4, 9.5, 10.75, 11.2, 10.4]])
+    valid = torch.tensor([[1, 1, 1, 1, 0]], dtype=torch.uint8)
+    # Shares of 1/2 up to half a pixel, of 1/4 at three quarters, of nothing from one pixel on, or where it is not sure.
+    expected = torch.tensor([[10.2, 9.75, 10.1875, 10.0, 10.0]])
+    torch.testing.assert_close(averaged(torch.full((1, 5), 10.0), matched, valid), expected)
 
 
 def test_what_a_matcher_says_of_itself_counts(guided):

@@ -51,6 +51,8 @@ class StereoInference(nn.Module):
             inputs = padded(self._enlarged(layers, "nearest"), self.stride).chunk(2, dim=1)
         prediction = cast(StereoPrediction, self.model(pair[:1], pair[1:], *inputs))
         disparity = self._at_size(prediction.disparity / float(self.enlarge), left)
+        if prior is not None and prior_valid is not None:
+            disparity = averaged(disparity, prior, prior_valid)
         if prediction.confidence_logit is None:
             return disparity, None
         return disparity, self._at_size(prediction.confidence_logit.sigmoid(), left)
@@ -78,6 +80,23 @@ class StereoInference(nn.Module):
                 align_corners=False,
             )
         return layer[0, 0, :height, :width]
+
+
+def averaged(
+    disparity: Float[Tensor, "h w"], prior: Float[Tensor, "h w"], prior_valid: UInt8[Tensor, "h w"]
+) -> Float[Tensor, "h w"]:
+    """The mean of a network's disparity and of a matcher's where they agree: their sub-pixel errors are independent.
+
+    Args:
+        disparity: The network's, px.
+        prior: The matcher's, px.
+        prior_valid: 1 where the matcher stands by its value, else 0.
+    Returns:
+        The mean where they differ by at most 1/2 px, less and less of the prior up to 1 px, the network's beyond.
+    """
+    difference = prior - disparity
+    share = 0.5 * (2.0 - 2.0 * difference.abs()).clamp(0.0, 1.0)
+    return disparity + share * prior_valid.to(disparity.dtype) * difference
 
 
 def padded(images: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
