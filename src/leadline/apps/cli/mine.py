@@ -45,7 +45,8 @@ def mine(
     stopped goes on where it stopped, by shot.
 
     Args:
-        films: Films; or LEFT::RIGHT, the files of both views of one film.
+        films: Films; LEFT::RIGHT, the files of both views of one film; or folders of MPO or JPS photographs, each
+            photograph a shot.
         output: Folder of the training set. Further films may be added to it later, with the same options.
         model: Stereo method, as for `leadline stereo`.
         layout: How the views lie in all films; found for each if absent. half: each was squeezed to half.

@@ -112,7 +112,8 @@ def _sharpest(
     film: StereoFilm, shot: Shot, options: MineOptions, rejected: Counter[str]
 ) -> Iterator[tuple[Views, float]]:
     """The sharpest frame of each stretch, and its sharpness: the variance of its Laplacian."""
-    first, last = shot.first + _EDGE_FRAMES, shot.last - _EDGE_FRAMES
+    edge = 0 if film.of_photographs else _EDGE_FRAMES
+    first, last = shot.first + edge, shot.last - edge
     # Twice as many as are kept at most, however long the shot is: memory is bounded.
     wanted = max(1, min(round((last - first) / film.fps * options.frames_per_s), 2 * options.most_frames))
     best: tuple[Views, float] | None = None

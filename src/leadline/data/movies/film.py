@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.data.movies.layout import FilmLayout, FoundLayout, find_layout, shown_aspect, split_views
+from leadline.data.movies.photographs import photographs_of, read_photographs
 from leadline.errors import InputError
 from leadline.io.film_facts import FilmFacts, film_facts
 from leadline.io.video import FilmFrames
@@ -51,7 +52,7 @@ class StereoFilm:
 
     Args:
         name: Unique among the films of one run; no dot in it.
-        left: The file, or that of the left view.
+        left: The file, or that of the left view; or a folder of stereo photographs.
         right: The file of the right view, if it has one of its own.
         layout: How the views lie.
         right_first: Whether the first one is the right view.
@@ -73,6 +74,11 @@ class StereoFilm:
     frames: int
     fps: float
 
+    @property
+    def of_photographs(self) -> bool:
+        """Whether it is a folder of photographs, each of which is a shot."""
+        return self.layout == "photographs"
+
     def views(self, first: int, last: int) -> Iterator[Views]:
         """Both views of the frames from one number up to but not including another; damaged frames are left out."""
         for number, time_s, one, other in _pairs(self, first, last):
@@ -92,7 +98,7 @@ def open_film(
     """A 3D film; its layout is found from its frames unless it is given.
 
     Args:
-        place: The file; or LEFT::RIGHT, the files of both views.
+        place: The file; LEFT::RIGHT, the files of both views; or a folder of MPO or JPS photographs.
         name: As for `StereoFilm`.
         layout: How the views lie.
         swap: Whether to exchange the views.
@@ -106,6 +112,8 @@ def open_film(
         leadline.errors.InputError: expected a film at missing.mp4, got no such file; check the name
     """
     left, _, right = place.partition(TWO_FILES)
+    if Path(left).is_dir() and not right:
+        return _photographs(left, name, layout, swap, width)
     facts = film_facts(left)
     if facts.dynamic_range:
         raise InputError(
@@ -122,6 +130,34 @@ def open_film(
         because=found.because, size=(0, 0), bars=(0, 0, 0, 0), frames=len(opened), fps=_rate(opened),
     )  # fmt: skip
     return _sized(film, facts, width, _stored_views(film, samples))
+
+
+def _photographs(folder: str, name: str, layout: FilmLayout | None, swap: bool, width: int) -> StereoFilm:
+    """A folder of photographs as a film of one photograph a second; the first that can be read decides the shape."""
+    if layout not in (None, "photographs"):
+        raise InputError(f"expected no layout for a folder of photographs, got {layout} for {folder}; leave it out")
+    paths = photographs_of(folder)
+    first = next(read_photographs(paths), None)
+    if first is None:
+        raise InputError(
+            f"expected photographs with two views in {folder}, got none that can be read; fetch them again"
+        )
+    rows, columns = first[1].shape[:2]
+    across = min(width, columns)
+    return _large_enough(StereoFilm(
+        name=name, left=folder, right=None, layout="photographs", right_first=swap,
+        because=f"a folder of {len(paths)} files", size=(round(rows * across / columns), across), bars=(0, 0, 0, 0),
+        frames=len(paths), fps=1.0,
+    ))  # fmt: skip
+
+
+def _large_enough(film: StereoFilm) -> StereoFilm:
+    if min(film.size) < _SMALLEST_PX:
+        raise InputError(
+            f"expected views of at least {_SMALLEST_PX} px a side in {film.left}, got {film.size[1]}x{film.size[0]}; "
+            "take a larger edition"
+        )
+    return film
 
 
 def _layout(
@@ -170,13 +206,7 @@ def _sized(film: StereoFilm, facts: FilmFacts, width: int, views: Sequence[_Imag
     # A stored pixel of a view is this much wider than high.
     aspect *= (columns / stored[1]) / (rows / stored[0])
     across = int(min(width, columns, aspect * rows))
-    size = (max(1, round(across / aspect)), across)
-    if min(size) < _SMALLEST_PX:
-        raise InputError(
-            f"expected views of at least {_SMALLEST_PX} px a side in {film.left}, got {size[1]}x{size[0]}; take a "
-            "larger edition"
-        )
-    return replace(film, size=size, bars=bars)
+    return _large_enough(replace(film, size=(max(1, round(across / aspect)), across), bars=bars))
 
 
 def _bars(content: np.ndarray) -> tuple[int, int, int, int]:
@@ -192,6 +222,11 @@ def _bars(content: np.ndarray) -> tuple[int, int, int, int]:
 
 def _pairs(film: StereoFilm, first: int, last: int) -> Iterator[tuple[int, float, _Image, _Image]]:
     """Number, time, and the first and second view of frames as they are stored."""
+    if film.of_photographs:
+        paths = photographs_of(film.left)[first:last]
+        for number, one, other in read_photographs(paths, film.size):
+            yield first + number, float(first + number), one, other
+        return
     left = _opened(film.left)
     if film.layout != "two-streams":
         for frame in left.readable(first, last):

@@ -15,9 +15,9 @@ from leadline.geometry.image import brightness, stretch_contrast
 from leadline.io.film_facts import FilmFacts
 from leadline.io.pairs import Layout
 
-FilmLayout = Literal[Layout, "two-streams"]
-"""How both views of a film lie: in one frame, or in two streams or files."""
-LAYOUTS: Final[tuple[FilmLayout, ...]] = (*get_args(Layout), "two-streams")
+FilmLayout = Literal[Layout, "two-streams", "photographs"]
+"""How both views of a film lie: in one frame, in two streams or files, or in files of one frame each."""
+LAYOUTS: Final[tuple[FilmLayout, ...]] = (*get_args(Layout), "two-streams", "photographs")
 
 _Image = UInt8[np.ndarray, "h w 3"]
 _View = UInt8[np.ndarray, "view_h view_w 3"]
@@ -89,7 +89,7 @@ def split_views(frame: _Image, layout: FilmLayout) -> tuple[_View, _View]:
 
     Args:
         frame: RGB.
-        layout: Any but two-streams.
+        layout: One in which both views lie in one frame.
     Example:
         >>> frame = np.zeros((6, 9, 3), np.uint8)
         >>> [view.shape for view in split_views(frame, "half-over-under")]

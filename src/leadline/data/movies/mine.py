@@ -47,7 +47,7 @@ class MineRequest:
     """What is mined.
 
     Args:
-        films: Files; or LEFT::RIGHT, the files of both views.
+        films: Files; LEFT::RIGHT, the files of both views; or folders of photographs.
         output: Folder of the training set.
         options: How.
         load: Makes the stereo method.

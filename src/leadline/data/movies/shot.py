@@ -108,7 +108,7 @@ def mine_shot(task: ShotTask) -> MinedShot:
         InputError: If the film cannot be opened, or the stereo method refuses its views.
     """
     shot = task.shot
-    if shot.last - shot.first < _SHORTEST:
+    if shot.last - shot.first < _SHORTEST and not task.film.of_photographs:
         return MinedShot(refused="short", measures={"frames": shot.last - shot.first})
     chosen = choose_frames(task.film, shot, task.options)
     thumb = _thumbnail(chosen.frames[0]) if chosen.frames else None

@@ -33,7 +33,7 @@ class Shot(NamedTuple):
 
 
 def find_shots(film: StereoFilm, advance: Callable[[int], None] = lambda _: None) -> list[Shot]:
-    """Shots of a film, by PySceneDetect's adaptive detector on the left view.
+    """Shots of a film, by PySceneDetect's adaptive detector on the left view; each photograph of a folder is one.
 
     Args:
         film: The film; all of it is decoded.
@@ -42,6 +42,9 @@ def find_shots(film: StereoFilm, advance: Callable[[int], None] = lambda _: None
         MissingExtraError: If PySceneDetect is not installed.
         InputError: If the film cannot be read any more.
     """
+    if film.of_photographs:
+        advance(film.frames)
+        return [Shot(number, number + 1) for number in range(film.frames)]
     detectors, timecode = _scenedetect(film.left)
     shortest = max(2, round(_SHORTEST_S * film.fps))
     detector = detectors.AdaptiveDetector(min_scene_len=shortest, window_width=min(2, shortest - 1))

@@ -12,6 +12,7 @@ import numpy as np
 
 from leadline.data.mono.shards import write_depth_shard
 from leadline.data.movies.film import StereoFilm
+from leadline.data.movies.photographs import photographs_of
 from leadline.data.movies.shot import MinedShot, ShotTask, mine_shot
 from leadline.errors import OutputError
 from leadline.io.atomic import atomic_write, make_output_folder
@@ -142,7 +143,7 @@ def require_request(output: Path, request: Mapping[str, Any]) -> None:
 
 def film_identity(film: StereoFilm) -> dict[str, Any]:
     """All that decides what is mined of a film: its content by size and a checksum of both ends, and its layout."""
-    files = [film.left, *([film.right] if film.right else [])]
+    files = photographs_of(film.left) if film.of_photographs else [film.left, *filter(None, [film.right])]
     told = {key: value for key, value in asdict(film).items() if key not in ("left", "right", "because")}
     return json.loads(json.dumps({**told, "content": [_fingerprint(Path(file)) for file in files]}))
 
