@@ -105,7 +105,7 @@ class _Place:
     y: Float64[np.ndarray, " n"]
     z: Float64[np.ndarray, " n"]
     ahead: Bool[np.ndarray, " n"]
-    origin: Float64[np.ndarray, "3 *each"]
+    origin: Float64[np.ndarray, "3 ..."]
     towards: Float64[np.ndarray, "3 n"]
 
 

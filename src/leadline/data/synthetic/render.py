@@ -70,7 +70,7 @@ class Camera:
 
     def rays(
         self, x_px: Float32[np.ndarray, " n"], y_px: Float32[np.ndarray, " n"]
-    ) -> tuple[Float32[np.ndarray, "3 *each"], Float32[np.ndarray, "3 n"]]:
+    ) -> tuple[Float32[np.ndarray, "3 ..."], Float32[np.ndarray, "3 n"]]:
         """Origin, or one of each ray with a rolling shutter, and direction of the rays through places of the image."""
         directions = self.directions(x_px, y_px)
         if self.rolling is None:
@@ -114,7 +114,7 @@ class Hits:
         v: Second barycentric coordinate.
     """
 
-    origin: Float32[np.ndarray, "3 *each"]
+    origin: Float32[np.ndarray, "3 ..."]
     directions: Float32[np.ndarray, "3 n"]
     depth: Float32[np.ndarray, " n"]
     face: Int32[np.ndarray, " n"]
@@ -179,7 +179,7 @@ class Renderer:
         self._sky_bank = None if scene.air.sky is None else image_bank([scene.air.sky], mirrored=True)
         self._facets, self._normals, self._corners, self._charts, self._looks = map(_planes, tables)
 
-    def trace(self, origin: Float32[np.ndarray, "3 *each"], directions: Float32[np.ndarray, "3 n"]) -> Hits:
+    def trace(self, origin: Float32[np.ndarray, "3 ..."], directions: Float32[np.ndarray, "3 n"]) -> Hits:
         """First hits of rays from one point, or each from its own."""
         rays = directions.T
         found = self._tree.run(np.broadcast_to(origin.T, rays.shape), rays, dists=np.inf, output=1)
