@@ -38,6 +38,15 @@ def test_the_error_bar_is_that_of_the_depth_map():
     assert found.error_m == pytest.approx(0.1 * np.sqrt(2.0), rel=1e-3)
 
 
+def test_doubt_about_the_surface_goes_into_the_error_bar():
+    """Of the middle's 25 x 65 pixels 14 x 60 are 3 m away, the others 9 m: (1 - s)^2 for 6 m, beside 5 % of depth."""
+    values = np.full((101, 101), 9.0)
+    values[20:80, 33:47] = 3.0
+    share = 14 * 60 / (25 * 65)
+    expected = np.hypot(np.sqrt(2.0) * 0.05 * 3.0, (1.0 - share) * 6.0)
+    assert depth_in_box(_map(values), BOX).error_m == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_box_without_depth_has_none():
     values = np.full((101, 101), 4.0)
     assert depth_in_box(_map(values, valid=np.zeros((101, 101), bool)), BOX) is None

@@ -59,7 +59,7 @@ def test_a_thing_that_is_hidden_for_a_while_keeps_its_identity():
 
 def test_after_its_patience_it_is_another_one():
     scenes = [[_seen(0.0, 6.0)] if not 8 <= n < 20 else [] for n in range(30)]
-    frames = _run(scenes)
+    frames = _run(scenes, Tracker(CAMERA, TrackerOptions(patience_s=1.0)))
     assert [frame[0].identity for frame in (frames[7], frames[29])] == [1, 2]
 
 
@@ -132,6 +132,32 @@ def test_the_filter_weighs_two_measurements_by_their_errors():
     point.update(np.array([5.0, 0.0, 0.0]), 4.0 * np.eye(3))
     assert point.position_m.tolist() == pytest.approx([1.0, 0.0, 0.0])
     assert point.covariance[0, 0] == pytest.approx(0.8)
+
+
+def test_an_error_that_lasts_is_not_averaged_out():
+    """Five measurements of variance 1 that share 0.75 of it: 0.75 + 0.25 / 5."""
+    total, lasting = np.eye(3), 0.75 * np.eye(3)
+    point = MovingPoint(np.zeros(3), total, 0.0, 0.0, lasting)
+    for _ in range(4):
+        point.predict(0.1)
+        point.update(np.full(3, 0.1), total, lasting)
+    assert np.diag(point.covariance)[:3] == pytest.approx(0.8)
+    assert point.position_m == pytest.approx(0.08)  # the mean of 0 and four times 0.1
+
+
+def test_a_measurement_of_another_surface_shares_no_error():
+    """Variance 1 at 0 and at 10, far beyond what is new in them: both count alike."""
+    point = MovingPoint(np.zeros(3), np.eye(3), 0.0, 0.0, 0.75 * np.eye(3))
+    point.update(np.array([10.0, 0.0, 0.0]), 0.25 * 3.0 * np.eye(3), 0.25 * np.eye(3))
+    assert point.position_m[0] == pytest.approx(10.0 * 0.25 / (0.25 + 0.75))
+
+
+def test_something_that_passes_before_a_thing_does_not_take_its_identity():
+    """For three frames the box is where it was, and its depth is that of what stands before."""
+    box = _seen(0.0, 6.0).seen
+    scenes = [[detection_in_space(box, BoxDepth(3.0 if 6 <= n < 9 else 6.0, 0.05, 99), CAMERA)] for n in range(14)]
+    frames = _run(scenes)
+    assert [[track.identity for track in frame] for frame in frames[2:]] == [[1]] * 12
 
 
 def test_the_json_form_leaves_lengths_out_where_depth_has_no_scale():

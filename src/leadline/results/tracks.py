@@ -293,11 +293,12 @@ def _table(frames: Sequence[TrackedFrame], metres: bool) -> str:
 
 
 def _told(found: Detection) -> dict[str, Any]:
-    position, covariance = found.position_m, found.covariance_m2
+    position, covariance, lasting = found.position_m, found.covariance_m2, found.lasting_m2
     return {
         "seen": asdict(found.seen),
         "position_m": None if position is None else position.tolist(),
         "covariance_m2": None if covariance is None else covariance.tolist(),
+        "lasting_m2": None if lasting is None else lasting.tolist(),
         "size_m": found.size_m,
     }
 
@@ -309,4 +310,6 @@ def _untold(told: Mapping[str, Any]) -> Detection:
     if told["position_m"] is None:
         return Detection(box)
     width, height = told["size_m"]
-    return Detection(box, np.array(told["position_m"]), np.array(told["covariance_m2"]), (width, height))
+    position, covariance = np.array(told["position_m"]), np.array(told["covariance_m2"])
+    lasting = None if told["lasting_m2"] is None else np.array(told["lasting_m2"])
+    return Detection(box, position, covariance, lasting, (width, height))

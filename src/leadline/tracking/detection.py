@@ -35,6 +35,8 @@ _BOX_ERROR: Final = 0.04
 _PERSON_M: Final = 1.7
 _SIZE_ERROR: Final = 0.1
 _LEAST_BOX_ERROR_PX: Final = 1.0
+_LASTING: Final = 0.9
+"""Share of the variance of a depth that the next frames repeat, as the same surface errs alike (rendered sequences)."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,14 @@ class Detection:
         position_m: Of the middle of the box on the surface that is seen, in the camera's frame (x right, y down, z
             forward); None where no depth is known.
         covariance_m2: Of the position.
+        lasting_m2: The part of it that the next frames repeat, so that seeing the thing again does not average it out.
         size_m: Width and height of the box at that depth.
     """
 
     seen: LabelledBox
     position_m: Float64[np.ndarray, "3"] | None = None
     covariance_m2: Float64[np.ndarray, "3 3"] | None = None
+    lasting_m2: Float64[np.ndarray, "3 3"] | None = None
     size_m: tuple[float, float] | None = None
 
 
@@ -76,7 +80,9 @@ def depth_in_box(depth: DepthMap, seen: LabelledBox) -> BoxDepth | None:
     The pixels of the middle of the box are counted over the logarithm of depth. The nearest peak that has 40 % of the
     highest one is the thing: what is behind it may fill more of the box. Its depth is the median of the pixels within
     10 % of the peak. Its error is the mean error that the depth map expects of them, as a standard deviation, since
-    neighbours err alike and do not average out, and the scatter of the surface.
+    neighbours err alike and do not average out, the scatter of the surface, and the doubt whether the thing is another
+    surface in the box: of a surface with the share s of the pixels, (1 - s)^2, the chance that two pixels drawn are
+    both of others, which is how often rendered sequences show it to be the wrong one.
 
     Args:
         depth: Metric, or up to scale; then so are the numbers.
@@ -114,8 +120,15 @@ def depth_in_box(depth: DepthMap, seen: LabelledBox) -> BoxDepth | None:
     else:
         expected = _UNRATED * middle
     # The scatter is the depth of the thing itself, too: its middle is within it.
-    error = float(np.hypot(_SIGMA_OF_MEAN * expected, scatter))
+    error = float(np.linalg.norm([_SIGMA_OF_MEAN * expected, scatter, _doubt(known[~surface], len(known), middle)]))
     return BoxDepth(middle, max(error, 1e-3 * middle), int(surface.sum()))
+
+
+def _doubt(others: Float64[np.ndarray, "n"], count: int, middle: float) -> float:
+    """Standard deviation for the chance that the thing is one of the other surfaces among so many pixels."""
+    if not len(others):
+        return 0.0
+    return len(others) / count * float(np.sqrt(np.mean(np.square(others - middle))))
 
 
 def detection_in_space(seen: LabelledBox, depth: BoxDepth | None, camera: Pinhole) -> Detection:
@@ -148,7 +161,8 @@ def detection_in_space(seen: LabelledBox, depth: BoxDepth | None, camera: Pinhol
     errors_px = (max(_LEAST_BOX_ERROR_PX, _BOX_ERROR * side) for side in (right - left, bottom - top))
     variances = np.diag(np.square([*errors_px, depth.error_m]))
     size = ((right - left) * z / camera.focal_x_px, (bottom - top) * z / camera.focal_y_px)
-    return Detection(seen, z * ray, jacobian @ variances @ jacobian.T, size)
+    lasting = _LASTING * depth.error_m**2 * np.outer(ray, ray)
+    return Detection(seen, z * ray, jacobian @ variances @ jacobian.T, lasting, size)
 
 
 def detections_in_space(boxes: tuple[LabelledBox, ...], depth: DepthMap) -> tuple[Detection, ...]:

@@ -20,6 +20,9 @@ _UNKNOWN_DEPTH: Final = 0.5
 """Share of the expected depth that is taken for its error where a box has none."""
 _SIZE_MEMORY: Final = 0.8
 _OVERLAP_WEIGHT: Final = 0.5
+_ROUNDS: Final = ((False, 0.0, GATE), (False, _LEAST_OVERLAP, np.inf), (True, _LEAST_OVERLAP, GATE))
+"""What is paired one after the other: whether scores are low, least overlap, and gate. In the second round overlap
+alone counts: the depth of a box jumps where something passes before the thing."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class TrackerOptions:
         InputError: If a number is out of range.
     """
 
-    birth_score: float = 0.4
+    birth_score: float = 0.5
     confirm: int = 3
-    patience_s: float = 1.0
+    patience_s: float = 2.0
     acceleration: float = 1.0
     speed_m_per_s: float = 2.0
 
@@ -119,8 +122,9 @@ class Tracker:
     """Tracks of people and things in metres: a Kalman filter for each, paired with the detections of each frame.
 
     A detection fits a track if it has its label and lies within the gate of its filter; of all pairings the one with
-    the least distances and the most overlap with the expected boxes is taken (the assignment problem). A detection
-    without depth fits by its box alone and tells only the direction.
+    the least distances and the most overlap with the expected boxes is taken (the assignment problem). What is left is
+    paired by overlap alone, since depth jumps where something passes before a thing, and last with low scores. A
+    detection without depth fits by its box alone and tells only the direction.
 
     Args:
         camera: Camera of the images.
@@ -169,9 +173,9 @@ class Tracker:
         left = list(detections)
         strong = self._options.birth_score
         free = list(self._followed)
-        for is_weak in (False, True):
+        for is_weak, least_overlap, gate in _ROUNDS:
             part = [found for found in left if (found.seen.score < strong) == is_weak]
-            for track, found in self._pairs(free, part, pose, _LEAST_OVERLAP if is_weak else 0.0):
+            for track, found in self._pairs(free, part, pose, least_overlap, gate):
                 self._extend(track, found, pose, time_s)
                 free.remove(track)
                 left.remove(found)
@@ -206,8 +210,9 @@ class Tracker:
         detections: Sequence[Detection],
         pose: Float64[np.ndarray, "4 4"],
         least_overlap: float,
+        gate: float,
     ) -> list[tuple[_Followed, Detection]]:
-        """Tracks with the detections that are theirs, and overlap what is expected by so much."""
+        """Tracks with the detections that are theirs, lie within the gate and overlap what is expected by so much."""
         if not tracks or not detections:
             return []
         expected = [self._expected_box(track, pose) for track in tracks]
@@ -217,7 +222,7 @@ class Tracker:
                 if found.seen.label == track.label:
                     overlap = 0.0 if box is None else float(box_overlaps([box], [found.seen.box_px])[0, 0])
                     if overlap >= least_overlap:
-                        gain[row, column] = _gain(track, found, overlap, pose)
+                        gain[row, column] = _gain(track, found, overlap, gate, pose)
         return [(tracks[row], detections[column]) for row, column in best_pairs(gain)]
 
     def _expected_box(self, track: _Followed, pose: Float64[np.ndarray, "4 4"]) -> Box | None:
@@ -236,26 +241,31 @@ class Tracker:
             z = float((pose[:3, :3].T @ (track.point.position_m - pose[:3, 3]))[2])
             guessed = detection_in_space(found.seen, BoxDepth(z, _UNKNOWN_DEPTH * z, 0), self._camera)
             track.point.update(*_in_world(guessed, pose))
+        elif track.point.distance(*_in_world(found, pose)) > GATE:  # its depth has jumped: speed cannot explain it
+            assert found.size_m is not None
+            track.point, track.size_m = self._point(found, pose), found.size_m
         else:
-            track.point.update(*_in_world(found, pose))
+            track.point.update(*_in_world(found, pose), _turned(found.lasting_m2, pose))
         track.take(found, time_s)
 
+    def _point(self, found: Detection, pose: Float64[np.ndarray, "4 4"]) -> MovingPoint:
+        """A filter that begins at a detection."""
+        options, lasting = self._options, _turned(found.lasting_m2, pose)
+        return MovingPoint(*_in_world(found, pose), options.speed_m_per_s, options.acceleration, lasting)
+
     def _begin(self, found: Detection, pose: Float64[np.ndarray, "4 4"], time_s: float) -> None:
-        position, covariance = _in_world(found, pose)
-        options = self._options
-        point = MovingPoint(position, covariance, options.speed_m_per_s, options.acceleration)
-        self._followed.append(_Followed(self._next, found, point, time_s))
+        self._followed.append(_Followed(self._next, found, self._point(found, pose), time_s))
         self._next += 1
 
 
-def _gain(track: _Followed, found: Detection, overlap: float, pose: Float64[np.ndarray, "4 4"]) -> float:
+def _gain(track: _Followed, found: Detection, overlap: float, gate: float, pose: Float64[np.ndarray, "4 4"]) -> float:
     """How well a detection fits a track; 0 if it does not."""
     if found.position_m is None:
         return _OVERLAP_WEIGHT * overlap if overlap >= _LEAST_OVERLAP else 0.0
     distance = track.point.distance(*_in_world(found, pose))
-    if distance > GATE:
+    if distance > gate:
         return 0.0
-    return 1e-3 + (1.0 - _OVERLAP_WEIGHT) * (1.0 - distance / GATE) + _OVERLAP_WEIGHT * overlap
+    return 1e-3 + (1.0 - _OVERLAP_WEIGHT) * max(0.0, 1.0 - distance / GATE) + _OVERLAP_WEIGHT * overlap
 
 
 def _in_world(
@@ -265,6 +275,12 @@ def _in_world(
     assert found.covariance_m2 is not None
     turn = pose[:3, :3]
     return turn @ found.position_m + pose[:3, 3], turn @ found.covariance_m2 @ turn.T
+
+
+def _turned(
+    covariance: Float64[np.ndarray, "3 3"] | None, pose: Float64[np.ndarray, "4 4"]
+) -> Float64[np.ndarray, "3 3"] | None:
+    return None if covariance is None else pose[:3, :3] @ covariance @ pose[:3, :3].T
 
 
 def _require_pose(pose: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "4 4"]:
