@@ -47,7 +47,7 @@ def test_flights_of_other_settings_are_not_mixed(leadline, tmp_path):
     ("words", "said"),
     [
         (("--worlds", "0"), "from 1 to 100000 worlds"),
-        (("--sensor", "sonar"), "a sensor out of tof, fused, stereo, oracle, got sonar"),
+        (("--sensor", "sonar"), "a sensor out of tof, fused, network, stereo, oracle, got sonar"),
         (("--policy", ""), "a policy out of straight, avoid, got none"),
         (("--films", "-1"), "from 0 to 100 films"),
         (("--rate", "0"), "a rate from 1 to 100"),

@@ -103,10 +103,13 @@ def test_show_watches_and_records_a_board_until_it_dies(run, tmp_path):
     assert float(recorded.frames[0].distances_m[0, 1]) == pytest.approx(1.01)
 
 
-def _wall(folder, name, tilt, distance=0.9):
-    """An image of a chessboard on a tilted wall, and what a sensor at the camera's place would report."""
+def _wall(folder, name, tilt, distance=0.9, other=None, roll=0.0):
+    """An image of a chessboard on a tilted wall, and what a sensor at the camera's place would report of it.
+
+    Or of another wall that stands still beside the board: its normal in the board's frame and its distance behind.
+    """
     f, size = 600.0, (480, 640)
-    turn = cv2.Rodrigues(np.radians([*tilt, 0.0]))[0]
+    turn = cv2.Rodrigues(np.radians([0.0, 0.0, roll]))[0] @ cv2.Rodrigues(np.radians([*tilt, 0.0]))[0]
     board = np.full((9 * 40, 11 * 40), 255, np.uint8)
     for i, j in np.ndindex(7, 9):
         board[40 + 40 * i : 80 + 40 * i, 40 + 40 * j : 80 + 40 * j] = 0 if (i + j) % 2 else 255
@@ -119,11 +122,12 @@ def _wall(folder, name, tilt, distance=0.9):
         board, cv2.getPerspectiveTransform(corners - 0.5, target), size[::-1], flags=cv2.INTER_AREA, borderValue=255
     )
     write_image(folder / f"{name}.png", np.repeat(image[..., None], 3, axis=2))
-    normal = turn @ [0.0, 0.0, 1.0]
+    normal = turn @ ([0.0, 0.0, 1.0] if other is None else other[0])
+    behind = 0.0 if other is None else other[1]
     edges = np.linspace(-1, 1, 9) * np.tan(np.radians(22.5))
     middle = (edges[1:] + edges[:-1]) / 2
     x, y = np.meshgrid(middle, middle)
-    z = distance * normal[2] / (normal[0] * x + normal[1] * y + normal[2])
+    z = (distance * normal[2] + behind) / (normal[0] * x + normal[1] * y + normal[2])
     (folder / f"{name}.csv").write_text(",".join(f"{1000 * value:.1f}" for value in z.ravel()) + "\n")
 
 
@@ -147,6 +151,24 @@ def test_calibrate_finds_the_sensor_at_the_cameras_place(run, tmp_path):
     assert "expected one log for pose0.png, such as pose0.csv" in err
     code, _, err = run("tof", "calibrate", tmp_path, *words, "--overwrite", "--rotate", 45)
     assert "0, 90, 180 or 270" in err
+
+
+def test_calibrate_by_motions_needs_no_board_on_the_wall(run, tmp_path):
+    normal = cv2.Rodrigues(np.radians([8.0, -6.0, 0.0]))[0] @ [0.0, 0.0, 1.0]
+    motions = np.random.default_rng(2).uniform([-32, -32, 0.8, -40], [32, 32, 1.1, 40], (20, 4))
+    for i, (down, right, distance, roll) in enumerate(motions):
+        _wall(tmp_path, f"pose{i:02d}", (down, right), distance, (normal, 0.6), roll)
+    words = ["--rows", 6, "--columns", 8, "--square-mm", 40, "--focal-px", 600, "--output", tmp_path / "mount.json"]
+    code, out, err = run("tof", "calibrate", tmp_path, *words, "--wall", "other")
+    assert code == 0, err
+    pose = read_tof_mount(tmp_path / "mount.json").sensor_from_camera
+    assert np.linalg.norm(pose[:3, 3]) < 0.02
+    assert np.degrees(np.linalg.norm(cv2.Rodrigues(pose[:3, :3])[0])) < 1.0
+    assert "1280 zones within" in out
+    assert "known within" in out
+    code, _, err = run("tof", "calibrate", tmp_path, *words, "--overwrite")  # the sensor sees no board
+    assert code == 2
+    assert "expected zones that lie on the walls" in err
 
 
 @pytest.fixture

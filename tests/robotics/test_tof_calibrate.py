@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from leadline.errors import CalibrationError
-from leadline.robotics.tof_calibrate import WallView, calibrate_mount
+from leadline.geometry.camera import Pinhole
+from leadline.robotics.tof_calibrate import PosedFrame, WallView, calibrate_mount, calibrate_mount_by_motions
 from leadline.robotics.tof_frame import TofFrame
 from leadline.robotics.tof_mount import TofMount
+from leadline.robotics.tof_sensor import TofSensor
 from leadline.robotics.tof_zones import TofZones
 
 TRUE = np.eye(4)
@@ -82,3 +84,77 @@ def test_a_mount_must_be_possible():
     far[0, 3] = 30.0
     with pytest.raises(CalibrationError, match="within 1 m of the camera, got 30 m"):
         TofMount(sensor_from_camera=far)
+
+
+WALL = (cv2.Rodrigues(np.radians([8.0, -12.0, 0.0]))[0] @ [0.0, 0.0, 1.0], 1.4)
+"""A wall in the world that nobody measured: normal and distance from its origin."""
+
+
+def _moved(turn_deg, place_m, measure):
+    """A camera that is turned and moved in front of the wall, and what the sensor at the true pose measures."""
+    world_from_camera = np.eye(4)
+    world_from_camera[:3, :3] = cv2.Rodrigues(np.radians(np.array(turn_deg, float)))[0]
+    world_from_camera[:3, 3] = place_m
+    sensor_from_world = TRUE @ np.linalg.inv(world_from_camera)
+    normal = sensor_from_world[:3, :3] @ WALL[0]
+    return PosedFrame(world_from_camera, measure(normal, WALL[1] + normal @ sensor_from_world[:3, 3]), str(turn_deg))
+
+
+def _exact(normal, distance):
+    ahead = np.concatenate([TofZones().centers, np.ones((8, 8, 1))], axis=-1)
+    return TofFrame.from_status(distance / (ahead @ normal), np.full((8, 8), 5))
+
+
+def _rendered(normal, distance, rng=np.random.default_rng(5)):  # noqa: B008 - one source of chance for all poses
+    camera = Pinhole(77.25, 77.25, 31.5, 31.5, 64, 64)
+    x, y = np.meshgrid(np.arange(64) - 31.5, np.arange(64) - 31.5)
+    depth = distance / (np.stack([x / 77.25, y / 77.25, np.ones_like(x)], axis=-1) @ normal)
+    return TofSensor().measure(depth[None].astype(np.float32), camera, rng=rng).frames()[0]
+
+
+MOTIONS = np.random.default_rng(2).uniform(
+    [-32, -32, -40, -0.25, -0.25, -0.25], [32, 32, 40, 0.25, 0.25, 0.25], (14, 6)
+)
+
+
+def _motions(measure, turned=(1, 1, 1)):
+    return [_moved(motion[:3] * turned, motion[3:], measure) for motion in MOTIONS]
+
+
+def test_motions_before_an_unknown_wall_give_the_pose():
+    fit = calibrate_mount_by_motions(_motions(_exact))
+    shift, angle = _off(fit)
+    assert shift < 1e-4
+    assert angle < 0.01
+    assert fit.rms_m < 1e-5
+
+
+def test_motions_with_a_simulated_sensor_give_it_within_its_stated_error():
+    fit = calibrate_mount_by_motions(_motions(_rendered))
+    shift, angle = _off(fit)
+    assert shift < 3.0 * fit.shift_sigma_m < 0.06
+    assert angle < 3.0 * fit.tilt_sigma_deg < 3.0
+    assert 0.001 < fit.rms_m < 0.02
+
+
+def test_errors_of_camera_poses_are_within_the_stated_error():
+    rng = np.random.default_rng(4)
+    views = []
+    for view in _motions(_exact):
+        wrong = np.eye(4)
+        wrong[:3, :3] = cv2.Rodrigues(np.radians(0.2) * rng.normal(size=3))[0]
+        wrong[:3, 3] = 0.002 * rng.normal(size=3)
+        views.append(PosedFrame(view.world_from_camera @ wrong, view.frame))
+    fit = calibrate_mount_by_motions(views)
+    assert 0.001 < _off(fit)[0] < 3.0 * fit.shift_sigma_m
+
+
+@pytest.mark.parametrize("turned", [(0, 0, 0), (0, 1, 0), (0.5, 0.5, 0)])
+def test_motions_that_do_not_determine_it_are_refused(turned):
+    with pytest.raises(CalibrationError, match="expected walls that determine the sensor's pose"):
+        calibrate_mount_by_motions(_motions(_rendered, turned))
+
+
+def test_few_motions_are_refused():
+    with pytest.raises(CalibrationError, match="at least 5 poses"):
+        calibrate_mount_by_motions(_motions(_exact)[:4])

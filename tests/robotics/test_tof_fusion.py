@@ -188,3 +188,53 @@ def test_a_zone_that_is_rarely_valid_is_not():
 def test_what_cannot_be_fused_is_refused(call, match):
     with pytest.raises(InputError, match=match):
         call()
+
+
+POLE = np.where(np.abs(COLUMNS - 92) < 7, 1.0, 2.4).astype(np.float32)
+
+
+def _two_targets():
+    """A pole before a wall: zones at its sides see both."""
+    sensor = TofSensor(noisy=False, leak=0.0, both=True)
+    return sensor.measure(POLE[None], CAMERA, 0.8, rng=np.random.default_rng(0)).frames()[0]
+
+
+def _swapped(frame):
+    """The same of a sensor that reports the other target first."""
+    mixed = np.isfinite(frame.second_m)
+    first = np.where(mixed, frame.second_m, frame.distances_m)
+    second = np.where(mixed, frame.distances_m, np.nan)
+    return TofFrame.from_status(first, frame.status, second_m=second)
+
+
+def test_both_targets_of_a_zone_are_compared_with_their_own_surfaces():
+    frame = _two_targets()
+    mixed = int(np.isfinite(frame.second_m).sum())
+    assert mixed >= 8
+    match = ZoneMatch.prepare(_relative(POLE), frame, VIEW, None)
+    seen = match.compare(*match.fit("line"))
+    assert len(seen.error) == 64 + mixed
+    assert np.abs(seen.error).max() < 0.03
+    assert (np.exp(seen.log_depth) < 1.2).sum() >= 8
+
+
+def test_the_order_of_targets_does_not_matter():
+    frame = _two_targets()
+    for given in (frame, _swapped(frame)):
+        fused = fuse_depth(_relative(POLE), given, VIEW, method="field")
+        assert _off(fused, POLE) < 0.02
+        assert fused.outliers == 0
+    first = _swapped(frame)
+    alone = TofFrame.from_status(first.distances_m, first.status)
+    without = fuse_depth(_relative(POLE), alone, VIEW, method="field")
+    assert np.abs(without.depth.depth / POLE - 1.0)[POLE < 2.0].mean() > 0.3  # the pole was not measured
+
+
+def test_second_targets_of_several_frames_are_combined():
+    frame = _two_targets()
+    combined = combine_frames([frame] * 3)
+    np.testing.assert_allclose(combined.second_m, frame.second_m, atol=1e-6)
+    without = TofFrame.from_status(frame.distances_m, frame.status)
+    assert combine_frames([frame, without]).second_m is None
+    fewer = TofFrame.from_status(frame.distances_m, frame.status, second_m=np.full((8, 8), np.nan))
+    assert np.isnan(combine_frames([frame, fewer, fewer]).second_m).all()

@@ -115,6 +115,17 @@ def test_many_frames_are_as_one_by_one():
     assert frames[15].time_s == pytest.approx(1.0)
 
 
+def test_a_zone_on_an_edge_reports_both_surfaces():
+    depth = np.full((1, 64, 64), 1.8, np.float32)
+    depth[:, :, :28] = 1.0  # the fourth column of zones sees half of each
+    frame = TofSensor(noisy=False, leak=0.0, both=True).measure(depth, CAMERA, rng=np.random.default_rng(0)).frames()[0]
+    assert frame.distances_m[:, 3] == pytest.approx(1.0, abs=0.02)  # nearer, so brighter
+    assert frame.second_m[:, 3] == pytest.approx(1.8, abs=0.03)
+    assert np.isnan(np.delete(frame.second_m, 3, axis=1)).all()
+    one = TofSensor(noisy=False, leak=0.0).measure(depth, CAMERA, rng=np.random.default_rng(0)).frames()[0]
+    assert one.second_m is None
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [

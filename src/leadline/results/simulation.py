@@ -17,11 +17,14 @@ from leadline.metrics.proportion import wilson_interval
 from leadline.results.stereo import write_json
 from leadline.robotics.limits import RobotLimits
 from leadline.robotics.simulation.flights import EYES, Flight, FlightRules, fly
+from leadline.robotics.simulation.learned_eye import ImageDepth
 from leadline.robotics.simulation.robots import Quadrotor
 from leadline.robotics.simulation.worlds import make_world
 
 RUNS_FILE: Final = "runs.csv"
 SETTINGS_FILE: Final = "settings.json"
+NETWORK: Final = "network"
+"""The sensor with a network in the loop."""
 _AT_ONCE: Final = 24
 _LARGEST: Final = 100_000
 BLIND_POLICY: Final = "straight"
@@ -39,6 +42,7 @@ class Settings:
         latency_s: From light on the sensor until the command is taken.
         robot: quadrotor or ground.
         longest_s: After which a flight ends.
+        camera_hz: Images a second of the camera of fused and network.
     Raises:
         InputError: If there is no such robot, or a number is out of range.
     """
@@ -49,6 +53,7 @@ class Settings:
     latency_s: float = 0.08
     robot: str = "quadrotor"
     longest_s: float = 30.0
+    camera_hz: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuses what cannot be flown."""
@@ -73,7 +78,7 @@ class Settings:
         limits = RobotLimits(speed_m_s=self.speed_m_s, latency_s=delay, sideways=not ground)
         return FlightRules(
             sensor, policy, limits, Quadrotor(ground=ground), self.rate_hz, self.latency_s,
-            self.longest_s, self.seed,
+            self.longest_s, self.seed, self.camera_hz,
         )  # fmt: skip
 
 
@@ -110,7 +115,7 @@ def named_methods(sensors: str, policies: str) -> list[tuple[str, str]]:
     """Pairs of sensor and policy from lists with commas; flying straight comes once, without a sensor.
 
     Args:
-        sensors: Out of tof, fused, stereo, oracle.
+        sensors: Out of tof, fused, network, stereo, oracle.
         policies: Out of straight, avoid.
     Raises:
         InputError: If there is another name, or none.
@@ -135,6 +140,7 @@ def run_flights(
     settings: Settings,
     folder: Path,
     flown: Callable[[int], None] = lambda _: None,
+    depth: Callable[[Sequence[int]], ImageDepth] | None = None,
 ) -> list[Run]:
     """Flies every method through every world, except for flights that the folder has, and keeps its runs.csv.
 
@@ -144,6 +150,7 @@ def run_flights(
         settings: Of all flights.
         folder: Exists; it has no runs of other settings.
         flown: Called with the number of flights that were done.
+        depth: Makes cameras and network for numbers of worlds, for the sensor network.
     Returns:
         The flights that were asked for, by method and world.
     Raises:
@@ -158,7 +165,9 @@ def run_flights(
         for start in range(0, len(missing), _AT_ONCE):
             numbers = missing[start : start + _AT_ONCE]
             rules = settings.rules("oracle" if sensor == "none" else sensor, policy)
-            for flight in fly([make_world(settings.seed, number) for number in numbers], numbers, rules):
+            cameras = depth(numbers) if depth is not None and sensor == NETWORK else None
+            worlds_now = [make_world(settings.seed, number) for number in numbers]
+            for flight in fly(worlds_now, numbers, rules, depth=cameras):
                 done[sensor, policy, flight.world] = _row(sensor, policy, flight)
             _write_runs(folder / RUNS_FILE, sorted(done.values(), key=lambda run: (run.sensor, run.policy, run.world)))
             flown(len(numbers))

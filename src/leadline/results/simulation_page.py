@@ -1,6 +1,6 @@
 """The page of a set of simulated flights: rates with intervals, collisions by kind of world, films of the worst."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,10 +12,11 @@ from jaxtyping import UInt8
 from leadline.io.atomic import atomic_write
 from leadline.io.film_writing import can_write_films, write_film
 from leadline.io.images import write_image
-from leadline.results.simulation import Run, Settings
+from leadline.results.simulation import NETWORK, Run, Settings
 from leadline.robotics.avoidance import Commands
 from leadline.robotics.sight import Sight
 from leadline.robotics.simulation.flights import Fleet, make_policy
+from leadline.robotics.simulation.learned_eye import ImageDepth
 from leadline.robotics.simulation.view import flight_frame, view_from_above
 from leadline.robotics.simulation.worlds import FAMILIES, make_world
 from leadline.visual.intervals import Interval, interval_chart
@@ -66,18 +67,22 @@ def worst_runs(runs: Sequence[Run], most: int) -> list[Run]:
     return found
 
 
-def film_run(run: Run, settings: Settings, folder: Path) -> Film:
+def film_run(
+    run: Run, settings: Settings, folder: Path, depth: Callable[[Sequence[int]], ImageDepth] | None = None
+) -> Film:
     """Flies once more and writes the film, and its last image; a flight is the same whenever it is flown.
 
     Args:
         run: Which flight.
         settings: Of the set.
         folder: Where the files go.
+        depth: As for `run_flights`.
     """
     frames: list[UInt8[np.ndarray, "h w 3"]] = []
     rules = settings.rules("oracle" if run.sensor == "none" else run.sensor, run.policy)
     world = make_world(settings.seed, run.world)
-    fleet, policy = Fleet.start([world], [run.world], rules), make_policy(rules, 1)
+    cameras = depth([run.world]) if depth is not None and run.sensor == NETWORK else None
+    fleet, policy = Fleet.start([world], [run.world], rules, cameras), make_policy(rules, 1)
 
     def shoot(sight: Sight, commands: Commands, collided: bool) -> None:
         track = fleet.track(0)

@@ -114,8 +114,21 @@ def combine_frames(frames: Sequence[TofFrame]) -> TofFrame:
         sigma_m=sigma,
         reflectance=None if len(shines) < len(frames) else np.mean(shines, axis=0),
         targets=np.stack([frame.targets for frame in frames]).max(axis=0),
+        second_m=_combined_seconds(frames),
         time_s=float(np.median([frame.time_s for frame in frames])),
     )
+
+
+def _combined_seconds(frames: Sequence[TofFrame]) -> Float64[np.ndarray, "n n"] | None:
+    """Median of the second targets that agree within 10 %, where half of the frames have one."""
+    found = [frame.second_m for frame in frames if frame.second_m is not None]
+    if len(found) < len(frames):
+        return None
+    metres = np.stack(found).astype(np.float64)
+    count = np.isfinite(metres).sum(axis=0)
+    middle = np.nanmedian(np.where(count > 0, metres, 0.0), axis=0)
+    agree = (np.abs(metres - middle) <= 0.1 * middle).sum(axis=0)
+    return np.where(2 * agree > len(frames), middle, np.nan)
 
 
 def fuse_depth(

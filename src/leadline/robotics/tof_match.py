@@ -36,6 +36,8 @@ _SAME_SURFACE: Final = 0.15
 _EDGE_SHARE: Final = 0.5
 """Share of a zone's own spread of log depth that counts as its error."""
 _LEAST_RATIO: Final = 0.02
+_LEAST_SHARE: Final = 0.05
+"""Share of a zone's pixels that a target of two must have in the depth map."""
 _NO_CHANCE: Final = np.random.default_rng(0)
 """For a sensor without noise."""
 
@@ -67,7 +69,7 @@ class FusionView:
 
 @dataclass(frozen=True, eq=False)
 class SeenZones:
-    """Zones that see the depth map, against it.
+    """Zones that see the depth map, against it; a zone with two targets is there twice, once for each surface.
 
     Args:
         error: Log of the measured distance over what the sensor would report of the depth map.
@@ -84,6 +86,23 @@ class SeenZones:
     place: Float64[np.ndarray, "k 2"]
     value: Float64[np.ndarray, " k"]
     metres: Float64[np.ndarray, " k"]
+
+    def only(self, which: Bool[np.ndarray, " k"]) -> "SeenZones":
+        """Some of them.
+
+        Args:
+            which: A mask.
+        """
+        return SeenZones(*(getattr(self, name)[which] for name in SeenZones.__dataclass_fields__))
+
+    def joined(self, other: "SeenZones") -> "SeenZones":
+        """Both.
+
+        Args:
+            other: Likewise of this depth map.
+        """
+        names = SeenZones.__dataclass_fields__
+        return SeenZones(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,10 +259,59 @@ class ZoneMatch:
         metres = self.frame.distances_m.ravel()[chosen].astype(np.float64)
         # What the camera's place adds to the logarithm of the sensor's z.
         ratio = mean(log_depth.ravel()[flat] - log_z)
-        return SeenZones(
+        single = SeenZones(
             error=np.log(metres / expected[chosen]),
             sigma=np.hypot(self._sigma(chosen), _EDGE_SHARE * _spread(index, log_z, len(expected))[chosen]),
             log_depth=np.log(expected[chosen]) + ratio,
+            place=np.stack([mean(self.places[..., axis].ravel()[flat]) for axis in (0, 1)], axis=1),
+            value=mean(self.values.ravel()[flat]),
+            metres=metres * np.exp(ratio),
+        )
+        if self.frame.second_m is None or not np.isfinite(self.frame.second_m).any():
+            return single
+        mixed = np.isfinite(self.frame.second_m.ravel())
+        pixels = (index, flat, log_z, log_depth.ravel()[flat])
+        return single.only(~mixed[chosen]).joined(
+            self._mixtures(pixels, np.flatnonzero(mixed & self.frame.valid.ravel()))
+        )
+
+    def _mixtures(
+        self, pixels: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], zones: Int64[np.ndarray, " m"]
+    ) -> SeenZones:
+        """Zones with two targets: the depth map's surfaces in each are a mixture of two, and each target has its own.
+
+        A pixel belongs to the target that is nearer to its logarithm of depth. A target without a twentieth of the
+        zone's pixels is left out: the depth map does not show it.
+
+        Args:
+            pixels: Zone, place in the grid, log of the sensor's z and log depth of each pixel that zones see.
+            zones: Numbers of the zones.
+        """
+        index, flat, log_z, log_depth = pixels
+        assert self.frame.second_m is not None
+        measured = np.stack([self.frame.distances_m.ravel(), self.frame.second_m.ravel()], axis=1).astype(np.float64)
+        inside = np.isin(index, zones)
+        index, flat, log_z, log_depth = (each[inside] for each in pixels)
+        logs = np.log(np.maximum(measured, NEAREST_M))
+        nearer = np.abs(log_z[:, None] - logs[index]).argmin(axis=1)
+        cells = 2 * index + nearer
+        light = self.grey.ravel()[flat] * np.exp(-2.0 * log_z)
+        total = np.bincount(cells, light, measured.size)
+        share = np.bincount(cells, minlength=measured.size) / np.maximum(
+            np.repeat(np.bincount(index, minlength=len(measured)), 2), 1
+        )
+        chosen = np.flatnonzero((share >= _LEAST_SHARE) & (total > 0.0))
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return np.bincount(cells, light * values, measured.size)[chosen] / total[chosen]
+
+        seen, ratio = mean(log_z), mean(log_depth - log_z)
+        spread = np.sqrt(np.maximum(mean(np.square(log_z)) - np.square(seen), 0.0))
+        metres = measured.ravel()[chosen]
+        return SeenZones(
+            error=np.log(metres) - seen,
+            sigma=np.hypot(self._sigma(chosen // 2), _EDGE_SHARE * spread),
+            log_depth=seen + ratio,
             place=np.stack([mean(self.places[..., axis].ravel()[flat]) for axis in (0, 1)], axis=1),
             value=mean(self.values.ravel()[flat]),
             metres=metres * np.exp(ratio),

@@ -37,7 +37,10 @@ _AT_ONCE: Final = 32
 
 @dataclass(frozen=True, eq=False)
 class TofReturns:
-    """What a sensor reports in several frames; layers as of `TofFrame`, with the frames as first axis."""
+    """What a sensor reports in several frames; layers as of `TofFrame`, with the frames as first axis.
+
+    Of sensors that report one target a zone, second_m is NaN.
+    """
 
     distances_m: Float32[np.ndarray, "f n n"]
     status: UInt8[np.ndarray, "f n n"]
@@ -45,6 +48,7 @@ class TofReturns:
     reflectance: Float32[np.ndarray, "f n n"]
     ambient: Float32[np.ndarray, "f n n"]
     targets: UInt8[np.ndarray, "f n n"]
+    second_m: Float32[np.ndarray, "f n n"]
 
     def frames(self, times_s: Iterable[float] | None = None) -> list[TofFrame]:
         """The frames one by one.
@@ -61,6 +65,7 @@ class TofReturns:
                 reflectance=self.reflectance[i],
                 ambient=self.ambient[i],
                 targets=self.targets[i],
+                second_m=None if np.isnan(self.second_m[i]).all() else self.second_m[i],
                 time_s=float(time),
             )
             for i, time in enumerate(times)
@@ -82,6 +87,7 @@ class TofSensor:
         leak: Share of a zone's light that falls into each of its four neighbours (optical cross-talk).
         outliers: Share of valid zones whose distance is anywhere.
         noisy: Whether distances have noise, outliers and missing targets by chance.
+        both: Whether it reports a second target of a zone, too: the strongest light more than 0.6 m from the first.
     Raises:
         InputError: If a number is negative, or a share is 0.25 or more.
     Example:
@@ -98,6 +104,7 @@ class TofSensor:
     leak: float = 0.005
     outliers: float = 0.003
     noisy: bool = True
+    both: bool = False
 
     def __post_init__(self) -> None:
         """Refuses sensors that cannot be."""
@@ -180,6 +187,9 @@ class TofSensor:
         gone |= light.cover < _LEAST_COVER
         status[gone] = NO_TARGET
         known = ~gone
+        second = np.full(shape, np.nan)
+        if self.both:
+            second = self._second(peak, np.where(known, bound, np.inf), rng)
         shine = signal * np.square(ranges) / _COUNTS
         return TofReturns(
             np.where(known, metres, 0.0).astype(np.float32),
@@ -188,7 +198,20 @@ class TofSensor:
             np.where(known, shine, 0.0).astype(np.float32),
             np.full(shape, self.ambient, np.float32),
             np.where(known, np.maximum(peak.targets.reshape(shape), 1), 0).astype(np.uint8),
+            second.astype(np.float32),
         )
+
+    def _second(
+        self, peak: "_Peaks", bound: Float64[np.ndarray, "f n n"], rng: np.random.Generator
+    ) -> Float64[np.ndarray, "f n n"]:
+        """Distances of second targets, NaN where their light is too weak."""
+        signal, ranges = peak.second_signal.reshape(bound.shape), peak.second_m.reshape(bound.shape)
+        ratio = signal / np.sqrt(signal + _AMBIENT * self.ambient + 1e-12)
+        metres = ranges * self.zones.rays[..., 2]
+        if self.noisy:
+            metres = metres + rng.normal(size=bound.shape) * np.hypot(_FLOOR_M, _NOISE_M / np.maximum(ratio, 0.1))
+        good = (ratio >= bound) & (metres >= _NEAREST_M) & (metres <= self.farthest_m)
+        return np.where(good, metres, np.nan)
 
 
 def _add_surfaces(
@@ -213,12 +236,14 @@ def _add_surfaces(
 
 @dataclass(frozen=True, eq=False)
 class _Peaks:
-    """The strongest target of each zone."""
+    """The strongest target of each zone, and the strongest beyond two pulses from it."""
 
     signal: Float64[np.ndarray, " z"]
     range_m: Float64[np.ndarray, " z"]
     spread_m: Float64[np.ndarray, " z"]
     targets: Int64[np.ndarray, " z"]
+    second_signal: Float64[np.ndarray, " z"]
+    second_m: Float64[np.ndarray, " z"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +316,13 @@ class _Histogram:
         spread = np.sqrt(np.maximum(second / total - mean * mean, 0.0))
         middle = smooth[:, 1:-1]
         tops = (middle > smooth[:, :-2]) & (middle >= smooth[:, 2:]) & (middle > 0.1 * smooth[rows, best][:, None])
-        return _Peaks(signal, mean, spread, tops.sum(axis=1))
+        away = np.abs(np.arange(_BINS)[None] - best[:, None]) > 2 * _PULSE_BINS
+        next_light = np.where(away, smooth, 0.0)
+        next_best = next_light.argmax(axis=1)
+        beside = np.clip(2.0 - 2.0 * np.abs(np.arange(_BINS)[None] - next_best[:, None]) / _PULSE_BINS, 0.0, 1.0)
+        others = (np.einsum("zb,zb->z", beside * away, moment) for moment in moments[:2])
+        next_signal, next_first = others
+        return _Peaks(signal, mean, spread, tops.sum(axis=1), next_signal, next_first / np.maximum(next_signal, 1e-12))
 
 
 def _pulse(light: Float64[np.ndarray, "z b"]) -> Float64[np.ndarray, "z b"]:

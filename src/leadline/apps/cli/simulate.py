@@ -1,7 +1,8 @@
 """`leadline simulate`: robots that avoid obstacles in simulated worlds, by sensor and policy."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -12,6 +13,7 @@ from leadline.apps.cli.eval import scene_progress
 from leadline.errors import InputError
 from leadline.io.atomic import make_output_folder
 from leadline.io.film_writing import can_write_films
+from leadline.loading import load_model
 from leadline.results.request import SUMMARY_FILE
 from leadline.results.simulation import (
     RUNS_FILE,
@@ -24,6 +26,10 @@ from leadline.results.simulation import (
 )
 from leadline.results.simulation_page import CHART_FILE, PAGE_FILE, Film, film_run, worst_runs, write_page
 from leadline.results.stereo import refuse_existing, remove_files, versions, write_json
+from leadline.robotics.simulation.learned_eye import LoopErrors
+
+if TYPE_CHECKING:
+    from leadline.data.synthetic.flight_worlds import FlightCameras
 
 _FUSED_NOTE = (
     "fused: learned depth is simulated by a model of its error (a smooth factor of 12 %, no sight of glass), not by a "
@@ -42,6 +48,7 @@ def simulate(
     rate: float = 15.0,
     latency: float = 0.08,
     longest: float = 30.0,
+    camera_rate: float = 15.0,
     films: int = 2,
     output: Path = Path("leadline-simulation"),
     json: Annotated[Path | None, Parameter(name="--json")] = None,
@@ -60,13 +67,16 @@ def simulate(
     Args:
         worlds: How many.
         seed: Of the worlds.
-        sensor: tof (8x8 zones), fused (zones and learned depth), stereo, oracle (perfect depth); separated by commas.
+        sensor: tof (8x8 zones), fused (zones and learned depth, by a model of its error), network (zones and
+            leadline-mono on rendered images: 0.15 s of a core an image), stereo, oracle (perfect depth); separated by
+            commas.
         policy: straight (whatever is in the way; flown once, without a sensor), avoid; separated by commas.
         robot: A quadrotor with attitude lag and wind, or a ground robot that cannot move sideways.
         speed: Fastest speed, m/s.
         rate: Frames a second.
         latency: From light on the sensor until the command is taken, seconds.
         longest: Seconds after which a flight ends.
+        camera_rate: Images a second of the camera of fused and network.
         films: Worst flights of each sensor that are shown.
         output: Output folder.
         json: File for the summary alone.
@@ -75,24 +85,29 @@ def simulate(
     if not 0 <= films <= 100:
         raise InputError(f"expected from 0 to 100 films, got {films}")
     methods = named_methods(sensor, policy)
-    settings = Settings(seed, speed, rate, latency, robot, longest)
+    settings = Settings(seed, speed, rate, latency, robot, longest, camera_rate)
     if json is not None:
         refuse_existing(json.parent, [json.name], overwrite)
     make_output_folder(output)
     if overwrite:
         remove_files(output, (SUMMARY_FILE, RUNS_FILE, SETTINGS_FILE, PAGE_FILE, CHART_FILE))
     kept_flights(worlds, settings, output)
+    errors = LoopErrors()
     with scene_progress() as progress:
         task = progress.add_task("flying", total=worlds * len(methods))
-        runs = run_flights(worlds, methods, settings, output, lambda count: progress.advance(task, count))
+        runs = run_flights(
+            worlds, methods, settings, output, lambda count: progress.advance(task, count), _cameras(errors)
+        )
         shown = worst_runs(runs, films)
         filming = progress.add_task("filming", total=len(shown))
         shots: list[Film] = []
         for run in shown:
-            shots.append(film_run(run, settings, output))
+            shots.append(film_run(run, settings, output, _cameras(LoopErrors())))
             progress.advance(filming)
     rows = summarize_flights(runs, methods)
     notes = [_FUSED_NOTE] if any(row["sensor"] == "fused" for row in rows) else []
+    if errors.images:
+        notes.append(f"network: {errors.line()}")
     if shown and not can_write_films():
         notes.append("films need PyAV: pip install 'leadline[video]'; last images are shown instead")
     write_page(output, rows, shots, settings, notes)
@@ -103,6 +118,17 @@ def simulate(
     _print(rows)
     say(f"note: {note}" for note in notes)
     print(f"{output}: {PAGE_FILE}, {CHART_FILE}, {RUNS_FILE}, {SUMMARY_FILE}")
+
+
+def _cameras(errors: LoopErrors) -> Callable[[Sequence[int]], "FlightCameras"]:
+    """What makes cameras with leadline-mono for numbers of worlds; the network is loaded when the first is made."""
+
+    def make(numbers: Sequence[int]) -> "FlightCameras":
+        from leadline.data.synthetic.flight_worlds import FlightCameras  # Embree and textures, for this sensor only
+
+        return FlightCameras(numbers, load_model("leadline-mono", "mono", threads=1), errors)
+
+    return make
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

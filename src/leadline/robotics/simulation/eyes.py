@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, UInt8
 
 from leadline.geometry.camera import Pinhole
 from leadline.robotics.sight import Sight, level_rays, sight_of_images, sight_of_zones
@@ -55,8 +55,22 @@ class TofEye:
 
     def look(self, bodies: Bodies, state: RobotState, chances: Chances, which: np.ndarray) -> Sight:
         """As of `Eye`."""
+        distances, status, valid = self.measure(bodies, state, chances, which)
+        return sight_of_zones(self.zones, distances, valid, status, *believed_attitude(state, chances))
+
+    def measure(
+        self, bodies: Bodies, state: RobotState, chances: Chances, which: np.ndarray
+    ) -> tuple[Float64[np.ndarray, "b n n"], UInt8[np.ndarray, "b n n"], Bool[np.ndarray, "b n n"]]:
+        """Distances in metres, statuses, and which zones are valid.
+
+        Args:
+            bodies: As for `Eye.look`.
+            state: Likewise.
+            chances: Likewise.
+            which: Likewise.
+        """
         camera = _covering(self.zones)
-        hits = _seen(bodies, state, camera)
+        hits = seen_by_camera(bodies, state, camera)
         shape = (len(chances), camera.height, camera.width)
         depth, grey, glass = (layer.reshape(shape) for layer in (hits.way, hits.reflectance, hits.glass))
         zones = self.zones.size
@@ -67,8 +81,7 @@ class TofEye:
             panes = glass[i : i + 1] if np.isfinite(glass[i]).any() else None
             found = sensor.measure(depth[i : i + 1], camera, grey[i : i + 1], rng=rng, glass_m=panes)
             distances[i], status[i] = found.distances_m[0], found.status[0]
-        valid = np.isin(status, list(STATUS_CONFIDENCE)) & (distances > 0.0)
-        return sight_of_zones(self.zones, distances, valid, status, *_believed(state, chances))
+        return distances, status, np.isin(status, list(STATUS_CONFIDENCE)) & (distances > 0.0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ class PerfectEye:
 
     def look(self, bodies: Bodies, state: RobotState, chances: Chances, which: np.ndarray) -> Sight:
         """As of `Eye`."""
-        hits = _seen(bodies, state, _CAMERA)
+        hits = seen_by_camera(bodies, state, _CAMERA)
         depth = np.minimum(hits.way, hits.glass)
         return _sight_of_camera(depth, np.isfinite(depth), state, chances)
 
@@ -102,7 +115,7 @@ class StereoEye:
 
     def look(self, bodies: Bodies, state: RobotState, chances: Chances, which: np.ndarray) -> Sight:
         """As of `Eye`."""
-        depth = _seen(bodies, state, _CAMERA).way
+        depth = seen_by_camera(bodies, state, _CAMERA).way
         factor = self.focal_px * self.baseline_m
         noise = np.zeros(depth.shape)
         for i, rng in enumerate(chances):
@@ -126,26 +139,31 @@ class FusedEye:
         tof: The zones.
         error: Standard deviation of the logarithm of the factor.
         seconds: After which the factor is another one.
+        every: Frames of the zones for each image of the camera.
     """
 
     tof: TofEye
     error: float = 0.12
     seconds: float = 0.5
+    every: int = 1
     _factors: dict[int, Float64[np.ndarray, "3 5"]] = field(default_factory=lambda: {}, repr=False)
+    _frames: dict[int, int] = field(default_factory=lambda: {}, repr=False)
 
     def look(self, bodies: Bodies, state: RobotState, chances: Chances, which: np.ndarray) -> Sight:
         """As of `Eye`."""
         zones = self.tof.look(bodies, state, chances, which)
-        depth = _seen(bodies, state, _CAMERA).way
+        depth = seen_by_camera(bodies, state, _CAMERA).way
         keep = float(np.exp(-1.0 / (15.0 * self.seconds)))
         fields: list[np.ndarray] = []
+        shown = np.array([self._frames.get(number, 0) % self.every == 0 for number in which.tolist()])
         for number, rng in zip(which.tolist(), chances, strict=True):
             new = rng.normal(size=(3, 5))
             before = self._factors.get(number)
             now = new if before is None else keep * before + np.sqrt(1.0 - keep * keep) * new
             self._factors[number] = now
+            self._frames[number] = self._frames.get(number, 0) + 1
             fields.append(_stretched(now, _CAMERA.height, _CAMERA.width).ravel())
-        valid = np.isfinite(depth)
+        valid = np.isfinite(depth) & shown[:, None]
         learned = np.where(valid, depth, 0.0) * np.exp(self.error * np.stack(fields))
         seen = _sight_of_camera(learned, valid, state, chances)
         return zones.joined(replace(seen, free_m=np.zeros_like(seen.free_m)))
@@ -166,7 +184,7 @@ def _directions(camera: Pinhole) -> Float64[np.ndarray, "n 3"]:
     return np.stack([x.ravel(), y.ravel(), np.ones(x.size)], axis=1)
 
 
-def _seen(bodies: Bodies, state: RobotState, camera: Pinhole) -> Hits:
+def seen_by_camera(bodies: Bodies, state: RobotState, camera: Pinhole) -> Hits:
     """Depth along the optical axis, reflectance and glass of all pixels."""
     level = level_rays(_directions(camera), state.roll_rad, state.pitch_rad)
     sine, cosine = np.sin(state.yaw_rad)[:, None], np.cos(state.yaw_rad)[:, None]
@@ -175,7 +193,9 @@ def _seen(bodies: Bodies, state: RobotState, camera: Pinhole) -> Hits:
     return cast_rays(bodies, state.place_m, rays)
 
 
-def _believed(state: RobotState, chances: Chances) -> tuple[Float64[np.ndarray, " b"], Float64[np.ndarray, " b"]]:
+def believed_attitude(
+    state: RobotState, chances: Chances
+) -> tuple[Float64[np.ndarray, " b"], Float64[np.ndarray, " b"]]:
     """Roll and pitch as the robots estimate them."""
     errors = np.stack([rng.normal(size=2) for rng in chances]) * _ATTITUDE_RAD
     return state.roll_rad + errors[:, 0], state.pitch_rad + errors[:, 1]
@@ -185,7 +205,7 @@ def _sight_of_camera(
     depth: Float[np.ndarray, "b n"], valid: Bool[np.ndarray, "b n"], state: RobotState, chances: Chances
 ) -> Sight:
     shape = (len(chances), _CAMERA.height, _CAMERA.width)
-    return sight_of_images(depth.reshape(shape), valid.reshape(shape), _CAMERA, *_believed(state, chances))
+    return sight_of_images(depth.reshape(shape), valid.reshape(shape), _CAMERA, *believed_attitude(state, chances))
 
 
 def _stretched(coarse: Float[np.ndarray, "r c"], height: int, width: int) -> Float64[np.ndarray, "h w"]:

@@ -13,6 +13,7 @@ from leadline.robotics.limits import RobotLimits
 from leadline.robotics.sight import Sight
 from leadline.robotics.simulation.bodies import Bodies, World
 from leadline.robotics.simulation.eyes import Eye, FusedEye, PerfectEye, StereoEye, TofEye
+from leadline.robotics.simulation.learned_eye import ImageDepth, LearnedEye
 from leadline.robotics.simulation.robots import Quadrotor, RobotState
 
 Outcome = Literal["reached", "collided", "out of time"]
@@ -39,7 +40,7 @@ class FlightRules:
     """What all flights of a comparison share.
 
     Args:
-        sensor: tof, fused, stereo or oracle.
+        sensor: tof, fused, network, stereo or oracle.
         policy: straight or avoid.
         limits: Of the robots.
         robot: How they move.
@@ -47,6 +48,7 @@ class FlightRules:
         latency_s: From light on the sensor until the command is taken.
         longest_s: After which a flight ends.
         seed: Of wind and noise.
+        camera_hz: Images a second of the camera of fused and network; as many as zones if it is higher.
     Raises:
         InputError: If a rate or time is not above 0, or there is no such sensor or policy.
     """
@@ -59,13 +61,14 @@ class FlightRules:
     latency_s: float = 0.08
     longest_s: float = 30.0
     seed: int = 0
+    camera_hz: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuses rules that cannot be followed."""
-        if min(self.rate_hz, self.longest_s) <= 0.0 or self.latency_s < 0.0:
+        if min(self.rate_hz, self.longest_s, self.camera_hz) <= 0.0 or self.latency_s < 0.0:
             raise InputError(
                 f"expected a rate and a longest time above 0 and a latency of 0 or more, got {self.rate_hz}, "
-                f"{self.longest_s} and {self.latency_s}"
+                f"{self.longest_s} and {self.latency_s}, and {self.camera_hz} images a second"
             )
         if self.sensor not in EYES or self.policy not in ("straight", "avoid"):
             raise InputError(
@@ -106,6 +109,7 @@ def fly(
     numbers: Sequence[int],
     rules: FlightRules,
     watch: Callable[["Fleet", Sight, Commands], None] | None = None,
+    depth: ImageDepth | None = None,
 ) -> list[Flight]:
     """Flies through each of the worlds once. A flight does not depend on which others are flown with it.
 
@@ -114,8 +118,9 @@ def fly(
         numbers: Of the worlds; with the seed they determine wind and noise.
         rules: Sensor, policy and robot.
         watch: Called after each frame with what the robots that still fly see and do.
+        depth: Cameras and network, for the sensor network.
     """
-    fleet = Fleet.start(worlds, numbers, rules)
+    fleet = Fleet.start(worlds, numbers, rules, depth)
     policy = make_policy(rules, len(worlds))
     while fleet.flying.any():
         sight, motion = fleet.observe()
@@ -158,15 +163,18 @@ class Fleet:
     time_s: float = 0.0
 
     @classmethod
-    def start(cls, worlds: Sequence[World], numbers: Sequence[int], rules: FlightRules) -> "Fleet":
+    def start(
+        cls, worlds: Sequence[World], numbers: Sequence[int], rules: FlightRules, depth: ImageDepth | None = None
+    ) -> "Fleet":
         """Robots at the starts of their worlds, at rest.
 
         Args:
             worlds: One for each robot, at least one.
             numbers: Of the worlds.
             rules: Sensor, policy and robot.
+            depth: Cameras and network, for the sensor network.
         Raises:
-            InputError: If there is no world, or another number of numbers.
+            InputError: If there is no world, another number of numbers, or no network for its sensor.
         """
         if not worlds or len(worlds) != len(numbers):
             raise InputError(f"expected as many numbers as worlds, and one at least, got {len(numbers)}, {len(worlds)}")
@@ -174,7 +182,7 @@ class Fleet:
         robots = len(worlds)
         flags = [np.zeros(robots, bool) for _ in range(2)]
         chances = [np.random.default_rng([rules.seed, number, 1]) for number in numbers]
-        eye = EYES[rules.sensor](worlds)
+        eye = _eye(worlds, rules, depth)
         state = RobotState.at_rest(places)
         flying = np.ones(robots, bool)
         return cls(worlds, numbers, rules, Bodies.of(list(worlds)), eye, state, chances, flying, flags[0], flags[1])
@@ -312,10 +320,31 @@ def _ambient(worlds: Sequence[World]) -> Float64[np.ndarray, " b"]:
     return np.array([world.ambient for world in worlds])
 
 
+def _every(rules: FlightRules) -> int:
+    """Frames of the zones for each image."""
+    return max(1, round(rules.rate_hz / rules.camera_hz))
+
+
+def _learned_eye(worlds: Sequence[World], rules: FlightRules, depth: ImageDepth | None) -> LearnedEye:
+    if depth is None:
+        raise InputError("expected cameras and a network for the sensor network, got none; give depth")
+    return LearnedEye(TofEye(_ambient(worlds)), depth, _every(rules))
+
+
+def _eye(worlds: Sequence[World], rules: FlightRules, depth: ImageDepth | None) -> Eye:
+    """The sensor that the rules name."""
+    if rules.sensor == "network":
+        return _learned_eye(worlds, rules, depth)
+    if rules.sensor == "fused":
+        return FusedEye(TofEye(_ambient(worlds)), every=_every(rules))
+    return EYES[rules.sensor](worlds)
+
+
 EYES: Final[dict[str, Callable[[Sequence[World]], Eye]]] = {
     "tof": lambda worlds: TofEye(_ambient(worlds)),
     "fused": lambda worlds: FusedEye(TofEye(_ambient(worlds))),
+    "network": lambda worlds: _learned_eye(worlds, FlightRules(), None),
     "stereo": lambda worlds: StereoEye(),
     "oracle": lambda worlds: PerfectEye(),
 }
-"""Sensor -> what makes it for worlds."""
+"""Sensor -> what makes it for worlds; network needs cameras, see `Fleet.start`."""

@@ -18,6 +18,7 @@ _RIGHT_M: Final = 12.0
 _SIDE_M: Final = 5.0
 _PANEL: Final = 240
 _CAPTION: Final = 26
+_WITH_ZONES: Final = ("tof", "fused", "network")
 _FIELD_DEG: Final = {"tof": 45.0}
 _CAMERA_DEG: Final = 60.0
 _SEEN_M: Final = 4.0
@@ -78,15 +79,16 @@ def flight_frame(
         policy: Its policy, whose map is drawn if it has one.
         robot: Its number in sight and policy.
         caption: One line below.
-        sensor: tof, fused, stereo or oracle.
+        sensor: tof, fused, network, stereo or oracle.
     """
     if isinstance(policy, AvoidPolicy):
         _draw_memory(above, place, policy, robot)
     height, width = above.shape[:2]
     canvas = np.full((height + _CAPTION, width + _PANEL, 3), 255, np.uint8)
     canvas[:height, :width] = above
-    panels = [(0, 8, 8, "zones")] if sensor in ("tof", "fused") else []
-    panels += [] if sensor == "tof" else [(64 if sensor == "fused" else 0, 12, 24, "depth, in cells")]
+    zones = sensor in _WITH_ZONES
+    panels = [(0, 8, 8, "zones")] if zones else []
+    panels += [] if sensor == "tof" else [(64 if zones else 0, 12, 24, "depth, in cells")]
     top = 24
     for start, rows, columns, name in panels:
         cells = np.s_[start : start + rows * columns]
