@@ -8,6 +8,7 @@ import torch
 
 from leadline.losses import (
     auto_masked_reprojection,
+    charged_unseen,
     explainability_regularisation,
     explained_reprojection,
     least_reprojection,
@@ -68,6 +69,13 @@ def test_explained_differences_by_hand():
     assert explained_reprojection(differences, logit, seen).item() == pytest.approx((0.1 + 0.45) / 2)
     wanted = -(2.0 * math.log(0.5) + math.log(0.75)) / 3
     assert explainability_regularisation(logit).item() == pytest.approx(wanted)
+
+
+def test_what_is_not_seen_costs_what_it_costs_unwarped():
+    differences, unwarped = maps(1), maps(2)
+    found = charged_unseen(differences, unwarped, SEEN).numpy()
+    np.testing.assert_array_equal(found, np.where(SEEN.numpy(), differences.numpy(), unwarped.numpy()))
+    assert torch.autograd.gradcheck(lambda d: charged_unseen(d, unwarped, SEEN), (maps(1).requires_grad_(),))
 
 
 def test_gradients_agree_with_finite_differences():

@@ -23,6 +23,7 @@ from leadline.losses.photometric import (
 from leadline.losses.reduce import image_means, masked_mean, multi_scale_sum
 from leadline.losses.reprojection import (
     auto_masked_reprojection,
+    charged_unseen,
     explainability_regularisation,
     explained_reprojection,
     least_reprojection,
@@ -53,6 +54,7 @@ __all__ = [
     "balanced_cross_entropy",
     "census_difference",
     "charbonnier",
+    "charged_unseen",
     "confidence_cross_entropy",
     "consensus",
     "consensus_mask",

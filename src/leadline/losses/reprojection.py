@@ -22,6 +22,25 @@ def least_reprojection(differences: Float[Tensor, "b s h w"], seen: Bool[Tensor,
     return masked_mean(least, seen.any(dim=1, keepdim=True).to(least.dtype))
 
 
+def charged_unseen(
+    differences: Float[Tensor, "b s h w"], unwarped: Float[Tensor, "b s h w"], seen: Bool[Tensor, "b s h w"]
+) -> Float[Tensor, "b s h w"]:
+    """Differences of which a pixel that a source does not see costs what it costs unwarped, which has no gradient.
+
+    A mean over the seen pixels alone makes it cheap to lose what is hard to explain: depth comes so near, or the motion
+    grows so large, that those pixels leave the image.
+
+    Args:
+        differences: Photometric difference of each source warped into the target.
+        unwarped: Photometric difference of each source as it is.
+        seen: Which pixels a source sees.
+    Example:
+        >>> charged_unseen(torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 1, 2), torch.tensor([[[[True, False]]]])).tolist()
+        [[[[0.0, 1.0]]]]
+    """
+    return torch.where(seen, differences, unwarped)
+
+
 def auto_masked_reprojection(
     differences: Float[Tensor, "b s h w"],
     unwarped: Float[Tensor, "b s h w"],

@@ -15,14 +15,21 @@ from leadline.io.images import read_image
 from leadline.losses import moving_pixels
 from leadline.models.checkpoint import averaged_weights
 from leadline.models.flow import FlowPrediction
-from leadline.ops import rigid_flow
+from leadline.models.pose import PosePrediction
+from leadline.ops import rigid_flow, se3_exponential
 from leadline.tasks import task_of_method
 from leadline.training.recipe import learner_type, load_recipe
 from leadline.training.run import train
-from leadline.training.video.competitive_collaboration import CompetitiveCollaboration, disagreement_px
+from leadline.training.video.competitive_collaboration import (
+    CompetitiveCollaboration,
+    Players,
+    disagreement_px,
+    scene_terms,
+)
 from leadline.training.video.geonet import GeoNet, residual_motion
 from leadline.training.video.learner import VideoLearner
 from leadline.training.video.phases import Phase, Schedule
+from leadline.training.video.sfmlearner import sfmlearner_terms
 
 from .conftest import CAMERA, Crossing, Street
 
@@ -108,6 +115,34 @@ def iou(moving: np.ndarray, scene: Crossing, number: int) -> float:
 
 def camera() -> Tensor:
     return torch.from_numpy(CAMERA.matrix).float()[None]
+
+
+@pytest.mark.parametrize("name", ["video/competitive-collaboration", "video/sfmlearner"])
+def test_depth_gains_nothing_by_a_motion_that_leaves_the_image(name: str):
+    """A motion by which no pixel lies in the source any more costs exactly what no motion costs."""
+    recipe = load_recipe(name, {**TOY, "data": "frames", "validation": "frames"})
+    generator = torch.Generator().manual_seed(0)
+    images = [torch.rand(2, 3, 64, 96, generator=generator) for _ in range(3)]
+    inverses = [torch.ones(2, 1, 64 // n, 96 // n) for n in (8, 4, 2, 1)]
+
+    def photometric(twist: list[float]) -> float:
+        return float(first_term(name, recipe, inverses, torch.tensor(twist).expand(2, 6), images))
+
+    still = photometric([0.0] * 6)
+    assert still > 0.01
+    for twist in ([1e3, 0, 0, 0, 0, 0], [0, 0, -1e3, 0, 0, 0]):  # far to the side, and through all that is seen
+        assert photometric(twist) == pytest.approx(still, rel=1e-5)
+
+
+def first_term(name: str, recipe, inverses: list[Tensor], twist: Tensor, images: list[Tensor]) -> Tensor:
+    """What depth and motion cost by the images."""
+    cameras, motion = camera().expand(2, 3, 3), se3_exponential(twist)
+    if name == "video/sfmlearner":
+        logits = tuple(torch.zeros(2, 2, *inverse.shape[2:]) for inverse in inverses)
+        said = PosePrediction(torch.stack([twist, twist], dim=1), logits)
+        return sfmlearner_terms(inverses, said, images, cameras, recipe)["photometric"]
+    flow = FlowPrediction(torch.zeros(2, 2, 64, 96))
+    return scene_terms(Players(inverses, [motion, motion], [flow, flow], []), images, cameras, recipe)["scene"]
 
 
 @pytest.mark.parametrize("name", JOINT)

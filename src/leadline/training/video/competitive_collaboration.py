@@ -10,6 +10,7 @@ from torch import Tensor
 
 from leadline.data.video.stream import VideoBatch
 from leadline.losses import (
+    charged_unseen,
     consensus,
     consensus_mask,
     explainability_regularisation,
@@ -206,9 +207,11 @@ def scene_terms(
     photometric = smoothness = frames[0].new_zeros(())
     for level, inverse in enumerate(reversed(players.inverse_depths)):
         difference, seen = scene_difference(inverse, players.motions, frames, intrinsics)
+        near, *far = (resized(frame, inverse.shape[2:]) for frame in frames)
+        unwarped = torch.cat([l1_ssim_difference(source, near) for source in far], dim=1)
+        cost = charged_unseen(difference, unwarped, seen)
         logit = players.still_logits[-1 - level] if players.still_logits else torch.full_like(difference, torch.inf)
-        photometric = photometric + explained_reprojection(difference, logit, seen)
-        near = resized(frames[0], inverse.shape[2:])
+        photometric = photometric + explained_reprojection(cost, logit, torch.ones_like(seen))
         smooth = first_order_smoothness(mean_normalised(inverse), near)
         smoothness = smoothness + recipe.smoothness_weight / 2**level * smooth
     scales = len(players.inverse_depths)

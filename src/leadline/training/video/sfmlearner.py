@@ -9,7 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from leadline.data.video.stream import VideoBatch
-from leadline.losses import explainability_regularisation, explained_reprojection, second_order_smoothness
+from leadline.losses import (
+    charged_unseen,
+    explainability_regularisation,
+    explained_reprojection,
+    second_order_smoothness,
+)
 from leadline.models.pose import PoseNet, PosePrediction
 from leadline.ops import se3_exponential, warp_by_depth
 from leadline.training.recipe import require_range
@@ -89,10 +94,14 @@ def sfmlearner_terms(
         (target, *sources), camera = at_size(frames, intrinsics, size)
         pairs = zip(sources, motions, strict=True)
         warped = [warp_by_depth(source, 1.0 / inverse, camera, motion) for source, motion in pairs]
-        differences = torch.cat([(image - target).abs().mean(dim=1, keepdim=True) for image, _ in warped], dim=1)
+        differences, unwarped = (
+            torch.cat([(image - target).abs().mean(dim=1, keepdim=True) for image in images], dim=1)
+            for images in ([image for image, _ in warped], sources)
+        )
         seen = torch.cat([inside for _, inside in warped], dim=1)
+        cost = charged_unseen(differences, unwarped, seen)
         smooth = second_order_smoothness(inverse, target, beta=0.0)
-        terms["photometric"] = terms["photometric"] + explained_reprojection(differences, logit, seen)
+        terms["photometric"] = terms["photometric"] + explained_reprojection(cost, logit, torch.ones_like(seen))
         terms["smoothness"] = terms["smoothness"] + recipe.smoothness_weight / 2**level * smooth
         trusted = explainability_regularisation(logit)
         terms["explainability"] = terms["explainability"] + recipe.explainability_weight * trusted
