@@ -109,7 +109,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_result(card, pairs, tmp_pa
     add = TracksRun.add
 
     def stopping(self, seen, camera):
-        if self.done == 1:
+        if self.done == 3:
             raise KeyboardInterrupt
         return add(self, seen, camera)
 
@@ -133,7 +133,7 @@ def test_a_camera_that_is_stopped_leaves_a_whole_result(card, pairs, tmp_path, m
     add = TracksRun.add
 
     def stopping(self, seen, camera):
-        if self.done == 3:
+        if self.done == 1:
             raise KeyboardInterrupt
         return add(self, seen, camera)
 
