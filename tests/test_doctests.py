@@ -22,13 +22,14 @@ NOTHING_TO_SHOW = {
     "leadline.data.workers": "ends processes, of which an example starts none",
     "leadline.data.audit.page": "needs an audit's measurements; leadline.data.audit.run makes them",
     "leadline.data.audit.parts": "opens what is to be audited, which the example would have to make first",
+    "leadline.data.movies.photographs": "reads files of cameras with two lenses",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
         (f"leadline.results.{name}_job" for name in ("mono", "stereo")),
         "does a command's work on files, which the example would have to make first",
     ),
     **dict.fromkeys(
-        (f"leadline.robotics.simulation.{name}" for name in ("eyes", "flights", "view")),
+        (f"leadline.robotics.simulation.{name}" for name in ("eyes", "flights", "learned_eye", "view")),
         "flies robots through worlds; examples/fly_through_a_world.py shows how",
     ),
     **dict.fromkeys(

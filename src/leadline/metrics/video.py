@@ -59,8 +59,8 @@ def alike(now: Float32[np.ndarray, "h w"], past: Float32[np.ndarray, "h w"]) -> 
         past: Those of the last frame, carried to this one along the flow.
     Source: The weight of OPW in Wang et al., "Neural Video Depth Stabilizer", ICCV 2023.
     Example:
-        >>> alike(np.float32([[0.5, 0.5]]), np.float32([[0.5, 0.7]])).round(3).tolist()
-        [[1.0, 0.135]]
+        >>> [f"{weight:.3f}" for weight in alike(np.float32([[0.5, 0.5]]), np.float32([[0.5, 0.7]]))[0]]
+        ['1.000', '0.135']
     """
     return np.exp(-_UNLIKE * (now - past) ** 2).astype(np.float32)
 
