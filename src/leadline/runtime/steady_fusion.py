@@ -76,7 +76,7 @@ def step_between(before: _Grey, now: _Grey) -> Step | None:
         now: Later frame.
     Example:
         >>> texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (80, 103), np.uint8), (0, 0), 2)
-        >>> step = step_between(texture[:, 3:], texture[:, :100])
+        >>> step = step_between(texture[:, 3:].copy(), texture[:, :100].copy())
         >>> round(float(step.back.flow[40, 50, 0])), round(float(step.forth.flow[40, 50, 0]))
         (-3, 3)
     """
