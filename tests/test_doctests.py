@@ -22,6 +22,7 @@ NOTHING_TO_SHOW = {
     "leadline.data.workers": "ends processes, of which an example starts none",
     "leadline.data.audit.page": "needs an audit's measurements; leadline.data.audit.run makes them",
     "leadline.data.audit.parts": "opens what is to be audited, which the example would have to make first",
+    "leadline.data.synthetic.flight_worlds": "paints worlds for `leadline simulate --sensor network`",
     "leadline.data.movies.photographs": "reads files of cameras with two lenses",
     "leadline.interrupt": "answers Ctrl-C, which an example does not press",
     **dict.fromkeys(
