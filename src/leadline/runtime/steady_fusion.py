@@ -44,7 +44,7 @@ _FARTHEST: Final = 0.01
 """Share of the pixels that are taken for the farthest ones."""
 _EVERY: Final = 4
 
-#: What values say of depth: d/Z; a/Z + b; ln Z; a Z + b.
+# What values say of depth: d/Z; a/Z + b; ln Z; a Z + b.
 Values = Literal["inverse", "affine inverse", "logarithm", "affine depth"]
 
 
